@@ -1,0 +1,58 @@
+import type { Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import type { Scope, ScopeResponse, SentResponse } from '../scope.ts'
+import { pathOf } from './http1-response.ts'
+import { discardWrites } from './late-write.ts'
+
+/** A response of `node:http2`, written through the stream itself or through the compatibility API. */
+export class Http2Response implements ScopeResponse {
+  scope?: Scope
+  /** The compatibility API's response to the same stream. */
+  compat: Http2ServerResponse | undefined
+  readonly #stream: ServerHttp2Stream
+  readonly #method: string
+  readonly #path: string
+  #sent = false
+
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+    this.#stream = stream
+    this.#method = headers[':method'] ?? 'GET'
+    this.#path = pathOf({ url: headers[':path'] ?? '/' })
+  }
+
+  /** The stream's `close`, or the compatibility API's events where that is missing (nodejs/node#56374). */
+  whenSent(callback: (sent: SentResponse) => void): void {
+    const sent = () => {
+      if (this.#sent) return
+      this.#sent = true
+      this.#discardWrites()
+      callback(this.describe())
+    }
+    const stream = this.#stream
+    if (stream.closed || stream.destroyed) return sent()
+    stream.prependListener('close', sent)
+    this.compat?.prependListener('finish', sent)
+    this.compat?.prependListener('close', sent)
+  }
+
+  describe(): SentResponse {
+    const stream = this.#stream
+    // `finish` is emitted also when the client reset the stream; the code of the reset tells.
+    const delivered = this.#sent && stream.rstCode === 0 && !stream.aborted && stream.writableEnded
+    const status = Number(stream.sentHeaders?.[':status'] ?? this.compat?.statusCode ?? 200)
+    return { method: this.#method, path: this.#path, status, delivered, aborted: this.#sent && !delivered }
+  }
+
+  end(): void {
+    if (this.compat !== undefined) {
+      if (!this.compat.writableEnded) this.compat.end()
+    } else if (!this.#stream.writableEnded && !this.#stream.destroyed) {
+      if (!this.#stream.headersSent) this.#stream.respond()
+      this.#stream.end()
+    }
+    this.#discardWrites()
+  }
+
+  #discardWrites(): void {
+    discardWrites(this.compat ?? this.#stream, () => this.describe())
+  }
+}

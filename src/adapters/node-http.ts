@@ -1,0 +1,117 @@
+import { AsyncResource } from 'node:async_hooks'
+import type { EventEmitter } from 'node:events'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type {
+  Http2SecureServer,
+  Http2Server,
+  Http2ServerRequest,
+  Http2ServerResponse,
+  IncomingHttpHeaders,
+  ServerHttp2Stream,
+} from 'node:http2'
+import type { Server as HttpsServer } from 'node:https'
+import type { Afterword } from '../afterword.ts'
+import { instance } from '../instance.ts'
+import { Http1Response } from './http1-response.ts'
+import { Http2Response } from './http2-response.ts'
+import { NodeIntake } from './node-intake.ts'
+
+/** A server of `node:http`, `node:https` or `node:http2`. */
+export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
+
+type Request = IncomingMessage | Http2ServerRequest
+type Response = ServerResponse | Http2ServerResponse
+export type Emit = (this: EventEmitter, event: string | symbol, ...args: unknown[]) => boolean
+
+/** What was made for a response, on the response or stream itself: a second adapter, or a second copy of the package, finds it there. */
+const kept = Symbol.for('afterword.response')
+type Kept<T> = { [kept]?: T }
+
+/** Opens a scope for every request of a server, and makes the server part of the shutdown. */
+export function attach(server: NodeServer, afterword: Afterword = instance()): void {
+  const emitter = server as EventEmitter
+  if (!opensScopes(emitter.emit as Emit)) emitter.emit = scopedEmit(emitter.emit as Emit, () => afterword)
+  NodeIntake.watch(server, afterword)
+}
+
+const scopedEmits = new WeakSet<Emit>()
+
+export function opensScopes(emit: Emit): boolean {
+  return scopedEmits.has(emit)
+}
+
+/** The `emit` of a server that calls the listeners of a request in its scope. */
+export function scopedEmit(emit: Emit, afterword: () => Afterword): Emit {
+  const scoped: Emit = function (event, ...args) {
+    switch (event) {
+      case 'request':
+      case 'checkContinue':
+      case 'checkExpectation':
+        return enter(afterword(), args[0] as Request, args[1] as Response, () => emit.call(this, event, ...args))
+      case 'stream': {
+        const [stream, headers] = args as [ServerHttp2Stream, IncomingHttpHeaders]
+        return enterStream(afterword(), stream, headers, () => emit.call(this, event, ...args))
+      }
+      default:
+        return emit.call(this, event, ...args)
+    }
+  }
+  scopedEmits.add(scoped)
+  return scoped
+}
+
+/** Calls `fn` in the scope of a request, opened here or before. */
+export function enter<T>(afterword: Afterword, req: Request, res: Response, fn: () => T): T {
+  if (isHttp2(res)) return enterHttp2(afterword, req as Http2ServerRequest, res, fn)
+  const keeper = res as ServerResponse & Kept<Http1Response>
+  if (keeper[kept] !== undefined) return afterword.scope(keeper[kept], fn)
+  const response = new Http1Response(req as IncomingMessage, res)
+  keeper[kept] = response
+  return afterword.scope(response, () => {
+    if (mayHaveBody(req.method)) bindListeners(req)
+    return fn()
+  })
+}
+
+function enterHttp2<T>(afterword: Afterword, req: Http2ServerRequest, res: Http2ServerResponse, fn: () => T): T {
+  return enterStream(afterword, res.stream as ServerHttp2Stream, req.headers, (response) => {
+    response.compat ??= res
+    return fn()
+  })
+}
+
+/** The compatibility API's `request` is emitted inside the core API's `stream`: both are one scope. */
+function enterStream<T>(
+  afterword: Afterword,
+  stream: ServerHttp2Stream & Kept<Http2Response>,
+  headers: IncomingHttpHeaders,
+  fn: (response: Http2Response) => T,
+): T {
+  const known = stream[kept]
+  if (known !== undefined) return afterword.scope(known, fn, known)
+  const response = new Http2Response(stream, headers)
+  stream[kept] = response
+  return afterword.scope(response, () => {
+    bindListeners(stream)
+    return fn(response)
+  })
+}
+
+function isHttp2(res: Response): res is Http2ServerResponse {
+  return 'stream' in res
+}
+
+/** By RFC 9110, section 9.3, a body of these has no meaning. */
+function mayHaveBody(method: string | undefined): boolean {
+  return method !== 'GET' && method !== 'HEAD'
+}
+
+/**
+ * Node emits the events of a request's body, and all events of an HTTP/2 stream, outside the scope:
+ * the parser and the session have one context for a whole connection.
+ */
+function bindListeners(emitter: EventEmitter): void {
+  const scope = new AsyncResource('AfterwordRequest')
+  const { emit } = emitter
+  emitter.emit = (...args) => scope.runInAsyncScope(emit, emitter, ...args)
+}

@@ -1,0 +1,40 @@
+import { AfterwordError, describe } from './errors.ts'
+import { resolveTask, type TaskOptions, type TaskSettings } from './options.ts'
+import type { Scheduler } from './scheduler.ts'
+import { Scope } from './scope.ts'
+import { type Deferred, Task } from './task.ts'
+
+type Fn<A extends unknown[], R> = (...args: A) => R
+
+/** Calls a function with its arguments after the response; outside a request, on the next turn. */
+export interface Defer {
+  /** @throws AfterwordError `AFTERWORD_NOT_A_FUNCTION`, `AFTERWORD_OVERLOADED`, `AFTERWORD_CLOSED` */
+  <A extends unknown[], R>(fn: Fn<A, R>, ...args: A): Deferred<Awaited<R>>
+  /** The same with options. @throws AfterwordError `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION` */
+  with(options: TaskOptions): <A extends unknown[], R>(fn: Fn<A, R>, ...args: A) => Deferred<Awaited<R>>
+}
+
+export function createDefer(scheduler: Scheduler): Defer {
+  const deferWith = (settings: TaskSettings) => {
+    return <A extends unknown[], R>(fn: Fn<A, R>, ...args: A) => {
+      if (typeof fn !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['defer', describe(fn)])
+      return addTask(scheduler, settings, fn, args) as Deferred<Awaited<R>>
+    }
+  }
+  return Object.assign(deferWith(resolveTask('defer', {})), {
+    with: (options: TaskOptions) => deferWith(resolveTask('defer.with', options)),
+  })
+}
+
+/** Finds the scope and adds a task. Without a scope, or with `now`, the task gets one of its own. */
+export function addTask(
+  scheduler: Scheduler,
+  settings: TaskSettings,
+  fn: (...args: never[]) => unknown,
+  args: readonly unknown[],
+): Task {
+  const scope = (settings.now ? undefined : scheduler.scope) ?? new Scope(scheduler)
+  const task = new Task(scope, settings, fn, args)
+  scope.add(task)
+  return task
+}

@@ -1,0 +1,116 @@
+/**
+ * Every code with what happened and what to do next; `%s` stands for a value.
+ * The single place of these texts: `docs/errors.md` holds the same, and a test compares them.
+ */
+export const errorTable = {
+  AFTERWORD_NOT_A_FUNCTION: {
+    happened: '%s expects a function, got %s.',
+    next: 'Pass the function itself and its arguments after it: defer(fn, ...args).',
+  },
+  AFTERWORD_NOT_A_PROMISE: {
+    happened: 'waitUntil expects a promise, got %s.',
+    next: 'Pass work that has begun, waitUntil(save()), or let it begin after the response with defer(save).',
+  },
+  AFTERWORD_UNKNOWN_OPTION: {
+    happened: '%s has no option "%s".',
+    next: '%s',
+  },
+  AFTERWORD_INVALID_OPTION: {
+    happened: '%s: expected %s to be %s, got %s.',
+    next: 'Correct the value; all times are milliseconds.',
+  },
+  AFTERWORD_INVALID_JOB_NAME: {
+    happened: 'job expects a name that is a non-empty string, got %s.',
+    next: "Name the job after what it does: job('send-welcome', handler).",
+  },
+  AFTERWORD_DUPLICATE_JOB: {
+    happened: 'Two jobs with different handlers are called "%s".',
+    next: 'Rename one of them, or define the job once and import it where it is needed.',
+  },
+  AFTERWORD_ALREADY_STARTED: {
+    happened: 'configure was called after the first use, or a second time.',
+    next: 'Call configure once, before the first request, defer or attach; close() ends an instance and allows a new one.',
+  },
+  AFTERWORD_CLOSED: {
+    happened: 'The task "%s" was deferred after close().',
+    next: 'Defer before close(), or register the work with onShutdown.',
+  },
+  AFTERWORD_OVERLOADED: {
+    happened: '%s tasks are waiting, as many as maxBacklog allows.',
+    next: 'Answer 503 with Retry-After (the error carries both), or raise maxBacklog if memory allows it.',
+  },
+  AFTERWORD_TASK_FAILED: {
+    happened: 'The task %s failed in attempt %s.',
+    next: 'The cause is attached; the other tasks of its scope ran all the same.',
+  },
+  AFTERWORD_TASK_TIMED_OUT: {
+    happened: 'The task %s did not end within %s ms in attempt %s.',
+    next: 'Pass currentTask().signal to what it waits for, or raise its timeout.',
+  },
+  AFTERWORD_TASK_SKIPPED: {
+    happened: "The task %s was skipped because an earlier task of its scope did not succeed and onError is 'stop'.",
+    next: "Use onError: 'continue' if it does not depend on the earlier tasks.",
+  },
+  AFTERWORD_LATE_REJECTION: {
+    happened: 'The task %s rejected after it had timed out.',
+    next: 'Its outcome stays timed-out; pass currentTask().signal to what it waits for.',
+  },
+  AFTERWORD_LATE_WRITE: {
+    happened: '%s was called on the response to %s %s after it had been sent.',
+    next: 'The call was discarded; write before the response ends, a task can no longer reach the client.',
+  },
+  AFTERWORD_STUCK: {
+    happened: 'The response to %s %s was still not sent after %s ms.',
+    next: 'Its tasks run now. End every response, or use defer.with({ now: true }) in streams that stay open.',
+  },
+  AFTERWORD_LISTENER_FAILED: {
+    happened: 'A listener of %s threw.',
+    next: 'The cause is attached; mend the listener, nothing else was affected.',
+  },
+  AFTERWORD_SHUTDOWN_FAILED: {
+    happened: 'A function given to onShutdown failed.',
+    next: 'The cause is attached; the other functions ran all the same.',
+  },
+  AFTERWORD_UNFINISHED: {
+    happened: 'The process ends with unfinished tasks: %s.',
+    next: 'Raise shutdownTimeout, or make the tasks shorter.',
+  },
+} as const satisfies Record<string, { happened: string; next: string }>
+
+export type ErrorCode = keyof typeof errorTable
+
+/** Thrown for a wrong call, and reported for what went wrong after the response. Recognise it by `code`. */
+export class AfterwordError extends Error {
+  override readonly name = 'AfterwordError'
+  readonly code: ErrorCode
+  /** For error handlers of web frameworks: 503 when the backlog is full. */
+  readonly status?: number
+  /** The same as `status`, under the name that Fastify reads. */
+  readonly statusCode?: number
+  /** Headers that belong to `status`. */
+  readonly headers?: Readonly<Record<string, string>>
+
+  constructor(code: ErrorCode, values: readonly unknown[] = [], options?: ErrorOptions) {
+    const { happened, next } = errorTable[code]
+    const rest = values.values()
+    super(
+      `${happened} ${next}`.replaceAll('%s', () => String(rest.next().value)),
+      options,
+    )
+    this.code = code
+    if (code === 'AFTERWORD_OVERLOADED') {
+      this.status = this.statusCode = 503
+      this.headers = { 'retry-after': '1' }
+    }
+  }
+}
+
+/** How a value is called in a message: short, and never its own code run. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null'
+  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
+  if (typeof value === 'function') return 'a function'
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'object') return 'an object'
+  return typeof value === 'bigint' ? `${value}n` : String(value)
+}

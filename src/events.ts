@@ -1,0 +1,59 @@
+import { channel } from 'node:diagnostics_channel'
+import { AfterwordError } from './errors.ts'
+import type { Outcome, Task } from './task.ts'
+
+/** What each event carries. */
+export interface Events {
+  /** A task was accepted. */
+  'task:deferred': { readonly task: Task }
+  /** An attempt begins. */
+  'task:started': { readonly task: Task }
+  /** An attempt failed or timed out, and another one follows after `delay` ms. */
+  'task:retrying': { readonly task: Task; readonly outcome: Outcome; readonly delay: number }
+  /** The task has its outcome. */
+  'task:ended': { readonly task: Task; readonly outcome: Outcome }
+  /** Something went wrong after the response. Printed to stderr while nobody listens. */
+  report: { readonly error: AfterwordError; readonly task?: Task | undefined }
+}
+
+/** The channels by event. They are ordinary `node:diagnostics_channel` channels, named `afterword:` and the event. */
+export const channels = {
+  'task:deferred': channel('afterword:task:deferred'),
+  'task:started': channel('afterword:task:started'),
+  'task:retrying': channel('afterword:task:retrying'),
+  'task:ended': channel('afterword:task:ended'),
+  report: channel('afterword:report'),
+} as const satisfies Record<keyof Events, unknown>
+
+/**
+ * Listens to an event until the returned function is called.
+ * A listener that throws is reported on stderr; a bare `diagnostics_channel` subscriber that throws ends the process
+ * (https://nodejs.org/api/diagnostics_channel.html#channelpublishmessage).
+ */
+export function subscribe<E extends keyof Events>(event: E, listener: (message: Events[E]) => void): () => void {
+  const guarded = (message: unknown) => {
+    try {
+      listener(message as Events[E])
+    } catch (cause) {
+      print(new AfterwordError('AFTERWORD_LISTENER_FAILED', [event], { cause }))
+    }
+  }
+  channels[event].subscribe(guarded)
+  return () => void channels[event].unsubscribe(guarded)
+}
+
+/** The one place that reports trouble: once, to whoever listens, else to stderr. Never throws. */
+export function report(error: AfterwordError, task?: Task): void {
+  if (channels.report.hasSubscribers) channels.report.publish({ error, task } satisfies Events['report'])
+  else print(error)
+}
+
+function print(error: AfterwordError): void {
+  try {
+    const cause = 'cause' in error ? [error.cause] : []
+    console.error(`${error.code}: ${error.message}`, ...cause)
+  } catch {
+    // A cause may throw while it is being printed; the line above is then all there is to say.
+    console.error(`${error.code}: ${error.message}`)
+  }
+}

@@ -1,0 +1,29 @@
+import { Afterword } from './afterword.ts'
+import type { Defer } from './defer.ts'
+import type { AfterwordOptions } from './options.ts'
+
+/** Two copies of the package in one process (bundled twice, two versions) find the same instance here. */
+const key = Symbol.for('afterword')
+const processWide = globalThis as { [key]?: Afterword }
+
+/** The process-wide instance. */
+export function instance(): Afterword {
+  processWide[key] ??= new Afterword()
+  return processWide[key]
+}
+
+/** Sets the options of the process-wide instance; see `Afterword.configure`. */
+export function configure(options: AfterwordOptions): Afterword {
+  instance().configure(options)
+  return instance()
+}
+
+// The calls of the process-wide instance. It is looked up at each call: it may belong to another copy of the package.
+export const defer: Defer = Object.assign(((fn, ...args) => instance().defer(fn, ...args)) as Defer, {
+  with: ((options) => instance().defer.with(options)) as Defer['with'],
+})
+export const job: Afterword['job'] = (...args) => instance().job(...args)
+export const onSent: Afterword['onSent'] = (fn) => instance().onSent(fn)
+export const finishRequest: Afterword['finishRequest'] = () => instance().finishRequest()
+export const waitUntil: Afterword['waitUntil'] = (promise) => instance().waitUntil(promise)
+export const currentTask: Afterword['currentTask'] = () => instance().currentTask()

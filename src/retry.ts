@@ -1,0 +1,34 @@
+/** Exponential backoff: `base * factor ** (attempt - 1)`, at most `max`, then full jitter. Milliseconds. */
+export interface ExponentialBackoff {
+  /** Upper bound of the first delay. @default 1000 */
+  readonly base?: number
+  /** By how much the bound grows from one attempt to the next. @default 2 */
+  readonly factor?: number
+  /** No delay is longer. @default 60000 */
+  readonly max?: number
+}
+
+/** A fixed delay in ms, an exponential one with full jitter, or a function of the attempt that failed (1, 2, …). */
+export type Backoff = number | ExponentialBackoff | ((attempt: number, error: unknown) => number)
+
+/**
+ * How long to wait after a failed attempt (1, 2, …), in ms; `undefined` to give up.
+ * Full jitter spreads the retries of many tasks that failed together:
+ * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+ */
+export function retryDelay(
+  attempt: number,
+  retries: number,
+  backoff: Backoff,
+  error?: unknown,
+  random: () => number = Math.random,
+): number | undefined {
+  if (attempt > retries) return undefined
+  if (typeof backoff === 'number') return backoff
+  if (typeof backoff === 'function') {
+    const delay = Number(backoff(attempt, error))
+    return delay >= 0 ? delay : 0
+  }
+  const { base = 1000, factor = 2, max = 60_000 } = backoff
+  return random() * Math.min(max, base * factor ** (attempt - 1))
+}

@@ -1,0 +1,197 @@
+import { Lane } from './lane.ts'
+import type { Scheduler } from './scheduler.ts'
+import type { CancelReason, Outcome, Task } from './task.ts'
+
+/** A response as it was when it was sent. */
+export interface SentResponse {
+  readonly method: string
+  /** Without the query, which may hold secrets. */
+  readonly path: string
+  readonly status: number
+  /** The client was still there when the last byte left. */
+  readonly delivered: boolean
+  /** The client, or the handler, broke the response off. */
+  readonly aborted: boolean
+}
+
+/** What a scope needs of a response. Written by an adapter. */
+export interface ScopeResponse {
+  /** Set by `Afterword.scope`; an adapter leaves it alone. */
+  scope?: Scope
+  /** Calls back once, when the response was sent or the client has gone, at once if that is past. Asked once at most. */
+  whenSent(callback: (sent: SentResponse) => void): void
+  /** How the response stands now. */
+  describe(): SentResponse
+  /** Ends the response if it is still open, and discards what is written to it from now on. */
+  end(): void
+}
+
+/**
+ * The tasks of one request, or of one piece of work outside any request.
+ *
+ *     open ──► idle ◄──► lined ──► running
+ *       sent     defer       turn    │
+ *                  ▲─────────────────┘ the task ended
+ *
+ * Invariant: exactly the scopes in state `lined` stand in the scheduler's lane.
+ */
+export class Scope {
+  /** The scope behind this one in the scheduler's lane. */
+  next: Scope | undefined
+  readonly scheduler: Scheduler
+  state: 'open' | 'idle' | 'lined' | 'running'
+  sent: SentResponse | undefined
+  /** When the first of its unfinished tasks was deferred, by `performance.now()`. */
+  since = 0
+
+  #response: ScopeResponse | undefined
+  #asked = false
+  #unfinished = 0
+  readonly #tasks = new Lane<Task>()
+  /** Tasks that stand in no lane and have no outcome yet: they wait for the response, a promise or a retry. */
+  #away: Set<Task> | undefined
+  #atSent: Task[] | undefined
+  #named: Map<string, Task> | undefined
+  #finishing: { readonly tasks: Task[]; readonly settled: PromiseWithResolvers<Outcome[]> } | undefined
+
+  constructor(scheduler: Scheduler, response?: ScopeResponse) {
+    this.scheduler = scheduler
+    this.#response = response
+    this.state = response === undefined ? 'idle' : 'open'
+  }
+
+  /** What the adapter gave; `undefined` outside a request and once the response was sent. */
+  get response(): ScopeResponse | undefined {
+    return this.#response
+  }
+
+  /** Adds a task at the end: it runs when the response was sent and the tasks before it have ended. */
+  add(task: Task): void {
+    this.#admit(task)
+    const { name } = task.settings
+    if (name !== undefined) {
+      this.#named ??= new Map()
+      const earlier = this.#named.get(name)
+      if (earlier !== undefined) this.cancel(earlier, 'replaced')
+      this.#named.set(name, task)
+    }
+    this.#finishing?.tasks.push(task)
+    this.push(task)
+  }
+
+  /** Adds a task that runs the moment the response was sent, ahead of every lane and outside the limits. */
+  addAtSent(task: Task): void {
+    this.#admit(task)
+    this.hold(task)
+    if (this.state !== 'open') setImmediate(() => this.scheduler.start(task))
+    else (this.#atSent ??= []).push(task)
+  }
+
+  /** Adds a task that begins now. */
+  addBegun(task: Task): void {
+    this.#admit(task)
+    this.hold(task)
+    this.scheduler.start(task)
+  }
+
+  /** Puts a task, also one that is to be tried again, at the end of the lane. */
+  push(task: Task): void {
+    this.#away?.delete(task)
+    this.#tasks.push(task)
+    if (this.state === 'idle') this.resume()
+  }
+
+  /** Keeps sight of a task that stands in no lane. */
+  hold(task: Task): void {
+    this.#away ??= new Set()
+    this.#away.add(task)
+  }
+
+  /** The next task to run. */
+  take(): Task | undefined {
+    for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
+      if (task.state === 'waiting') return task
+    }
+    return undefined
+  }
+
+  /** Stands in the scheduler's lane again if there is more to run. */
+  resume(): void {
+    this.state = this.#tasks.empty ? 'idle' : 'lined'
+    if (this.state === 'lined') this.scheduler.line(this)
+  }
+
+  /** A task has its outcome. */
+  leave(task: Task): void {
+    this.#away?.delete(task)
+    const { name } = task.settings
+    if (name !== undefined && this.#named?.get(name) === task) this.#named.delete(name)
+    if (--this.#unfinished > 0) return
+    this.scheduler.forget(this)
+    this.#settle()
+  }
+
+  /** False if the task has begun. */
+  cancel(task: Task, reason: CancelReason): boolean {
+    if (task.state !== 'waiting') return false
+    this.scheduler.cancel(task, reason)
+    return true
+  }
+
+  /** Skips what is waiting in the lane. */
+  stop(): void {
+    for (const task of this.#tasks) this.cancel(task, 'stopped')
+  }
+
+  /** Every task without an outcome. */
+  *unfinished(): Iterable<Task> {
+    if (this.#away !== undefined) yield* this.#away
+    for (const task of this.#tasks) if (task.state === 'waiting') yield task
+  }
+
+  /** The response was sent, or is given up: its tasks may run. */
+  release(sent: SentResponse): void {
+    if (this.state !== 'open') return
+    this.sent = sent
+    this.#response = undefined
+    this.state = 'idle'
+    if (this.#unfinished > 0) this.scheduler.released()
+    for (const task of this.#atSent ?? []) this.scheduler.start(task)
+    this.#atSent = undefined
+    this.resume()
+    this.#settle()
+  }
+
+  /** Ends the response, and resolves when no task is left: with the outcomes of those in the lane, in the order of `defer`. */
+  finish(): Promise<Outcome[]> {
+    this.#finishing ??= { tasks: [...this.#tasks], settled: Promise.withResolvers() }
+    const { promise } = this.#finishing.settled
+    this.#response?.end()
+    this.#askWhenSent()
+    this.#settle()
+    return promise
+  }
+
+  #admit(task: Task): void {
+    this.scheduler.admit(task)
+    if (this.#unfinished++ === 0) {
+      this.since = performance.now()
+      this.scheduler.watch(this)
+    }
+    this.#askWhenSent()
+  }
+
+  #askWhenSent(): void {
+    if (this.#asked || this.#response === undefined) return
+    this.#asked = true
+    // Work begun inside the event itself still delays the client on HTTP/2 and TLS; one hop later it never did (docs/sent.md).
+    this.#response.whenSent((sent) => setImmediate(() => this.release(sent)))
+  }
+
+  #settle(): void {
+    if (this.#unfinished > 0 || this.state === 'open') return
+    const finishing = this.#finishing
+    this.#finishing = undefined
+    if (finishing !== undefined) finishing.settled.resolve(Promise.all(finishing.tasks.map((task) => task.outcome)))
+  }
+}

@@ -1,0 +1,110 @@
+import { AfterwordError } from './errors.ts'
+import { report } from './events.ts'
+import type { DrainReport, Scheduler } from './scheduler.ts'
+
+/** Something that takes requests in and can be told to stop, such as a server. Given by an adapter. */
+export interface Intake {
+  /** Takes no further request; resolves when those in flight have ended. */
+  stop(): Promise<void>
+  /** Breaks off what is still in flight. */
+  abort(): void
+}
+
+/** By convention a process that a signal ended exits with 128 and the signal's number. */
+const signals = { SIGTERM: 128 + 15, SIGINT: 128 + 2 } as const
+type Signal = keyof typeof signals
+
+/** What the requests in flight may take of `shutdownTimeout`; the rest belongs to their tasks. */
+const requestShare = 0.75
+/** How long `onShutdown` functions have at least, in ms, even when the tasks used up the time. */
+const leastForFunctions = 1000
+
+/** Ends an instance: requests in flight finish, then tasks, then the `onShutdown` functions. */
+export class Shutdown {
+  readonly #scheduler: Scheduler
+  readonly #intakes = new Set<Intake>()
+  #functions: (() => unknown)[] = []
+  #listening = false
+  #signalled = false
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler
+    process.on('exit', this.nameUnfinished)
+  }
+
+  /** From now on a signal stops this intake first. Returns the way to take it back. */
+  add(intake: Intake): () => void {
+    this.#intakes.add(intake)
+    if (this.#scheduler.settings.signals) this.#listen()
+    return () => void this.#intakes.delete(intake)
+  }
+
+  addFunction(fn: () => unknown): void {
+    this.#functions.push(fn)
+  }
+
+  /** Drains and runs the `onShutdown` functions, in order, each once. */
+  async run(stopIntakes: boolean): Promise<DrainReport> {
+    const timeout = this.#scheduler.settings.shutdownTimeout
+    const deadline = performance.now() + timeout
+    if (stopIntakes) await this.#stopIntakes(timeout * requestShare)
+    const drained = await this.#scheduler.drain(Math.max(0, deadline - performance.now()))
+    const functions = this.#functions
+    this.#functions = []
+    await within(Math.max(leastForFunctions, deadline - performance.now()), callInOrder(functions))
+    return drained
+  }
+
+  /** Stops listening to the process. */
+  dispose(): void {
+    process.off('exit', this.nameUnfinished)
+    for (const signal of Object.keys(signals)) process.off(signal, this.#onSignal)
+    this.#listening = false
+  }
+
+  #listen(): void {
+    if (this.#listening) return
+    this.#listening = true
+    for (const signal of Object.keys(signals)) process.on(signal, this.#onSignal)
+  }
+
+  // However the process ends, by a signal, process.exit or an error, what it leaves undone is named.
+  readonly nameUnfinished = (): void => {
+    const titles = Array.from(this.#scheduler.unfinished(), (task) => task.title)
+    if (titles.length > 0) report(new AfterwordError('AFTERWORD_UNFINISHED', [titles.join(', ')]))
+  }
+
+  readonly #onSignal = (signal: Signal): void => {
+    if (this.#signalled) process.exit(signals[signal])
+    this.#signalled = true
+    void this.run(true).then(({ left }) => process.exit(left.length === 0 ? 0 : 1))
+  }
+
+  async #stopIntakes(timeout: number): Promise<void> {
+    const stopped = Promise.all(Array.from(this.#intakes, (intake) => intake.stop()))
+    if (await within(timeout, stopped)) return
+    for (const intake of this.#intakes) intake.abort()
+    await within(leastForFunctions, stopped)
+  }
+}
+
+async function callInOrder(functions: readonly (() => unknown)[]): Promise<void> {
+  for (const fn of functions) {
+    try {
+      await fn()
+    } catch (cause) {
+      report(new AfterwordError('AFTERWORD_SHUTDOWN_FAILED', [], { cause }))
+    }
+  }
+}
+
+/** True if the promise resolved in time. */
+function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms, false)
+    void promise.then(() => {
+      clearTimeout(timer)
+      resolve(true)
+    })
+  })
+}

@@ -1,0 +1,158 @@
+import { AsyncResource } from 'node:async_hooks'
+import type { TaskSettings } from './options.ts'
+import type { Scope, SentResponse } from './scope.ts'
+
+/** What came of a task. */
+export type Outcome<T = unknown> =
+  | { readonly status: 'done'; readonly value: T }
+  | { readonly status: 'failed'; readonly error: unknown }
+  /** `after`: the timeout in ms. The function may still be going on; nobody waits for it. */
+  | { readonly status: 'timed-out'; readonly after: number }
+  | { readonly status: 'cancelled'; readonly reason: CancelReason }
+
+/** `cancel()` was called, `when` said no, a later task has the same name, or `onError: 'stop'` skipped it. */
+export type CancelReason = 'cancel' | 'when' | 'replaced' | 'stopped'
+
+/** The caller's handle on a deferred task. */
+export interface Deferred<T = unknown> {
+  /** Unique among all tasks of all processes. */
+  readonly id: string
+  /** True if the task had not begun and will not run; false if it runs or has ended. */
+  cancel(): boolean
+  /** Resolves when the task is where its durability promises; for tasks in memory that is at once. */
+  readonly accepted: Promise<void>
+  /** Resolves when the task has ended, whatever came of it. Never rejects. */
+  readonly outcome: Promise<Outcome<T>>
+}
+
+/** What a running task can know of itself. */
+export interface CurrentTask {
+  readonly id: string
+  readonly name: string
+  /** 1 for the first run. */
+  readonly attempt: number
+  /** Aborts when the task's time is up. */
+  readonly signal: AbortSignal
+  /** The response that the task was deferred in; `undefined` outside a request. */
+  readonly request: SentResponse | undefined
+}
+
+// Two processes never share ids: the start of the process and a random part, then a counter.
+const origin = `${Date.now().toString(36)}${Math.floor(Math.random() * 36 ** 4)
+  .toString(36)
+  .padStart(4, '0')}`
+let serials = 0
+
+/**
+ * One function call to make after the response.
+ *
+ *     waiting ──► running ──► ended
+ *        │  ▲        │          ▲
+ *        │  └────────┘ retry    │
+ *        └──────────────────────┘ cancelled
+ */
+export class Task implements Deferred, CurrentTask {
+  /** The task behind this one in its scope's lane. */
+  next: Task | undefined
+  readonly scope: Scope
+  readonly settings: TaskSettings
+  state: 'waiting' | 'running' | 'ended' = 'waiting'
+  attempt = 0
+
+  readonly #serial = ++serials
+  #fn: ((...args: never[]) => unknown) | undefined
+  #args: readonly unknown[] | undefined
+  // The caller's async context, captured by being created there; cheaper by far than a snapshot.
+  #context: AsyncResource | undefined
+  #name: string | undefined
+  #controller: AbortController | undefined
+  #outcome: Outcome | undefined
+  #listener: PromiseWithResolvers<Outcome> | undefined
+
+  constructor(scope: Scope, settings: TaskSettings, fn: (...args: never[]) => unknown, args: readonly unknown[]) {
+    this.scope = scope
+    this.settings = settings
+    this.#fn = fn
+    this.#args = args
+    this.#context = new AsyncResource('AfterwordTask')
+  }
+
+  get id(): string {
+    return `${origin}-${this.#serial.toString(36)}`
+  }
+
+  get name(): string {
+    return (this.#name ??= this.settings.name ?? this.settings.label ?? (this.#fn?.name || 'anonymous'))
+  }
+
+  /** For people: the name, and the id to tell it from others of that name. */
+  get title(): string {
+    return `"${this.name}" (${this.id})`
+  }
+
+  get args(): readonly unknown[] {
+    return this.#args ?? []
+  }
+
+  get request(): SentResponse | undefined {
+    return this.scope.sent
+  }
+
+  get signal(): AbortSignal {
+    // Made when asked for: most tasks never look at it.
+    this.#controller ??= new AbortController()
+    return this.#controller.signal
+  }
+
+  get accepted(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  get outcome(): Promise<Outcome> {
+    if (this.#outcome !== undefined) return Promise.resolve(this.#outcome)
+    this.#listener ??= Promise.withResolvers()
+    return this.#listener.promise
+  }
+
+  cancel(): boolean {
+    return this.scope.cancel(this, 'cancel')
+  }
+
+  /** Calls `fn` in the context of this task's caller, with this task as the current one. Throws what it throws. */
+  inContext<T>(fn: (task: Task) => T): T {
+    const context = this.#context as AsyncResource
+    return context.runInAsyncScope(Task.#enter<T>, undefined, this, fn)
+  }
+
+  static #enter<T>(task: Task, fn: (task: Task) => T): T {
+    // Inside an AsyncResource's scope this lasts until that scope is left.
+    task.scope.scheduler.storage.enterWith(task)
+    return fn(task)
+  }
+
+  call(): unknown {
+    return this.#fn?.apply(undefined, this.#args as never[])
+  }
+
+  /** The signal is made here if nobody asked for it yet: code that asks later finds it aborted. */
+  abort(reason: unknown): void {
+    this.#controller ??= new AbortController()
+    this.#controller.abort(reason)
+  }
+
+  /** A new attempt gets a signal of its own. */
+  begin(): void {
+    this.state = 'running'
+    this.attempt++
+    if (this.attempt > 1) this.#controller = undefined
+  }
+
+  /** Whoever keeps the handle keeps neither the function, nor its arguments, nor its caller's context. */
+  end(outcome: Outcome): void {
+    this.#name = this.name
+    this.state = 'ended'
+    this.#outcome = outcome
+    this.#fn = this.#args = this.#context = undefined
+    this.#listener?.resolve(outcome)
+  }
+}
