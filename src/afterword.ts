@@ -125,9 +125,9 @@ export class Afterword {
   }
 
   status(): Status {
-    const { open, backlog, running, oldest, counters } = this.#scheduler
+    const { open, waiting, running, oldest, ended } = this.#scheduler.backlog
     const oldestAge = oldest === undefined ? 0 : performance.now() - oldest
-    return { inFlight: open, backlog, running, oldestAge, ...counters }
+    return { inFlight: open, backlog: waiting, running, oldestAge, ...ended }
   }
 
   /**

@@ -63,13 +63,9 @@ export const errorTable = {
     happened: 'The response to %s %s was still not sent after %s ms.',
     next: 'Its tasks run now. End every response, or use defer.with({ now: true }) in streams that stay open.',
   },
-  AFTERWORD_LISTENER_FAILED: {
-    happened: 'A listener of %s threw.',
-    next: 'The cause is attached; mend the listener, nothing else was affected.',
-  },
-  AFTERWORD_SHUTDOWN_FAILED: {
-    happened: 'A function given to onShutdown failed.',
-    next: 'The cause is attached; the other functions ran all the same.',
+  AFTERWORD_CALLBACK_FAILED: {
+    happened: 'A function given to %s threw.',
+    next: 'The cause is attached; nothing else was affected.',
   },
   AFTERWORD_UNFINISHED: {
     happened: 'The process ends with unfinished tasks: %s.',

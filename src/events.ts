@@ -35,7 +35,7 @@ export function subscribe<E extends keyof Events>(event: E, listener: (message: 
     try {
       listener(message as Events[E])
     } catch (cause) {
-      print(new AfterwordError('AFTERWORD_LISTENER_FAILED', [event], { cause }))
+      print(new AfterwordError('AFTERWORD_CALLBACK_FAILED', [`subscribe("${event}")`], { cause }))
     }
   }
   channels[event].subscribe(guarded)
@@ -48,10 +48,10 @@ export function report(error: AfterwordError, task?: Task): void {
   else print(error)
 }
 
-function print(error: AfterwordError): void {
+/** One line, then the cause. Never throws. */
+export function print(error: AfterwordError): void {
   try {
-    const cause = 'cause' in error ? [error.cause] : []
-    console.error(`${error.code}: ${error.message}`, ...cause)
+    console.error(`${error.code}: ${error.message}`, ...('cause' in error ? [error.cause] : []))
   } catch {
     // A cause may throw while it is being printed; the line above is then all there is to say.
     console.error(`${error.code}: ${error.message}`)

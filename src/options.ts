@@ -167,7 +167,7 @@ function nearest(key: string, rules: object): string {
   const [name, distance] = known
     .map((name) => [name, editDistance(key.toLowerCase(), name.toLowerCase())] as const)
     .reduce((best, other) => (other[1] < best[1] ? other : best))
-  return distance <= Math.max(2, name.length / 3) ? `Did you mean "${name}"?` : `Known options: ${known.join(', ')}.`
+  return distance <= name.length / 2 ? `Did you mean "${name}"?` : `Known options: ${known.join(', ')}.`
 }
 
 /** Levenshtein distance, one row at a time. */

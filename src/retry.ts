@@ -13,7 +13,7 @@ export type Backoff = number | ExponentialBackoff | ((attempt: number, error: un
 
 /**
  * How long to wait after a failed attempt (1, 2, …), in ms; `undefined` to give up.
- * Full jitter spreads the retries of many tasks that failed together:
+ * Throws what a `backoff` function throws. Full jitter spreads the retries of many tasks that failed together:
  * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
 export function retryDelay(
@@ -25,10 +25,7 @@ export function retryDelay(
 ): number | undefined {
   if (attempt > retries) return undefined
   if (typeof backoff === 'number') return backoff
-  if (typeof backoff === 'function') {
-    const delay = Number(backoff(attempt, error))
-    return delay >= 0 ? delay : 0
-  }
+  if (typeof backoff === 'function') return Math.max(Number(backoff(attempt, error)) || 0, 0)
   const { base = 1000, factor = 2, max = 60_000 } = backoff
   return random() * Math.min(max, base * factor ** (attempt - 1))
 }

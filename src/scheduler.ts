@@ -1,4 +1,5 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
+import { Backlog } from './backlog.ts'
 import { AfterwordError } from './errors.ts'
 import { channels, report } from './events.ts'
 import { Lane } from './lane.ts'
@@ -31,28 +32,20 @@ export class Scheduler {
   /** Where the code that runs now belongs: to a scope while a request is handled, to a task while it runs. */
   readonly storage = new AsyncLocalStorage<Scope | Task>()
   readonly settings: AfterwordSettings
-  readonly counters = { done: 0, failed: 0, timedOut: 0, cancelled: 0 }
+  readonly backlog: Backlog
   /** Settings change only while it is `new`; `closed`, it accepts no task. */
   state: 'new' | 'started' | 'closed' = 'new'
-  /** Tasks that have not begun, or wait for their retry. */
-  backlog = 0
-  /** Tasks that have begun and have not ended. */
-  running = 0
-  /** Scopes with tasks whose response was not sent yet. */
-  open = 0
 
   readonly #lane = new Lane<Scope>()
   /** Scopes whose task waits for a promise, of which `concurrency` are allowed. */
   #busy = 0
   #turnSet = false
-  readonly #unfinished = new Set<Scope>()
   readonly #retries = new Map<Task, NodeJS.Timeout>()
-  #draining = 0
-  readonly #onEmpty = new Set<() => void>()
-  #ageTimer: NodeJS.Timeout | undefined
+  #drains = 0
 
   constructor(settings: AfterwordSettings) {
     this.settings = settings
+    this.backlog = new Backlog(settings)
   }
 
   /** The scope that the code that runs now belongs to; `undefined` outside a request. */
@@ -66,33 +59,11 @@ export class Scheduler {
     return place instanceof Task ? place : undefined
   }
 
-  /** Counts a task in, or throws if it can't be accepted. */
-  admit(task: Task): void {
+  /** Accepts a task, which from now on ends in an outcome. @throws AfterwordError `AFTERWORD_CLOSED`, `AFTERWORD_OVERLOADED` */
+  accept(task: Task): void {
     if (this.state === 'closed') throw new AfterwordError('AFTERWORD_CLOSED', [task.name])
     this.state = 'started'
-    if (this.backlog >= this.settings.maxBacklog) throw new AfterwordError('AFTERWORD_OVERLOADED', [this.backlog])
-    this.backlog++
-    if (channels['task:deferred'].hasSubscribers) channels['task:deferred'].publish({ task })
-  }
-
-  /** A scope has its first unfinished task. */
-  watch(scope: Scope): void {
-    this.#unfinished.add(scope)
-    if (scope.state !== 'open') return
-    this.open++
-    this.#watchAge(this.settings.maxRequestAge)
-  }
-
-  /** The response of a scope with unfinished tasks was sent, or is given up. */
-  released(): void {
-    this.open--
-  }
-
-  /** A scope has no unfinished task. */
-  forget(scope: Scope): void {
-    this.#unfinished.delete(scope)
-    if (scope.state === 'open') this.open--
-    if (this.#unfinished.size === 0) for (const emptied of this.#onEmpty) emptied()
+    this.backlog.add(task)
   }
 
   /** A scope has a task to run. */
@@ -112,44 +83,22 @@ export class Scheduler {
   cancel(task: Task, reason: CancelReason): void {
     clearTimeout(this.#retries.get(task))
     this.#retries.delete(task)
-    this.backlog--
     this.#end(task, { status: 'cancelled', reason })
-  }
-
-  *unfinished(): Iterable<Task> {
-    for (const scope of this.#unfinished) yield* scope.unfinished()
-  }
-
-  /** When the oldest scope that is not finished got its first task, by `performance.now()`. */
-  get oldest(): number | undefined {
-    return this.#unfinished.values().next().value?.since
   }
 
   /** Resolves when no task is left, or after `timeout` ms. Tasks that wait for a retry are tried at once. */
   async drain(timeout: number): Promise<DrainReport> {
-    const before = { ...this.counters }
-    this.#draining++
+    const before = { ...this.backlog.ended }
+    this.#drains++
     for (const task of [...this.#retries.keys()]) this.#retry(task)
-    if (this.#unfinished.size > 0) await this.#emptied(timeout)
-    this.#draining--
-    const { done, failed, timedOut } = this.counters
+    await this.backlog.emptied(timeout)
+    this.#drains--
+    const { done, failed, timedOut } = this.backlog.ended
     return {
       done: done - before.done,
       failed: failed - before.failed + timedOut - before.timedOut,
-      left: Array.from(this.unfinished(), ({ id, name }) => ({ id, name, kept: false })),
+      left: Array.from(this.backlog.tasks(), ({ id, name }) => ({ id, name, kept: false })),
     }
-  }
-
-  #emptied(timeout: number): Promise<void> {
-    return new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(timer)
-        this.#onEmpty.delete(end)
-        resolve()
-      }
-      const timer = setTimeout(end, timeout)
-      this.#onEmpty.add(end)
-    })
   }
 
   #wake(): void {
@@ -193,27 +142,22 @@ export class Scheduler {
   }
 
   #begin(task: Task): Outcome | Promise<Outcome> {
-    this.backlog--
-    this.running++
+    this.backlog.begin()
     task.begin()
     return run(task)
   }
 
   /** An attempt is over: the task is tried again later, or has its outcome. */
   #settle(task: Task, outcome: Outcome): void {
-    this.running--
-    if (isTrouble(outcome)) {
-      const { retries, backoff } = task.settings
-      const delay = retryDelay(task.attempt, retries, backoff, outcome.status === 'failed' ? outcome.error : undefined)
-      if (delay !== undefined) return this.#retryLater(task, outcome, this.#draining > 0 ? 0 : delay)
-    }
-    this.#end(task, outcome)
+    const delay = isTrouble(outcome) ? delayOf(task, outcome) : undefined
+    if (delay === undefined) this.#end(task, outcome)
+    else this.#retryLater(task, outcome, this.#drains > 0 ? 0 : delay)
   }
 
   /** The scope moves on meanwhile; the new attempt stands at the end of its lane. */
   #retryLater(task: Task, outcome: Outcome, delay: number): void {
     task.state = 'waiting'
-    this.backlog++
+    this.backlog.retry()
     task.scope.hold(task)
     this.#retries.set(
       task,
@@ -229,34 +173,28 @@ export class Scheduler {
   }
 
   #end(task: Task, outcome: Outcome): void {
-    this.counters[counterOf[outcome.status]]++
+    this.backlog.end(task, outcome)
     task.end(outcome)
     task.scope.leave(task)
     if (channels['task:ended'].hasSubscribers) channels['task:ended'].publish({ task, outcome })
     const trouble = errorOf(task, outcome)
     if (trouble !== undefined) report(trouble, task)
   }
-
-  /** One timer for all scopes: the oldest is the first of the set. */
-  #watchAge(delay: number): void {
-    this.#ageTimer ??= setTimeout(() => {
-      this.#ageTimer = undefined
-      for (const scope of this.#unfinished) {
-        if (scope.response === undefined) continue
-        const left = scope.since + this.settings.maxRequestAge - performance.now()
-        if (left > 0) return this.#watchAge(left)
-        const sent = scope.response.describe()
-        report(new AfterwordError('AFTERWORD_STUCK', [sent.method, sent.path, this.settings.maxRequestAge]))
-        scope.release(sent)
-      }
-    }, Math.ceil(delay)).unref()
-  }
 }
-
-const counterOf = { done: 'done', failed: 'failed', 'timed-out': 'timedOut', cancelled: 'cancelled' } as const
 
 function isTrouble(outcome: Outcome): boolean {
   return outcome.status === 'failed' || outcome.status === 'timed-out'
+}
+
+/** How long to wait before the next attempt, in ms; `undefined` for none. */
+function delayOf(task: Task, outcome: Outcome): number | undefined {
+  const { retries, backoff } = task.settings
+  try {
+    return retryDelay(task.attempt, retries, backoff, outcome.status === 'failed' ? outcome.error : undefined)
+  } catch (cause) {
+    report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['backoff'], { cause }), task)
+    return undefined
+  }
 }
 
 /** What is reported of an outcome; nothing where all went as the caller asked. */

@@ -67,7 +67,7 @@ export class Scope {
 
   /** Adds a task at the end: it runs when the response was sent and the tasks before it have ended. */
   add(task: Task): void {
-    this.#admit(task)
+    this.#accept(task)
     const { name } = task.settings
     if (name !== undefined) {
       this.#named ??= new Map()
@@ -81,7 +81,7 @@ export class Scope {
 
   /** Adds a task that runs the moment the response was sent, ahead of every lane and outside the limits. */
   addAtSent(task: Task): void {
-    this.#admit(task)
+    this.#accept(task)
     this.hold(task)
     if (this.state !== 'open') setImmediate(() => this.scheduler.start(task))
     else (this.#atSent ??= []).push(task)
@@ -89,7 +89,7 @@ export class Scope {
 
   /** Adds a task that begins now. */
   addBegun(task: Task): void {
-    this.#admit(task)
+    this.#accept(task)
     this.hold(task)
     this.scheduler.start(task)
   }
@@ -127,7 +127,7 @@ export class Scope {
     const { name } = task.settings
     if (name !== undefined && this.#named?.get(name) === task) this.#named.delete(name)
     if (--this.#unfinished > 0) return
-    this.scheduler.forget(this)
+    this.scheduler.backlog.forget(this)
     this.#settle()
   }
 
@@ -155,7 +155,7 @@ export class Scope {
     this.sent = sent
     this.#response = undefined
     this.state = 'idle'
-    if (this.#unfinished > 0) this.scheduler.released()
+    if (this.#unfinished > 0) this.scheduler.backlog.open--
     for (const task of this.#atSent ?? []) this.scheduler.start(task)
     this.#atSent = undefined
     this.resume()
@@ -172,11 +172,11 @@ export class Scope {
     return promise
   }
 
-  #admit(task: Task): void {
-    this.scheduler.admit(task)
+  #accept(task: Task): void {
+    this.scheduler.accept(task)
     if (this.#unfinished++ === 0) {
       this.since = performance.now()
-      this.scheduler.watch(this)
+      this.scheduler.backlog.watch(this)
     }
     this.#askWhenSent()
   }

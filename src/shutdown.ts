@@ -1,5 +1,5 @@
 import { AfterwordError } from './errors.ts'
-import { report } from './events.ts'
+import { channels, print, report } from './events.ts'
 import type { DrainReport, Scheduler } from './scheduler.ts'
 
 /** Something that takes requests in and can be told to stop, such as a server. Given by an adapter. */
@@ -70,8 +70,12 @@ export class Shutdown {
 
   // However the process ends, by a signal, process.exit or an error, what it leaves undone is named.
   readonly nameUnfinished = (): void => {
-    const titles = Array.from(this.#scheduler.unfinished(), (task) => task.title)
-    if (titles.length > 0) report(new AfterwordError('AFTERWORD_UNFINISHED', [titles.join(', ')]))
+    const titles = Array.from(this.#scheduler.backlog.tasks(), (task) => task.title)
+    if (titles.length === 0) return
+    const error = new AfterwordError('AFTERWORD_UNFINISHED', [titles.join(', ')])
+    // Also where somebody listens: what a listener hands on asynchronously is lost with the process.
+    if (channels.report.hasSubscribers) report(error)
+    print(error)
   }
 
   readonly #onSignal = (signal: Signal): void => {
@@ -93,7 +97,7 @@ async function callInOrder(functions: readonly (() => unknown)[]): Promise<void>
     try {
       await fn()
     } catch (cause) {
-      report(new AfterwordError('AFTERWORD_SHUTDOWN_FAILED', [], { cause }))
+      report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['onShutdown'], { cause }))
     }
   }
 }

@@ -1,0 +1,224 @@
+import { readFile } from 'node:fs/promises'
+import { describe, expect, it } from 'vitest'
+import { errorTable } from '../../src/errors.ts'
+import { Afterword, AfterwordError, type AfterwordOptions, type ErrorCode, type TaskOptions } from '../../src/index.ts'
+
+type Call = (afterword: Afterword) => unknown
+const wrong = <T>(value: unknown) => value as T
+
+const cases: Record<string, [Call, ErrorCode, message: string]> = {
+  'defer of a number': [
+    (afterword) => afterword.defer(wrong<() => void>(42)),
+    'AFTERWORD_NOT_A_FUNCTION',
+    'defer expects a function, got 42.',
+  ],
+  'defer of a call instead of a function': [
+    (afterword) => afterword.defer(wrong<() => void>(undefined)),
+    'AFTERWORD_NOT_A_FUNCTION',
+    'got undefined',
+  ],
+  'defer.with(options) of an object': [
+    (afterword) => afterword.defer.with({})(wrong<() => void>({})),
+    'AFTERWORD_NOT_A_FUNCTION',
+    'got an object',
+  ],
+  'onSent of a string': [
+    (afterword) => afterword.onSent(wrong('now')),
+    'AFTERWORD_NOT_A_FUNCTION',
+    'onSent expects a function, got "now"',
+  ],
+  'onShutdown of null': [
+    (afterword) => afterword.onShutdown(wrong(null)),
+    'AFTERWORD_NOT_A_FUNCTION',
+    'onShutdown expects a function, got null',
+  ],
+  'waitUntil of a number': [
+    (afterword) => afterword.waitUntil(wrong(42)),
+    'AFTERWORD_NOT_A_PROMISE',
+    'waitUntil expects a promise, got 42.',
+  ],
+  'waitUntil of a function': [
+    (afterword) => afterword.waitUntil(wrong(() => {})),
+    'AFTERWORD_NOT_A_PROMISE',
+    'got a function',
+  ],
+  'an unknown option that is nearly a known one': [
+    (afterword) => afterword.defer.with(wrong<TaskOptions>({ retry: 3 })),
+    'AFTERWORD_UNKNOWN_OPTION',
+    'defer.with has no option "retry". Did you mean "retries"?',
+  ],
+  'an option in the wrong case': [
+    (afterword) => afterword.job('a', () => {}, wrong<TaskOptions>({ timeOut: 3 })),
+    'AFTERWORD_UNKNOWN_OPTION',
+    'job("a") has no option "timeOut". Did you mean "timeout"?',
+  ],
+  'an option like no other': [
+    () => new Afterword(wrong<AfterwordOptions>({ colour: 'red' })),
+    'AFTERWORD_UNKNOWN_OPTION',
+    'configure has no option "colour". Known options: concurrency, maxBacklog,',
+  ],
+  'an option named like a property of every object': [
+    () => new Afterword(wrong<AfterwordOptions>({ toString: () => '' })),
+    'AFTERWORD_UNKNOWN_OPTION',
+    'has no option "toString"',
+  ],
+  'options that are none': [
+    (afterword) => afterword.defer.with(wrong<TaskOptions>('fast')),
+    'AFTERWORD_INVALID_OPTION',
+    'defer.with: expected its options to be an object, got "fast".',
+  ],
+  'a negative timeout': [
+    (afterword) => afterword.defer.with({ timeout: -1 }),
+    'AFTERWORD_INVALID_OPTION',
+    'defer.with: expected timeout to be a number of milliseconds, 0 or more, got -1.',
+  ],
+  'a timeout that is no number': [
+    (afterword) => afterword.defer.with({ timeout: Number.NaN }),
+    'AFTERWORD_INVALID_OPTION',
+    'got NaN',
+  ],
+  'half a retry': [
+    (afterword) => afterword.defer.with({ retries: 0.5 }),
+    'AFTERWORD_INVALID_OPTION',
+    'expected retries to be a whole number, 0 or more, got 0.5.',
+  ],
+  'an empty name': [
+    (afterword) => afterword.defer.with({ name: '' }),
+    'AFTERWORD_INVALID_OPTION',
+    'expected name to be a non-empty string',
+  ],
+  'a when that is neither': [
+    (afterword) => afterword.defer.with({ when: wrong('never') }),
+    'AFTERWORD_INVALID_OPTION',
+    'expected when to be',
+  ],
+  'a backoff with an unknown field': [
+    (afterword) => afterword.defer.with({ backoff: wrong({ delay: 5 }) }),
+    'AFTERWORD_INVALID_OPTION',
+    'expected backoff to be',
+  ],
+  'no concurrency': [
+    () => new Afterword({ concurrency: 0 }),
+    'AFTERWORD_INVALID_OPTION',
+    'configure: expected concurrency to be a whole number, 1 or more, got 0.',
+  ],
+  'an onError that is neither': [
+    () => new Afterword({ onError: wrong('ignore') }),
+    'AFTERWORD_INVALID_OPTION',
+    "expected onError to be 'continue' or 'stop', got \"ignore\".",
+  ],
+  'signals that are no boolean': [
+    () => new Afterword({ signals: wrong(['SIGTERM']) }),
+    'AFTERWORD_INVALID_OPTION',
+    'expected signals to be true or false, got an array.',
+  ],
+  'a job without a name': [
+    (afterword) => afterword.job('', () => {}),
+    'AFTERWORD_INVALID_JOB_NAME',
+    'job expects a name that is a non-empty string, got "".',
+  ],
+  'a job whose name is no string': [
+    (afterword) => afterword.job(wrong(Symbol('a')), () => {}),
+    'AFTERWORD_INVALID_JOB_NAME',
+    'got Symbol(a).',
+  ],
+  'a job without a handler': [
+    (afterword) => afterword.job('a', wrong<() => void>(undefined)),
+    'AFTERWORD_NOT_A_FUNCTION',
+    'job("a") expects a function, got undefined.',
+  ],
+  'two jobs of one name': [
+    (afterword) => {
+      afterword.job('a', () => 1)
+      afterword.job('a', () => 2)
+    },
+    'AFTERWORD_DUPLICATE_JOB',
+    'Two jobs with different handlers are called "a".',
+  ],
+  'configure after the first use': [
+    (afterword) => {
+      afterword.defer(() => {})
+      afterword.configure({})
+    },
+    'AFTERWORD_ALREADY_STARTED',
+    'configure was called after the first use, or a second time.',
+  ],
+  'configure twice': [
+    (afterword) => {
+      afterword.configure({})
+      afterword.configure({})
+    },
+    'AFTERWORD_ALREADY_STARTED',
+    'a second time',
+  ],
+}
+
+describe('bad input', () => {
+  it.each(Object.entries(cases))('%s', async (_name, [call, code, message]) => {
+    await using afterword = new Afterword()
+    const error = thrown(() => call(afterword))
+    expect(error).toBeInstanceOf(AfterwordError)
+    expect(error).toMatchObject({ code, message: expect.stringContaining(message) })
+  })
+
+  it('rejects drain with an unknown option', async () => {
+    await using afterword = new Afterword()
+    await expect(afterword.drain(wrong({ deadline: 5 }))).rejects.toMatchObject({ code: 'AFTERWORD_UNKNOWN_OPTION' })
+  })
+
+  it('refuses after close, and starts anew with configure', async () => {
+    const afterword = new Afterword()
+    await afterword.close()
+    await afterword.close()
+    expect(thrown(() => afterword.defer(function save() {}))).toMatchObject({
+      code: 'AFTERWORD_CLOSED',
+      message: expect.stringContaining('"save"'),
+    })
+    afterword.configure({ concurrency: 1 })
+    expect(await afterword.defer(() => 'again').outcome).toEqual({ status: 'done', value: 'again' })
+    await afterword.close()
+  })
+})
+
+describe('options', () => {
+  it('takes undefined for not given, and then the default', async () => {
+    await using afterword = new Afterword(wrong<AfterwordOptions>({ concurrency: undefined }))
+    const free = Promise.withResolvers<void>()
+    for (let i = 0; i < 300; i++) afterword.defer(() => free.promise)
+    while (afterword.status().running < 256) await new Promise(setImmediate)
+    expect(afterword.status()).toMatchObject({ running: 256, backlog: 44 })
+    free.resolve()
+    expect(await afterword.drain()).toEqual({ done: 300, failed: 0, left: [] })
+  })
+
+  it('defines a job again with the same handler', async () => {
+    await using afterword = new Afterword()
+    const handler = () => 'same'
+    afterword.job('a', handler)
+    expect(await afterword.job('a', handler).defer().outcome).toEqual({ status: 'done', value: 'same' })
+  })
+})
+
+describe('docs/errors.md', async () => {
+  const text = await readFile(new URL('../../docs/errors.md', import.meta.url), 'utf8')
+  const sections = text.split(/^## /m).slice(1)
+
+  it('lists every code, and no other', () => {
+    expect(sections.map((section) => section.split('\n')[0])).toEqual(Object.keys(errorTable))
+  })
+
+  it.each(Object.entries(errorTable))('says of %s what the error says', (code, { happened, next }) => {
+    const section = sections.find((section) => section.startsWith(`${code}\n`))
+    expect(section).toContain(happened)
+    expect(section).toContain(next)
+  })
+})
+
+function thrown(call: () => unknown): unknown {
+  try {
+    call()
+  } catch (error) {
+    return error
+  }
+  throw new Error('Nothing was thrown.')
+}

@@ -1,0 +1,102 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { nodes } from '../support/program.ts'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+
+/** The package as npm would install it, in the node_modules of an empty project. */
+let project: string
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), 'afterword-package-'))
+  const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', project], {
+    cwd: root,
+  })
+  const [{ filename }] = Object.values(JSON.parse(stdout)) as [{ filename: string }]
+  await run('npm', ['init', '--yes'], { cwd: project })
+  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', join(project, filename)], { cwd: project })
+}, 60_000)
+afterAll(() => rm(project, { recursive: true, force: true }))
+
+async function evaluate(node: keyof typeof nodes, type: 'module' | 'commonjs', code: string): Promise<unknown> {
+  const { stdout } = await run(
+    nodes[node],
+    ['--disable-warning=ExperimentalWarning', `--input-type=${type}`, '-e', code],
+    {
+      cwd: project,
+    },
+  )
+  return JSON.parse(stdout)
+}
+
+const subpaths = Object.keys(manifest.exports).filter((path) => path !== './package.json')
+
+describe('the package', () => {
+  it('has no runtime dependencies', async () => {
+    expect(manifest.dependencies).toBeUndefined()
+    expect(await readdir(join(project, 'node_modules'))).toEqual(expect.arrayContaining(['afterword']))
+    expect((await readdir(join(project, 'node_modules'))).filter((name) => !name.startsWith('.'))).toEqual([
+      'afterword',
+    ])
+  })
+
+  it('exports what it says, and nothing else', async () => {
+    const code = `import * as all from 'afterword'; console.log(JSON.stringify(Object.keys(all)))`
+    expect(await evaluate(24, 'module', code)).toEqual([
+      'Afterword',
+      'AfterwordError',
+      'configure',
+      'currentTask',
+      'defer',
+      'finishRequest',
+      'instance',
+      'job',
+      'onSent',
+      'subscribe',
+      'waitUntil',
+    ])
+  })
+
+  it.each([22, 24] as const)('loads by import and by require on Node %i', async (node) => {
+    const names = subpaths.map((path) => path.replace('.', 'afterword'))
+    const imports = `${names.map((name) => `await import('${name}')`).join('\n')}\nconsole.log(JSON.stringify('fine'))`
+    const requires = `${names.map((name) => `require('${name}')`).join('\n')}\nconsole.log(JSON.stringify('fine'))`
+    expect(await evaluate(node, 'module', imports)).toBe('fine')
+    expect(await evaluate(node, 'commonjs', requires)).toBe('fine')
+  })
+
+  it('loads nothing of the adapters or of testing with the core', async () => {
+    const code = `
+      import { registerHooks } from 'node:module'
+      const loaded = []
+      registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) })
+      await import('afterword')
+      console.log(JSON.stringify(loaded))`
+    const loaded = (await evaluate(24, 'module', code)) as string[]
+    expect(loaded).toContainEqual(expect.stringMatching(/dist\/index\.js$/))
+    const core = /\/dist\/[a-z]+\.js$|^node:(async_hooks|diagnostics_channel)$/
+    expect(loaded.filter((url) => !core.test(url))).toEqual([])
+    expect(loaded.filter((url) => url.endsWith('testing.js'))).toEqual([])
+  })
+
+  it('has the source that its source maps name', async () => {
+    const folder = join(project, 'node_modules/afterword')
+    const map = JSON.parse(await readFile(join(folder, 'dist/adapters/auto.js.map'), 'utf8'))
+    const source = await readFile(join(folder, 'dist/adapters', map.sources[0]), 'utf8')
+    expect(source).toContain('node:http')
+    expect((await readdir(folder)).sort()).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'dist',
+      'package.json',
+      'src',
+    ])
+  })
+})

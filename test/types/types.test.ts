@@ -1,0 +1,70 @@
+import type { RequestHandler } from 'express'
+import { describe, expectTypeOf, it } from 'vitest'
+import { afterword } from '../../src/adapters/express.ts'
+import { attach } from '../../src/adapters/node-http.ts'
+import {
+  type CurrentTask,
+  currentTask,
+  type Deferred,
+  defer,
+  finishRequest,
+  type Job,
+  job,
+  type Outcome,
+  onSent,
+  waitUntil,
+} from '../../src/index.ts'
+
+const send = async (to: string, copies = 1): Promise<number> => to.length * copies
+
+// Checked by the compiler, never called: a wrong call must not compile.
+function mustCompile() {
+  defer(send, 'a@b.c')
+  defer(send, 'a@b.c', 2)
+  defer(() => {})
+  defer.with({ retries: 2, when: (response) => response.status === 404 })(send, 'a@b.c')
+  waitUntil(send('a@b.c'))
+  onSent(() => {})
+  // @ts-expect-error: the argument is missing
+  defer(send)
+  // @ts-expect-error: a number is no string
+  defer(send, 1)
+  // @ts-expect-error: too many arguments
+  defer(send, 'a@b.c', 2, 3)
+  // @ts-expect-error: not a function
+  defer(42)
+  // @ts-expect-error: a number is no string
+  defer.with({ retries: 2 })(send, 1)
+  // @ts-expect-error: no such option
+  defer.with({ retry: 2 })
+  // @ts-expect-error: not a promise
+  waitUntil(42)
+
+  const Send = job('send', send, { timeout: 1000 })
+  Send.defer('a@b.c')
+  Send.with({ retries: 0 }).defer('a@b.c', 2)
+  // @ts-expect-error: a number is no string
+  Send.defer(1)
+  // @ts-expect-error: the argument is missing
+  void Send.dispatch()
+}
+
+describe('types', () => {
+  it('of arguments', () => {
+    expectTypeOf(mustCompile).toBeFunction()
+  })
+
+  it('of what comes back', () => {
+    expectTypeOf(defer<[string, number?], Promise<number>>).returns.toEqualTypeOf<Deferred<number>>()
+    expectTypeOf(defer(() => 'a')).toEqualTypeOf<Deferred<string>>()
+    expectTypeOf(job('types', send)).toEqualTypeOf<Job<[to: string, copies?: number], Promise<number>>>()
+    expectTypeOf<Deferred<number>['outcome']>().resolves.toEqualTypeOf<Outcome<number>>()
+    expectTypeOf(finishRequest).returns.resolves.toEqualTypeOf<Outcome[]>()
+    expectTypeOf(currentTask()).toEqualTypeOf<CurrentTask | undefined>()
+  })
+
+  it('of the adapters', () => {
+    expectTypeOf(afterword()).toExtend<RequestHandler>()
+    expectTypeOf(attach).parameter(0).not.toBeAny()
+  })
+})
