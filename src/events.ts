@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel'
 import { AfterwordError } from './errors.ts'
 import type { Outcome, Task } from './task.ts'
 
-/** What each event carries. */
+/** What each event carries. Those of a task are sent in the context of the code that deferred it, arguments included. */
 export interface Events {
   /** A task was accepted. */
   'task:deferred': { readonly task: Task }

@@ -163,7 +163,8 @@ export class Scheduler {
       task,
       setTimeout(() => this.#retry(task), delay),
     )
-    if (channels['task:retrying'].hasSubscribers) channels['task:retrying'].publish({ task, outcome, delay })
+    const channel = channels['task:retrying']
+    if (channel.hasSubscribers) task.inContext(() => channel.publish({ task, outcome, delay }))
   }
 
   #retry(task: Task): void {
@@ -174,10 +175,12 @@ export class Scheduler {
 
   #end(task: Task, outcome: Outcome): void {
     this.backlog.end(task, outcome)
+    task.state = 'ended'
+    const channel = channels['task:ended']
+    if (channel.hasSubscribers) task.inContext(() => channel.publish({ task, outcome }))
+    const trouble = errorOf(task, outcome)
     task.end(outcome)
     task.scope.leave(task)
-    if (channels['task:ended'].hasSubscribers) channels['task:ended'].publish({ task, outcome })
-    const trouble = errorOf(task, outcome)
     if (trouble !== undefined) report(trouble, task)
   }
 }

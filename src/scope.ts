@@ -16,7 +16,7 @@ export interface SentResponse {
 
 /** What a scope needs of a response. Written by an adapter. */
 export interface ScopeResponse {
-  /** Set by `Afterword.scope`; an adapter leaves it alone. */
+  /** Set by `Afterword.scope`. @internal */
   scope?: Scope
   /** Calls back once, when the response was sent or the client has gone, at once if that is past. Asked once at most. */
   whenSent(callback: (sent: SentResponse) => void): void

@@ -52,10 +52,13 @@ let serials = 0
  *        └──────────────────────┘ cancelled
  */
 export class Task implements Deferred, CurrentTask {
-  /** The task behind this one in its scope's lane. */
+  /** The task behind this one in its scope's lane. @internal */
   next: Task | undefined
+  /** @internal */
   readonly scope: Scope
+  /** @internal */
   readonly settings: TaskSettings
+  /** @internal */
   state: 'waiting' | 'running' | 'ended' = 'waiting'
   attempt = 0
 
@@ -69,6 +72,7 @@ export class Task implements Deferred, CurrentTask {
   #outcome: Outcome | undefined
   #listener: PromiseWithResolvers<Outcome> | undefined
 
+  /** @internal */
   constructor(scope: Scope, settings: TaskSettings, fn: (...args: never[]) => unknown, args: readonly unknown[]) {
     this.scope = scope
     this.settings = settings
@@ -90,6 +94,7 @@ export class Task implements Deferred, CurrentTask {
     return `"${this.name}" (${this.id})`
   }
 
+  /** Empty once the task has ended. */
   get args(): readonly unknown[] {
     return this.#args ?? []
   }
@@ -118,7 +123,7 @@ export class Task implements Deferred, CurrentTask {
     return this.scope.cancel(this, 'cancel')
   }
 
-  /** Calls `fn` in the context of this task's caller, with this task as the current one. Throws what it throws. */
+  /** Calls `fn` in the context of this task's caller, with this task as the current one. Throws what it throws. @internal */
   inContext<T>(fn: (task: Task) => T): T {
     const context = this.#context as AsyncResource
     return context.runInAsyncScope(Task.#enter<T>, undefined, this, fn)
@@ -130,27 +135,27 @@ export class Task implements Deferred, CurrentTask {
     return fn(task)
   }
 
+  /** @internal */
   call(): unknown {
     return this.#fn?.apply(undefined, this.#args as never[])
   }
 
-  /** The signal is made here if nobody asked for it yet: code that asks later finds it aborted. */
+  /** The signal is made here if nobody asked for it yet: code that asks later finds it aborted. @internal */
   abort(reason: unknown): void {
     this.#controller ??= new AbortController()
     this.#controller.abort(reason)
   }
 
-  /** A new attempt gets a signal of its own. */
+  /** A new attempt gets a signal of its own. @internal */
   begin(): void {
     this.state = 'running'
     this.attempt++
     if (this.attempt > 1) this.#controller = undefined
   }
 
-  /** Whoever keeps the handle keeps neither the function, nor its arguments, nor its caller's context. */
+  /** Whoever keeps the handle keeps neither the function, nor its arguments, nor its caller's context. @internal */
   end(outcome: Outcome): void {
     this.#name = this.name
-    this.state = 'ended'
     this.#outcome = outcome
     this.#fn = this.#args = this.#context = undefined
     this.#listener?.resolve(outcome)

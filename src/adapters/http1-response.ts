@@ -54,7 +54,7 @@ export class Http1Response implements ScopeResponse {
   }
 
   #discardWrites(): void {
-    discardWrites(this.#res, () => this.describe())
+    discardWrites('response', this.#res, () => this.describe())
   }
 }
 

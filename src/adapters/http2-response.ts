@@ -53,6 +53,8 @@ export class Http2Response implements ScopeResponse {
   }
 
   #discardWrites(): void {
-    discardWrites(this.compat ?? this.#stream, () => this.describe())
+    const describe = () => this.describe()
+    if (this.compat === undefined) discardWrites('stream', this.#stream, describe)
+    else discardWrites('response', this.compat, describe)
   }
 }

@@ -1,0 +1,130 @@
+import { byId, duration, element } from './element.js'
+import { clearInbox, showMail } from './inbox.js'
+import { clearTimeline, showSignup } from './timeline.js'
+
+/** Filled in for visitors in a hurry. */
+const people = [
+  ['Ada Lovelace', 'ada@analytical.example'],
+  ['Grace Hopper', 'grace@mark-one.example'],
+  ['Alan Turing', 'alan@bletchley.example'],
+  ['Radia Perlman', 'radia@spanning.example'],
+  ['Barbara Liskov', 'barbara@argus.example'],
+]
+let turn = 0
+
+const form = byId('form')
+const { name, email, way, analyticsFails } = form.elements
+const button = form.querySelector('button')
+const answer = byId('answer')
+
+fillIn()
+form.addEventListener('submit', (event) => {
+  event.preventDefault()
+  void signUp()
+})
+void listen()
+void showSource()
+
+async function signUp() {
+  const body = JSON.stringify({ name: name.value, email: email.value, analyticsFails: analyticsFails.checked })
+  const path = way.value === 'after' ? 'signup' : 'signup/old-way'
+  showErrors({})
+  say('', 'Waiting for the answer…')
+  button.disabled = true
+  const asked = performance.now()
+  try {
+    const response = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    const { message, errors = {} } = await response.json()
+    const waited = duration(performance.now() - asked)
+    say(response.ok ? 'good' : 'bad', message, `Your browser waited ${waited}.`)
+    showErrors(errors)
+    if (response.ok) next()
+  } catch {
+    say('bad', 'The server does not answer. Is it still running?')
+  } finally {
+    button.disabled = false
+    if (document.activeElement === document.body) button.focus()
+  }
+}
+
+function say(tone, ...lines) {
+  answer.dataset.tone = tone
+  answer.replaceChildren(...lines.map((line) => element('span', {}, line)))
+}
+
+/** Says beside each field what is wrong with it, and moves to the first of them. */
+function showErrors(errors) {
+  const fields = [name, email]
+  for (const field of fields) {
+    const error = byId(`${field.name}-error`)
+    error.textContent = errors[field.name] ?? ''
+    error.hidden = error.textContent === ''
+    if (error.hidden) field.removeAttribute('aria-invalid')
+    else field.setAttribute('aria-invalid', 'true')
+  }
+  fields.find((field) => field.hasAttribute('aria-invalid'))?.focus()
+}
+
+function fillIn() {
+  ;[name.value, email.value] = people[turn % people.length]
+}
+
+/** The next person, unless the visitor typed in somebody else. */
+function next() {
+  const [lastName, lastEmail] = people[turn % people.length]
+  if (name.value !== lastName || email.value !== lastEmail) return
+  turn++
+  fillIn()
+}
+
+/** What happens on the server comes as server-sent events. */
+function listen() {
+  const events = new EventSource('events')
+  const on = (type, show) => events.addEventListener(type, ({ data }) => show(JSON.parse(data)))
+  on('state', ({ signups, mails, log }) => {
+    state('open', 'live')
+    clearTimeline()
+    clearInbox()
+    for (const signup of signups) showSignup(signup)
+    for (const mail of mails.toReversed()) showMail(mail)
+    byId('log-file').textContent = log.file
+    showLog(log.lines)
+  })
+  on('signup', showSignup)
+  on('mail', showMail)
+  on('log', showLog)
+  events.addEventListener('error', () => {
+    state('closed', 'connection lost')
+    // A server that answers with an error is not asked again by the browser itself.
+    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 2000)
+  })
+}
+
+function state(value, text) {
+  byId('live').dataset.state = value
+  byId('live').replaceChildren(element('span', {}, text))
+}
+
+function showLog(lines) {
+  byId('log').replaceChildren(...lines.map((line) => element('li', {}, line)))
+  byId('log-empty').hidden = lines.length > 0
+}
+
+/** The route as the server runs it, each line marked with when it counts. */
+async function showSource() {
+  const source = await (await fetch('source')).text()
+  const lines = source.trimEnd().split('\n')
+  byId('source').replaceChildren(...lines.map((line) => element('span', { className: kindOf(line) }, code(line), '\n')))
+}
+
+function kindOf(line) {
+  if (/\b(defer|onSent)\b/.test(line)) return 'after'
+  return line.includes('res.status') ? 'wait' : ''
+}
+
+function code(line) {
+  const at = line.search(/(^|\s)\/\/ /)
+  const made = element('span', {}, at < 0 ? line : line.slice(0, at))
+  if (at >= 0) made.append(element('span', { className: 'comment' }, line.slice(at)))
+  return made
+}

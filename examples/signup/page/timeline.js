@@ -1,0 +1,215 @@
+import { byId, duration, element, time } from './element.js'
+
+/** How much time a chart shows at least, in ms: the same for most sign-ups, so that they can be compared. */
+const leastSpan = 2400
+
+const words = {
+  waiting: 'waits',
+  running: 'runs',
+  retrying: 'failed, will retry',
+  done: 'done',
+  failed: 'failed',
+  'timed-out': 'timed out',
+  cancelled: 'cancelled',
+}
+
+const cards = new Map()
+
+/** Shows a sign-up as it is now; the newest is on top. */
+export function showSignup(entry) {
+  let card = cards.get(entry.id)
+  if (card === undefined) {
+    card = new Card(entry)
+    cards.set(entry.id, card)
+    byId('entries').prepend(card.root)
+    byId('timeline-empty').hidden = true
+  }
+  card.update(entry)
+  if (!card.over) animate()
+}
+
+/** Begins anew, as after a reconnection. */
+export function clearTimeline() {
+  for (const { root } of cards.values()) root.remove()
+  cards.clear()
+  byId('timeline-empty').hidden = false
+}
+
+let frame = 0
+
+/** Lets the bars grow while something is going on. */
+function animate() {
+  if (frame !== 0) return
+  frame = requestAnimationFrame(() => {
+    frame = 0
+    const live = [...cards.values()].filter((card) => !card.over)
+    for (const card of live) card.draw()
+    if (live.length > 0) animate()
+  })
+}
+
+/** What the client has of the old way. */
+function outcomeOf(sent) {
+  if (sent === undefined) return ['…', 'left to do']
+  return sent.status < 400 ? ['nothing', 'left to do'] : [`error ${sent.status}`, 'is what it got']
+}
+
+class Card {
+  #entry
+  #heard = 0
+  #rows = new Map()
+  #waited = element('dd')
+  #worked = element('dd')
+  #workedTitle = element('dt')
+  #flag = element('span', { className: 'flag' })
+  #list = element('ol', { className: 'rows' })
+  #axis = element('div', { className: 'axis' })
+  #reports = element('ul', { className: 'reports' })
+  #client = new Row('the client', 'client')
+
+  constructor(entry) {
+    const heading = element('h3', { textContent: entry.name, id: `entry-${entry.id}` })
+    const way = entry.way === 'after' ? 'after the answer' : 'the old way'
+    this.root = element(
+      'article',
+      { className: `entry ${entry.way}` },
+      element(
+        'header',
+        { className: 'entry-head' },
+        element(
+          'div',
+          { className: 'who' },
+          heading,
+          element('p', {}, `${entry.email} · ${time(entry.receivedAt)} · ${way}`),
+        ),
+        element(
+          'dl',
+          { className: 'figures' },
+          element('div', { className: 'figure waited' }, element('dt', {}, 'the client waited'), this.#waited),
+          element('div', { className: 'figure worked' }, this.#workedTitle, this.#worked),
+        ),
+      ),
+      element(
+        'div',
+        { className: 'chart' },
+        element('div', { className: 'row caption' }, element('span'), strip(this.#flag)),
+        this.#list,
+        this.#axis,
+      ),
+      this.#reports,
+    )
+    this.root.setAttribute('aria-labelledby', heading.id)
+    this.#list.append(this.#client.root)
+  }
+
+  get over() {
+    const { sent, steps } = this.#entry
+    return (
+      sent !== undefined &&
+      steps.every(({ state }) => state in words && !['waiting', 'running', 'retrying'].includes(state))
+    )
+  }
+
+  update(entry) {
+    const wasLive = this.#entry !== undefined && !this.over
+    this.#entry = entry
+    this.#heard = performance.now()
+    entry.steps.forEach((step, index) => {
+      if (!this.#rows.has(index)) {
+        const row = new Row(step.name)
+        this.#rows.set(index, row)
+        this.#list.append(row.root)
+      }
+    })
+    this.#reports.replaceChildren(...entry.reports.map((text) => element('li', {}, text)))
+    this.root.classList.toggle('sent', entry.sent !== undefined)
+    this.root.classList.toggle('refused', entry.sent !== undefined && entry.sent.status >= 400)
+    this.draw()
+    if (wasLive && this.over) {
+      byId('ended').textContent = `All that the sign-up of ${entry.name} started has ended.`
+    }
+  }
+
+  draw() {
+    const { sent, steps, elapsed, way } = this.#entry
+    const now = elapsed + performance.now() - this.#heard
+    const ends = steps.flatMap(({ attempts }) => attempts.map(({ to }) => to ?? now))
+    const span = Math.max(leastSpan, 1.03 * Math.max(sent?.at ?? now, ...ends, 0))
+    const waited = sent?.at ?? now
+
+    this.root.style.setProperty('--sent', waited / span)
+    this.#flag.textContent = sent === undefined ? '' : `response sent, ${sent.status}`
+    this.#flag.classList.toggle('left', waited / span > 0.6)
+    this.#waited.textContent = duration(waited)
+    const worked = ends.length === 0 || sent === undefined ? 0 : Math.max(0, Math.max(...ends) - sent.at)
+    const [figure, title] = way === 'after' ? [worked > 0 ? duration(worked) : '…', 'the rest took'] : outcomeOf(sent)
+    this.#worked.textContent = figure
+    this.#workedTitle.textContent = title
+
+    this.#client.draw(span, now, [{ from: 0, to: sent?.at }], sent === undefined ? 'running' : 'done', {
+      waiting: sent === undefined ? 'waits' : sent.status < 400 ? 'has its answer' : 'got an error',
+    })
+    for (const [index, { attempts, state }] of steps.entries()) this.#rows.get(index).draw(span, now, attempts, state)
+    this.#ticks(span)
+  }
+
+  #ticks(span) {
+    const step = span > 6000 ? 2000 : span > 3600 ? 1000 : 500
+    const count = Math.floor(span / step)
+    if (Number(this.#axis.dataset.count) !== count || this.#axis.dataset.step !== String(step)) {
+      const tick = (_, index) =>
+        element(
+          'span',
+          { className: index === 0 ? 'tick zero' : 'tick' },
+          index === 0 ? '0' : `${(index * step) / 1000} s`,
+        )
+      this.#axis.replaceChildren(...Array.from({ length: count + 1 }, tick))
+      Object.assign(this.#axis.dataset, { count, step })
+    }
+    for (const [index, tick] of [...this.#axis.children].entries())
+      tick.style.setProperty('--at', (index * step) / span)
+  }
+}
+
+class Row {
+  #strip = strip()
+  #took = element('b')
+  #word = element('span')
+
+  constructor(name, kind = 'task') {
+    this.root = element(
+      'li',
+      { className: `row ${kind}` },
+      element('span', { className: 'name' }, name),
+      this.#strip,
+      element('span', { className: 'result' }, this.#took, ' ', this.#word),
+    )
+  }
+
+  draw(span, now, attempts, state, { waiting } = {}) {
+    this.root.dataset.state = state
+    const bars = attempts.flatMap(({ from, to = now, status }, index) => {
+      const before = attempts[index - 1]?.to
+      const bar = { from, to, kind: status === 'failed' || status === 'timed-out' ? 'bar failed' : 'bar' }
+      return before === undefined ? [bar] : [{ from: before, to: from, kind: 'bar pause' }, bar]
+    })
+    while (this.#strip.children.length < bars.length) this.#strip.append(element('i'))
+    for (const [index, { from, to, kind }] of bars.entries()) {
+      const bar = this.#strip.children[index]
+      bar.className = kind
+      bar.style.setProperty('--from', from / span)
+      bar.style.setProperty('--long', (to - from) / span)
+    }
+    const last = attempts.at(-1)
+    this.#took.textContent = last === undefined ? '' : duration((last.to ?? now) - last.from)
+    this.#word.textContent =
+      waiting ?? words[state] + (attempts.length > 1 && state !== 'retrying' ? `, attempt ${attempts.length}` : '')
+  }
+}
+
+/** Where bars are drawn. What they show is said in words beside it. */
+function strip(...children) {
+  const made = element('div', { className: 'strip' }, ...children)
+  made.setAttribute('aria-hidden', 'true')
+  return made
+}

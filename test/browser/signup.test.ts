@@ -1,0 +1,95 @@
+import { existsSync } from 'node:fs'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SignupApp } from '../examples/signup-app.ts'
+
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
+const missing = !existsSync(executablePath)
+const args = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+describe.skipIf(missing)(`the sign-up page${missing ? ` (skipped: no Chromium at ${executablePath})` : ''}`, () => {
+  let app: SignupApp
+  let browser: Browser
+  beforeAll(async () => {
+    app = await SignupApp.start()
+    browser = await chromium.launch({ executablePath, args })
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await app?.[Symbol.asyncDispose]()
+  })
+
+  /** A page that is connected, and what must not happen on it. */
+  async function open(): Promise<{ page: Page; errors: string[]; foreign: string[] }> {
+    const page = await browser.newPage()
+    const errors: string[] = []
+    const foreign: string[] = []
+    page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
+    page.on('pageerror', (error) => errors.push(String(error)))
+    page.on('request', (request) => {
+      if (!request.url().startsWith(`${app.url}/`)) foreign.push(request.url())
+    })
+    await page.goto(app.url)
+    await page.getByText('live', { exact: true }).waitFor()
+    return { page, errors, foreign }
+  }
+
+  it('shows the answer, then the four tasks and the mail', async () => {
+    const { page, errors, foreign } = await open()
+    await page.getByText('Nobody has signed up yet.').waitFor()
+    await page.getByLabel('Name').fill('Ada <b>Lovelace</b>')
+    await page.getByLabel('E-mail').fill('ada@analytical.example')
+    await page.getByRole('button', { name: 'Sign up' }).click()
+    await page.getByText('Welcome, Ada <b>Lovelace</b>. A mail is on its way.').waitFor()
+
+    const entry = page.getByRole('article', { name: 'Ada <b>Lovelace</b>' })
+    for (const name of ['send-welcome', 'appendAccessLine', 'trackSignup', 'lookUpCompany']) {
+      await entry.getByRole('listitem').filter({ hasText: name }).getByText('done').waitFor()
+    }
+    await entry.getByText('has its answer').waitFor()
+
+    await page.locator('summary', { hasText: 'Welcome, Ada' }).click()
+    await page.getByText('Your sign-up was answered before it was sent').waitFor()
+    await page.getByRole('listitem').filter({ hasText: 'POST /signup 201 ada@analytical.example' }).waitFor()
+    expect(await page.getByText('Nobody has signed up yet.').isVisible()).toBe(false)
+    expect(errors).toEqual([])
+    expect(foreign).toEqual([])
+    await page.close()
+  })
+
+  it('lets the visitor wait the old way', async () => {
+    const { page, errors } = await open()
+    await page.getByLabel('before it, the old way').check()
+    await page.getByLabel('Name').fill('Grace Hopper')
+    await page.getByRole('button', { name: 'Sign up' }).click()
+    const entry = page.getByRole('article', { name: 'Grace Hopper' })
+    await page.getByText('Welcome, Grace Hopper. A mail was sent.').waitFor()
+    await entry.getByText('left to do').waitFor()
+    expect(errors).toEqual([])
+    await page.close()
+  })
+
+  it('says what is wrong with the input beside the field, and puts the visitor there', async () => {
+    const { page } = await open()
+    await page.getByLabel('E-mail').fill('nobody')
+    await page.getByRole('button', { name: 'Sign up' }).click()
+    await page.getByText('This is not an e-mail address.').waitFor()
+    const email = page.getByLabel('E-mail')
+    expect(await email.getAttribute('aria-invalid')).toBe('true')
+    expect(await page.locator(':focus').getAttribute('name')).toBe('email')
+    await page.close()
+  })
+
+  it.each([360, 390, 768, 1280])('fits a window of %i pixels', async (width) => {
+    const { page } = await open()
+    await page.setViewportSize({ width, height: 800 })
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+    await page.close()
+  })
+})
