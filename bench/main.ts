@@ -1,0 +1,45 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { measureAnswerFirst } from './answer-first/part.ts'
+import { machine } from './machine.ts'
+import { measureMemory } from './memory/part.ts'
+import { type Result, toMarkdown } from './result.ts'
+import { measureTaskCost } from './task-cost/part.ts'
+import { measureThroughput } from './throughput/part.ts'
+
+const parts: Readonly<Record<string, () => Promise<Result>>> = {
+  throughput: measureThroughput,
+  'task-cost': measureTaskCost,
+  memory: measureMemory,
+  'answer-first': measureAnswerFirst,
+}
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { write: { type: 'boolean' } } })
+const unknown = positionals.filter((name) => !Object.hasOwn(parts, name))
+if (unknown.length > 0) fail(`Unknown part: ${unknown.join(', ')}. Parts: ${Object.keys(parts).join(', ')}.`)
+if (values.write && positionals.length > 0) fail('--write writes the results of one whole run: name no parts.')
+
+const origin = `Measured on: ${machine()}.`
+console.log(`${origin}\n`)
+const sections = [origin]
+for (const [name, measure] of Object.entries(parts)) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue
+  const section = toMarkdown(await measure())
+  sections.push(section)
+  console.log(`${section}\n`)
+}
+if (values.write) write(sections.join('\n\n'))
+
+function write(results: string): void {
+  const file = new URL('README.md', import.meta.url)
+  const [begin, end] = ['<!-- results -->', '<!-- /results -->']
+  const text = readFileSync(file, 'utf8')
+  const [before, after] = [text.indexOf(begin), text.indexOf(end)]
+  if (before === -1 || after === -1) fail(`bench/README.md has lost its markers ${begin} and ${end}.`)
+  writeFileSync(file, `${text.slice(0, before + begin.length)}\n\n${results}\n\n${text.slice(after)}`)
+}
+
+function fail(message: string): never {
+  console.error(message)
+  process.exit(1)
+}

@@ -1,0 +1,78 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { answer } from '../program.ts'
+
+export interface Usage {
+  readonly port: number
+  /** CPU time of this process since it started, in µs. */
+  readonly cpu: number
+}
+
+const noop = () => {}
+const send: RequestListener = (_req, res) => {
+  res.setHeader('content-type', 'application/json')
+  res.end('{"ok":true}')
+}
+
+// Loaded as an application would: before the server is made, and nothing that the variant does not use.
+const servers: Record<string, () => Promise<Server>> = {
+  bare: async () => createServer(send),
+  finish: async () =>
+    createServer((req, res) => {
+      res.on('finish', noop)
+      send(req, res)
+    }),
+  auto: async () => {
+    await import('afterword/auto')
+    return createServer(send)
+  },
+  'auto-defer': async () => {
+    await import('afterword/auto')
+    return createServer(await deferring())
+  },
+  'attach-defer': async () => {
+    const { attach } = await import('afterword/node-http')
+    const server = createServer(await deferring())
+    attach(server)
+    return server
+  },
+  express: async () => {
+    const { default: express } = await import('express')
+    const app = express()
+    app.get('/', (_req, res) => void res.json({ ok: true }))
+    return createServer(app)
+  },
+  'express-defer': async () => {
+    const [{ default: express }, { afterword }, { defer }] = await Promise.all([
+      import('express'),
+      import('afterword/express'),
+      import('afterword'),
+    ])
+    const app = express()
+    app.use(afterword())
+    app.get('/', (_req, res) => {
+      defer(noop)
+      res.json({ ok: true })
+    })
+    return createServer(app)
+  },
+}
+
+async function deferring(): Promise<RequestListener> {
+  const { defer } = await import('afterword')
+  return (req, res) => {
+    defer(noop)
+    send(req, res)
+  }
+}
+
+const variant = process.argv[2] ?? ''
+const server = await servers[variant]?.()
+if (server === undefined) throw new Error(`Unknown variant "${variant}"`)
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+const { port } = server.address() as AddressInfo
+
+answer<unknown, Usage>(() => {
+  const { user, system } = process.cpuUsage()
+  return { port, cpu: user + system }
+})

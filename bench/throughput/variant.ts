@@ -1,0 +1,17 @@
+/** A way to write the same server. Ratios are taken against the variant named in `against`. */
+export interface Variant {
+  readonly title: string
+  readonly against: string
+  /** What the share of the requests per second of `against` has to be. */
+  readonly target?: number
+}
+
+export const variants: Readonly<Record<string, Variant>> = {
+  bare: { title: 'bare `node:http`', against: 'bare' },
+  auto: { title: '`afterword/auto`, no `defer`', against: 'bare', target: 0.95 },
+  'auto-defer': { title: '`afterword/auto`, one `defer`', against: 'bare', target: 0.9 },
+  'attach-defer': { title: '`attach(server)`, one `defer`', against: 'bare' },
+  finish: { title: "`res.on('finish', fn)`", against: 'bare' },
+  express: { title: 'Express 5', against: 'express' },
+  'express-defer': { title: 'Express 5, `afterword/express`, one `defer`', against: 'express' },
+}
