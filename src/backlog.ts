@@ -16,8 +16,9 @@ export class Backlog {
   readonly ended = { done: 0, failed: 0, timedOut: 0, cancelled: 0 }
 
   readonly #settings: AfterwordSettings
-  /** In the order of their first unfinished task, so that the oldest is the first. */
-  readonly #scopes = new Set<Scope>()
+  /** The scopes with unfinished tasks, by their age, linked by themselves: a Set costs more than all the rest of this. */
+  #oldest: Scope | undefined
+  #newest: Scope | undefined
   readonly #onEmpty = new Set<() => void>()
   #ageTimer: NodeJS.Timeout | undefined
 
@@ -52,7 +53,10 @@ export class Backlog {
 
   /** A scope has its first unfinished task. */
   watch(scope: Scope): void {
-    this.#scopes.add(scope)
+    scope.older = this.#newest
+    if (this.#newest === undefined) this.#oldest = scope
+    else this.#newest.newer = scope
+    this.#newest = scope
     if (scope.state !== 'open') return
     this.open++
     this.#watchAge(this.#settings.maxRequestAge)
@@ -60,23 +64,28 @@ export class Backlog {
 
   /** A scope has no unfinished task. */
   forget(scope: Scope): void {
-    this.#scopes.delete(scope)
+    const { older, newer } = scope
+    scope.older = scope.newer = undefined
+    if (older === undefined) this.#oldest = newer
+    else older.newer = newer
+    if (newer === undefined) this.#newest = older
+    else newer.older = older
     if (scope.state === 'open') this.open--
-    if (this.#scopes.size === 0) for (const emptied of this.#onEmpty) emptied()
+    if (this.#oldest === undefined) for (const emptied of this.#onEmpty) emptied()
   }
 
   /** When the oldest scope with unfinished tasks got the first of them, by `performance.now()`. */
   get oldest(): number | undefined {
-    return this.#scopes.values().next().value?.since
+    return this.#oldest?.since
   }
 
   *tasks(): Iterable<Task> {
-    for (const scope of this.#scopes) yield* scope.unfinished()
+    for (let scope = this.#oldest; scope !== undefined; scope = scope.newer) yield* scope.unfinished()
   }
 
   /** Resolves when nothing is left, or after `timeout` ms. */
   async emptied(timeout: number): Promise<void> {
-    if (this.#scopes.size === 0) return
+    if (this.#oldest === undefined) return
     await new Promise<void>((resolve) => {
       const end = () => {
         clearTimeout(timer)
@@ -92,13 +101,15 @@ export class Backlog {
   #watchAge(delay: number): void {
     this.#ageTimer ??= setTimeout(() => {
       this.#ageTimer = undefined
-      for (const scope of this.#scopes) {
+      for (let scope = this.#oldest, newer: Scope | undefined; scope !== undefined; scope = newer) {
+        newer = scope.newer
         if (scope.response === undefined) continue
         const left = scope.since + this.#settings.maxRequestAge - performance.now()
         if (left > 0) return this.#watchAge(left)
-        const sent = scope.response.describe()
-        report(new AfterwordError('AFTERWORD_STUCK', [sent.method, sent.path, this.#settings.maxRequestAge]))
-        scope.release(sent)
+        scope.sent = scope.response.describe()
+        const { method, path } = scope.sent
+        report(new AfterwordError('AFTERWORD_STUCK', [method, path, this.#settings.maxRequestAge]))
+        scope.release()
       }
     }, Math.ceil(delay)).unref()
   }

@@ -37,6 +37,9 @@ export class Scheduler {
   state: 'new' | 'started' | 'closed' = 'new'
 
   readonly #lane = new Lane<Scope>()
+  /** Scopes whose response was sent since the last turn, and before it. */
+  #sent = new Lane<Scope>()
+  #sentBefore = new Lane<Scope>()
   /** Scopes whose task waits for a promise, of which `concurrency` are allowed. */
   #busy = 0
   #turnSet = false
@@ -72,6 +75,16 @@ export class Scheduler {
     this.#wake()
   }
 
+  /**
+   * The response of a scope was sent. Work begun inside that event still delays the client on HTTP/2 and TLS, one
+   * `setImmediate` later it never did (docs/sent.md). The turn that is set may be due in this very phase of the event loop:
+   * only the one after it is certain to be that far away.
+   */
+  releaseLater(scope: Scope): void {
+    this.#sent.push(scope)
+    this.#wake()
+  }
+
   /** Runs a task at once, outside the lanes and the limits. */
   start(task: Task): void {
     if (task.state !== 'waiting') return
@@ -102,21 +115,31 @@ export class Scheduler {
   }
 
   #wake(): void {
-    if (this.#turnSet || this.#lane.empty || this.#busy >= this.settings.concurrency) return
+    if (this.#turnSet) return
+    const runnable = !this.#lane.empty && this.#busy < this.settings.concurrency
+    if (!runnable && this.#sent.empty && this.#sentBefore.empty) return
     this.#turnSet = true
     root.runInAsyncScope(setImmediate, undefined, this.#turn)
   }
 
   readonly #turn = (): void => {
     this.#turnSet = false
+    this.#release()
     const end = performance.now() + this.settings.turnBudget
     while (this.#busy < this.settings.concurrency) {
       const scope = this.#lane.shift()
       if (scope === undefined) break
       this.#step(scope)
-      if (performance.now() >= end) break
+      if (this.#lane.empty || performance.now() >= end) break
     }
     this.#wake()
+  }
+
+  #release(): void {
+    const due = this.#sentBefore
+    for (let scope = due.shift(); scope !== undefined; scope = due.shift()) scope.release()
+    this.#sentBefore = this.#sent
+    this.#sent = due
   }
 
   /** Runs the next task of a scope. While that waits for a promise, the scope takes one of the places. */

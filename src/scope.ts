@@ -36,8 +36,11 @@ export interface ScopeResponse {
  * Invariant: exactly the scopes in state `lined` stand in the scheduler's lane.
  */
 export class Scope {
-  /** The scope behind this one in the scheduler's lane. */
+  /** The scope behind this one in the lane where it stands. */
   next: Scope | undefined
+  /** Its neighbours among the scopes with unfinished tasks. */
+  older: Scope | undefined
+  newer: Scope | undefined
   readonly scheduler: Scheduler
   state: 'open' | 'idle' | 'lined' | 'running'
   sent: SentResponse | undefined
@@ -150,9 +153,8 @@ export class Scope {
   }
 
   /** The response was sent, or is given up: its tasks may run. */
-  release(sent: SentResponse): void {
+  release(): void {
     if (this.state !== 'open') return
-    this.sent = sent
     this.#response = undefined
     this.state = 'idle'
     if (this.#unfinished > 0) this.scheduler.backlog.open--
@@ -184,8 +186,10 @@ export class Scope {
   #askWhenSent(): void {
     if (this.#asked || this.#response === undefined) return
     this.#asked = true
-    // Work begun inside the event itself still delays the client on HTTP/2 and TLS; one hop later it never did (docs/sent.md).
-    this.#response.whenSent((sent) => setImmediate(() => this.release(sent)))
+    this.#response.whenSent((sent) => {
+      this.sent = sent
+      this.scheduler.releaseLater(this)
+    })
   }
 
   #settle(): void {

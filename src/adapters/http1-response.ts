@@ -1,72 +1,97 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Scope, ScopeResponse, SentResponse } from '../scope.ts'
-import { discardWrites } from './late-write.ts'
+import { discardResponseWrites } from './late-write.ts'
 
-/** The responses of a connection that wait to be sent: one listener for each socket, however many are pipelined. */
-const waiting = Symbol('afterword.waiting')
-type TrackedSocket = Socket & { [waiting]?: Set<() => void> }
+/** What was made for a response is kept on it: a second adapter, or a second copy of the package, finds it there. */
+export const kept = Symbol.for('afterword.response')
+type KeepingResponse = ServerResponse & { [kept]?: Http1Response }
+
+/** The responses of a connection that stand behind another one: one listener for all of them. */
+const pipelined = Symbol('afterword.pipelined')
+type TrackedSocket = Socket & { [pipelined]?: Set<Http1Response> }
 
 /** A response of `node:http` or `node:https`, or of what poses as one. */
 export class Http1Response implements ScopeResponse {
   scope?: Scope
   readonly #req: IncomingMessage
-  readonly #res: ServerResponse
-  #outcome: 'open' | 'delivered' | 'aborted' = 'open'
+  readonly #res: KeepingResponse
+  #state: 'open' | 'delivered' | 'aborted' = 'open'
+  #callback: ((sent: SentResponse) => void) | undefined
 
-  constructor(req: IncomingMessage, res: ServerResponse) {
+  private constructor(req: IncomingMessage, res: ServerResponse) {
     this.#req = req
     this.#res = res
   }
 
+  /** The one for that response, made at the first call. */
+  static of(req: IncomingMessage, res: KeepingResponse): Http1Response {
+    res[kept] ??= new Http1Response(req, res)
+    return res[kept]
+  }
+
   /** `finish`, `close`, or the socket's `close`: a pipelined response that was never written gets no event of its own. */
   whenSent(callback: (sent: SentResponse) => void): void {
+    this.#callback = callback
     const res = this.#res
     const socket = this.#req.socket as TrackedSocket | undefined
-    const sent = (delivered: boolean) => {
-      if (this.#outcome !== 'open') return
-      this.#outcome = delivered ? 'delivered' : 'aborted'
-      if (socket !== undefined) socket[waiting]?.delete(closed)
-      this.#discardWrites()
-      callback(this.describe())
-    }
-    // After a reset, Node 20 and 22 emit `finish` all the same; then only the socket tells.
-    const finished = () => sent(!socket?.errored)
-    const closed = () => sent(false)
-    if (res.writableFinished) return finished()
-    if (res.closed || res.destroyed || socket?.destroyed) return closed()
+    if (res.writableFinished) return this.finished()
+    if (res.closed || res.destroyed || socket?.destroyed) return this.closed()
     // Ahead of other listeners: one that throws keeps those behind it from being called.
-    res.prependListener('finish', finished)
-    res.prependListener('close', closed)
-    if (socket !== undefined) watch(socket).add(closed)
+    res.prependListener('finish', onFinish)
+    res.prependListener('close', onClose)
+    if (socket !== undefined && res.socket !== socket) track(socket).add(this)
+  }
+
+  finished(): void {
+    // After a reset, Node 20 and 22 emit `finish` all the same; then only the socket tells.
+    this.#sent(this.#req.socket?.errored ? 'aborted' : 'delivered')
+  }
+
+  /** Closed without `finish`, or its connection was before it had its turn on that. */
+  closed(): void {
+    this.#sent('aborted')
   }
 
   describe(): SentResponse {
     const { method = 'GET' } = this.#req
-    const delivered = this.#outcome === 'delivered'
-    const aborted = this.#outcome === 'aborted'
+    const delivered = this.#state === 'delivered'
+    const aborted = this.#state === 'aborted'
     return { method, path: pathOf(this.#req), status: this.#res.statusCode, delivered, aborted }
   }
 
   end(): void {
     if (!this.#res.writableEnded) this.#res.end()
-    this.#discardWrites()
+    discardResponseWrites(this.#res, this)
   }
 
-  #discardWrites(): void {
-    discardWrites('response', this.#res, () => this.describe())
+  #sent(state: 'delivered' | 'aborted'): void {
+    if (this.#state !== 'open') return
+    this.#state = state
+    ;(this.#req.socket as TrackedSocket | undefined)?.[pipelined]?.delete(this)
+    discardResponseWrites(this.#res, this)
+    this.#callback?.(this.describe())
+    this.#callback = undefined
   }
 }
 
-function watch(socket: TrackedSocket): Set<() => void> {
-  if (socket[waiting] !== undefined) return socket[waiting]
-  const closed = new Set<() => void>()
-  socket[waiting] = closed
-  // In this context for all requests of the connection: the listener holds on to none of them.
+// Listeners for all responses: a closure for each would be one more object to allocate.
+function onFinish(this: KeepingResponse): void {
+  this[kept]?.finished()
+}
+
+function onClose(this: KeepingResponse): void {
+  this[kept]?.closed()
+}
+
+function track(socket: TrackedSocket): Set<Http1Response> {
+  if (socket[pipelined] !== undefined) return socket[pipelined]
+  const responses = new Set<Http1Response>()
+  socket[pipelined] = responses
   socket.once?.('close', () => {
-    for (const callback of closed) callback()
+    for (const response of responses) response.closed()
   })
-  return closed
+  return responses
 }
 
 /** Express changes `url` in mounted apps and keeps the original. */

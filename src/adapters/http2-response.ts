@@ -1,7 +1,9 @@
 import type { Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Scope, ScopeResponse, SentResponse } from '../scope.ts'
-import { pathOf } from './http1-response.ts'
-import { discardWrites } from './late-write.ts'
+import { kept, pathOf } from './http1-response.ts'
+import { discardResponseWrites, discardStreamWrites } from './late-write.ts'
+
+type KeepingStream = ServerHttp2Stream & { [kept]?: Http2Response }
 
 /** A response of `node:http2`, written through the stream itself or through the compatibility API. */
 export class Http2Response implements ScopeResponse {
@@ -13,10 +15,20 @@ export class Http2Response implements ScopeResponse {
   readonly #path: string
   #sent = false
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+  private constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
     this.#stream = stream
     this.#method = headers[':method'] ?? 'GET'
     this.#path = pathOf({ url: headers[':path'] ?? '/' })
+  }
+
+  /** The one that was made for that stream. */
+  static known(stream: KeepingStream): Http2Response | undefined {
+    return stream[kept]
+  }
+
+  static open(stream: KeepingStream, headers: IncomingHttpHeaders): Http2Response {
+    stream[kept] = new Http2Response(stream, headers)
+    return stream[kept]
   }
 
   /** The stream's `close`, or the compatibility API's events where that is missing (nodejs/node#56374). */
@@ -53,8 +65,7 @@ export class Http2Response implements ScopeResponse {
   }
 
   #discardWrites(): void {
-    const describe = () => this.describe()
-    if (this.compat === undefined) discardWrites('stream', this.#stream, describe)
-    else discardWrites('response', this.compat, describe)
+    if (this.compat === undefined) discardStreamWrites(this.#stream, this)
+    else discardResponseWrites(this.compat, this)
   }
 }

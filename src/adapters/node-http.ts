@@ -23,10 +23,6 @@ type Request = IncomingMessage | Http2ServerRequest
 type Response = ServerResponse | Http2ServerResponse
 export type Emit = (this: EventEmitter, event: string | symbol, ...args: unknown[]) => boolean
 
-/** What was made for a response, on the response or stream itself: a second adapter, or a second copy of the package, finds it there. */
-const kept = Symbol.for('afterword.response')
-type Kept<T> = { [kept]?: T }
-
 /** Opens a scope for every request of a server, and makes the server part of the shutdown. */
 export function attach(server: NodeServer, afterword: Afterword = instance()): void {
   const emitter = server as EventEmitter
@@ -62,35 +58,32 @@ export function scopedEmit(emit: Emit, afterword: () => Afterword): Emit {
 
 /** Calls `fn` in the scope of a request, opened here or before. */
 export function enter<T>(afterword: Afterword, req: Request, res: Response, fn: () => T): T {
-  if (isHttp2(res)) return enterHttp2(afterword, req as Http2ServerRequest, res, fn)
-  const keeper = res as ServerResponse & Kept<Http1Response>
-  if (keeper[kept] !== undefined) return afterword.scope(keeper[kept], fn)
-  const response = new Http1Response(req as IncomingMessage, res)
-  keeper[kept] = response
+  if (isHttp2(res)) return enterCompat(afterword, req as Http2ServerRequest, res, fn)
+  const response = Http1Response.of(req as IncomingMessage, res)
+  if (response.scope !== undefined || !mayHaveBody(req.method)) return afterword.scope(response, fn)
   return afterword.scope(response, () => {
-    if (mayHaveBody(req.method)) bindListeners(req)
+    bindListeners(req)
     return fn()
   })
 }
 
-function enterHttp2<T>(afterword: Afterword, req: Http2ServerRequest, res: Http2ServerResponse, fn: () => T): T {
+/** The compatibility API's `request` is emitted inside the core API's `stream`: both are one scope. */
+function enterCompat<T>(afterword: Afterword, req: Http2ServerRequest, res: Http2ServerResponse, fn: () => T): T {
   return enterStream(afterword, res.stream as ServerHttp2Stream, req.headers, (response) => {
     response.compat ??= res
     return fn()
   })
 }
 
-/** The compatibility API's `request` is emitted inside the core API's `stream`: both are one scope. */
 function enterStream<T>(
   afterword: Afterword,
-  stream: ServerHttp2Stream & Kept<Http2Response>,
+  stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   fn: (response: Http2Response) => T,
 ): T {
-  const known = stream[kept]
+  const known = Http2Response.known(stream)
   if (known !== undefined) return afterword.scope(known, fn, known)
-  const response = new Http2Response(stream, headers)
-  stream[kept] = response
+  const response = Http2Response.open(stream, headers)
   return afterword.scope(response, () => {
     bindListeners(stream)
     return fn(response)

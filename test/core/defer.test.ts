@@ -199,12 +199,15 @@ describe('onSent', () => {
   it('runs at once when the response was sent before, and outside a request', async () => {
     await using afterword = new Afterword()
     const log: string[] = []
+    const wentOn = Promise.withResolvers<void>()
     await using site = await serve(afterword, async (_req, res) => {
       res.end()
       await afterword.finishRequest()
       afterword.onSent(() => void log.push('after the response'))
+      wentOn.resolve()
     })
     await site.get()
+    await wentOn.promise
     await afterword.drain()
     afterword.onSent(() => void log.push('outside'))
     await afterword.drain()

@@ -1,6 +1,10 @@
+import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { Afterword } from '../../src/index.ts'
+import { createClient } from '../support/client.ts'
+import { Marks } from '../support/mark.ts'
 import { Program } from '../support/program.ts'
+import { hosts } from '../support/protocols.ts'
 import { Reports } from '../support/reports.ts'
 
 const server = new URL('programs/server.ts', import.meta.url)
@@ -46,7 +50,7 @@ describe.each([22, 24] as const)('SIGTERM, on Node %i', (node) => {
     await program.message('running', ({ count }) => count === 2)
     program.kill('SIGTERM')
     // It takes no further connection once the first one is being handled.
-    await refused(url)
+    await refused(Number(new URL(url).port))
     program.kill('SIGTERM')
     expect(await program.exited).toEqual({ code: 143, signal: null })
     expect(program.stderr).toContain('"task-1" (')
@@ -58,7 +62,7 @@ describe.each([22, 24] as const)('SIGTERM, on Node %i', (node) => {
     const slow = fetch(`${url}/slow`)
     await program.message('request')
     program.kill('SIGTERM')
-    await refused(url)
+    await refused(Number(new URL(url).port))
     program.send({ type: 'answer' })
     expect(await (await slow).text()).toBe('answered')
     expect(await program.exited).toEqual({ code: 0, signal: null })
@@ -88,16 +92,17 @@ describe.each(hosts)('SIGTERM with an open $protocol connection, on Node $node',
   it('finishes the request in flight, closes the connection, and exits with 0', async () => {
     await using program = new Program(server, { node, env: { TASKS: '3', TASK_MS: '10', PROTOCOL: protocol } })
     const { port } = await program.message('listening')
-    const client = createClient(protocol, Number(port))
-    const slow = client.get('/slow')
+    using marks = new Marks()
+    const client = createClient(protocol, Number(port), marks)
+    const { answer } = client.visit('/slow')
     await program.message('request')
     program.kill('SIGTERM')
-    await refusedAt(Number(port))
+    await refused(Number(port))
     program.send({ type: 'answer' })
-    expect((await slow).body).toBe('answered')
+    expect((await answer).body.toString()).toBe('answered')
     expect(await program.exited).toEqual({ code: 0, signal: null })
     expect(program.messages.filter(({ type }) => type === 'done')).toHaveLength(3)
-    await client.close()
+    client.close()
   })
 })
 
@@ -159,11 +164,13 @@ describe('close', () => {
   })
 })
 
-/** Resolves when nobody listens there any more. */
-async function refused(url: string): Promise<void> {
-  for (;;) {
-    const answer = await fetch(`${url}/ping`, { headers: { connection: 'close' } }).catch(() => undefined)
-    if (answer === undefined) return
-    await answer.text()
+/** Resolves when nobody listens on the port any more. */
+async function refused(port: number): Promise<void> {
+  for (let open = true; open; ) {
+    const socket = connect(port, '127.0.0.1')
+    open = await new Promise<boolean>((resolve) => {
+      socket.on('connect', () => resolve(true)).on('error', () => resolve(false))
+    })
+    socket.destroy()
   }
 }
