@@ -1,8 +1,12 @@
+import { AsyncResource } from 'node:async_hooks'
 import { AfterwordError } from './errors.ts'
 import { channels, report } from './events.ts'
 import type { AfterwordSettings } from './options.ts'
 import type { Scope } from './scope.ts'
 import type { Outcome, Task } from './task.ts'
+
+/** Where turns and shared timers are set: in the context of whoever needs them first, its stores would live on in them. */
+export const root = new AsyncResource('Afterword')
 
 /** All that is not finished: how much it is, whether there is room for more, how old it is, when it is empty. */
 export class Backlog {
@@ -97,21 +101,23 @@ export class Backlog {
     })
   }
 
-  /** Releases the scopes whose response is overdue. One timer serves them all. */
+  /** One timer serves all scopes. */
   #watchAge(delay: number): void {
-    this.#ageTimer ??= setTimeout(() => {
-      this.#ageTimer = undefined
-      for (let scope = this.#oldest, newer: Scope | undefined; scope !== undefined; scope = newer) {
-        newer = scope.newer
-        if (scope.response === undefined) continue
-        const left = scope.since + this.#settings.maxRequestAge - performance.now()
-        if (left > 0) return this.#watchAge(left)
-        scope.sent = scope.response.describe()
-        const { method, path } = scope.sent
-        report(new AfterwordError('AFTERWORD_STUCK', [method, path, this.#settings.maxRequestAge]))
-        scope.release()
-      }
-    }, Math.ceil(delay)).unref()
+    this.#ageTimer ??= root.runInAsyncScope(setTimeout, undefined, this.#releaseStuck, Math.ceil(delay)).unref()
+  }
+
+  readonly #releaseStuck = (): void => {
+    this.#ageTimer = undefined
+    const { maxRequestAge } = this.#settings
+    for (let scope = this.#oldest, newer: Scope | undefined; scope !== undefined; scope = newer) {
+      newer = scope.newer
+      if (scope.response === undefined) continue
+      const left = scope.since + maxRequestAge - performance.now()
+      if (left > 0) return this.#watchAge(left)
+      scope.sent = scope.response.describe()
+      report(new AfterwordError('AFTERWORD_STUCK', [scope.sent.method, scope.sent.path, maxRequestAge]))
+      scope.release()
+    }
   }
 }
 

@@ -1,5 +1,5 @@
-import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
-import { Backlog } from './backlog.ts'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { Backlog, root } from './backlog.ts'
 import { AfterwordError } from './errors.ts'
 import { channels, report } from './events.ts'
 import { Lane } from './lane.ts'
@@ -8,9 +8,6 @@ import { retryDelay } from './retry.ts'
 import { run } from './run.ts'
 import type { Scope } from './scope.ts'
 import { type CancelReason, type Outcome, Task } from './task.ts'
-
-// Turns are set in this context: in that of whoever wakes the scheduler, one request's stores would live on in it.
-const root = new AsyncResource('AfterwordScheduler')
 
 /** A task that has no outcome. */
 export interface UnfinishedTask {

@@ -35,7 +35,8 @@ export class Http1Response implements ScopeResponse {
     this.#callback = callback
     const res = this.#res
     const socket = this.#req.socket as TrackedSocket | undefined
-    if (res.writableFinished) return this.finished()
+    // Once the client has gone, Node 22 calls a response finished that its handler ends afterwards.
+    if (res.writableFinished) return this.#req.errored ? this.closed() : this.finished()
     if (res.closed || res.destroyed || socket?.destroyed) return this.closed()
     // Ahead of other listeners: one that throws keeps those behind it from being called.
     res.prependListener('finish', onFinish)
@@ -69,7 +70,8 @@ export class Http1Response implements ScopeResponse {
     if (this.#state !== 'open') return
     this.#state = state
     ;(this.#req.socket as TrackedSocket | undefined)?.[pipelined]?.delete(this)
-    discardResponseWrites(this.#res, this)
+    // A handler whose client has left may still write: it need not know.
+    if (this.#res.writableEnded) discardResponseWrites(this.#res, this)
     this.#callback?.(this.describe())
     this.#callback = undefined
   }

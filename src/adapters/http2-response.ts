@@ -36,7 +36,8 @@ export class Http2Response implements ScopeResponse {
     const sent = () => {
       if (this.#sent) return
       this.#sent = true
-      this.#discardWrites()
+      // A handler whose client has left may still write: it need not know.
+      if ((this.compat ?? this.#stream).writableEnded) this.#discardWrites()
       callback(this.describe())
     }
     const stream = this.#stream

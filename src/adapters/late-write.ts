@@ -33,6 +33,11 @@ const setHeaders = discard('setHeaders', 'this')
 const appendHeader = discard('appendHeader', 'this')
 const removeHeader = discard('removeHeader', undefined)
 const flushHeaders = discard('flushHeaders', undefined)
+const addTrailers = discard('addTrailers', undefined)
+const writeContinue = discard('writeContinue', undefined)
+const writeProcessing = discard('writeProcessing', undefined)
+const writeEarlyHints = discard('writeEarlyHints', undefined)
+const createPushResponse = discard('createPushResponse', undefined)
 const respond = discard('respond', undefined)
 const respondWithFD = discard('respondWithFD', undefined)
 const respondWithFile = discard('respondWithFile', undefined)
@@ -58,6 +63,11 @@ export function discardResponseWrites(res: object, response: { describe(): SentR
   target.appendHeader = appendHeader
   target.removeHeader = removeHeader
   target.flushHeaders = flushHeaders
+  target.addTrailers = addTrailers
+  target.writeContinue = writeContinue
+  target.writeProcessing = writeProcessing
+  target.writeEarlyHints = writeEarlyHints
+  if ('createPushResponse' in res) target.createPushResponse = createPushResponse
 }
 
 /** The same for a stream of the core API of `node:http2`. */
