@@ -5,7 +5,9 @@ const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { tes
 
 const tests = report.testResults.flatMap(({ assertionResults }) => assertionResults)
 const count = (...states) => tests.filter(({ status }) => states.includes(status)).length
-const broken = report.testResults.filter(({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0)
+const broken = report.testResults.filter(
+  ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
+)
 const passed = count('passed')
 const failed = count('failed') + broken.length
 const skipped = tests.filter(({ status }) => status !== 'passed' && status !== 'failed')

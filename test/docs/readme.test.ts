@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
-const [first = ''] = readme.match(/(?<=```ts\n)[^]*?(?=```)/) ?? []
+const [first = ''] = readme.match(/(?<=```ts\n).*?(?=```)/s) ?? []
 
 /** What the first block of the README takes for given. */
 const prelude = `

@@ -77,7 +77,8 @@ export class Program implements AsyncDisposable {
   }
 
   send(message: Message): void {
-    this.#child.send(message)
+    // Whoever waits for the answer of a program that has ended is told so by `message`.
+    this.#child.send(message, () => {})
   }
 
   kill(signal: NodeJS.Signals = 'SIGKILL'): void {

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as after } from 'node:timers/promises'
 import { attach } from '../../../src/adapters/node-http.ts'
 import { configure, defer, onSent } from '../../../src/index.ts'
-import { createServer } from '../../support/stage.ts'
+import { createServer } from '../../support/servers.ts'
 
 const { PROTOCOL = 'HTTP/1.1', TASKS = '1', TASK_MS = '0', SHUTDOWN_TIMEOUT = '10000', SIGNALS = 'true' } = process.env
 const send = (message: object) => process.send?.(message)

@@ -1,0 +1,92 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { account, run } from '../support/account.ts'
+import { hosts, isHttp2 } from '../support/protocols.ts'
+import { Site } from '../support/site.ts'
+
+const server = new URL('programs/server.ts', import.meta.url)
+// What a rule on the status alone would take for a success.
+const gone = { status: 200, delivered: false, aborted: true }
+
+describe.each(hosts)('$protocol on Node $node', (host) => {
+  let site: Site
+  beforeAll(async () => {
+    site = await Site.open(server, { host })
+    return () => site[Symbol.asyncDispose]()
+  })
+
+  describe.each(['close', 'reset'] as const)('the client leaves by a %s', (how) => {
+    test('before the headers', async () => {
+      const visit = site.visit('/silent')
+      await site.told('waiting', visit.mark)
+      await visit.leave(how)
+      expect(await site.account()).toEqual(account([run({ path: '/silent', ...gone })]))
+    })
+
+    test('before the headers; the handler ends the response all the same', async () => {
+      const visit = site.visit('/ends-too-late')
+      await site.told('waiting', visit.mark)
+      await visit.leave(how)
+      expect(await site.account()).toEqual(account([run({ path: '/ends-too-late', ...gone })]))
+    })
+
+    test.each(['/defers-too-late', '/ends-and-defers-too-late'])('before the handler %s', async (path) => {
+      const visit = site.visit(path)
+      await site.told('waiting', visit.mark)
+      await visit.leave(how)
+      expect(await site.account()).toEqual(account([run({ path, ...gone })]))
+    })
+
+    test('before the headers, and a `close` listener defers', async () => {
+      const visit = site.visit('/defers-on-close')
+      await site.told('waiting', visit.mark)
+      await visit.leave(how)
+      // On HTTP/1 this event comes from the connection, outside any request.
+      const request = isHttp2(host) ? { path: '/defers-on-close', ...gone } : null
+      expect(await site.account()).toEqual(account([run(request)]))
+    })
+
+    test('amid the body', async () => {
+      const visit = site.visit('/half')
+      await visit.heard
+      await visit.leave(how)
+      expect(await site.account()).toEqual(account([run({ path: '/half', ...gone })]))
+    })
+
+    test('amid server-sent events', async () => {
+      const visit = site.visit('/events')
+      await visit.heard
+      await visit.leave(how)
+      expect(await site.account()).toEqual(account([run({ path: '/events', ...gone })]))
+    })
+
+    test('after `end`, with bytes still on their way', async () => {
+      const visit = site.visit('/ended', { read: false })
+      await site.told('ended', visit.mark)
+      await visit.leave(how)
+      expect(await site.account()).toEqual(account([run({ path: '/ended', ...gone })]))
+    })
+
+    test('after the last byte: that is delivered', async () => {
+      const visit = site.visit('/plain')
+      await visit.answer
+      await visit.leave(how)
+      expect(await site.account()).toEqual(account([run({ path: '/plain' })]))
+    })
+  })
+
+  describe('the handler', () => {
+    test.each(['/destroys', '/destroys-with-error'])('destroys the response: %s', async (path) => {
+      expect(await site.ask(path)).toMatchObject({ complete: false })
+      expect(await site.account()).toEqual(account([run({ path, ...gone })]))
+    })
+
+    test('destroys a response that has begun', async () => {
+      const visit = site.visit('/destroys-half')
+      await visit.heard
+      site.go(visit.mark)
+      // On HTTP/2 Node closes the stream without an error.
+      expect(await visit.answer).toMatchObject({ body: Buffer.from('half'), complete: isHttp2(host) })
+      expect(await site.account()).toEqual(account([run({ path: '/destroys-half', ...gone })]))
+    })
+  })
+})

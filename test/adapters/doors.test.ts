@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest'
+import { account, run } from '../support/account.ts'
+import { hosts, http2Hosts } from '../support/protocols.ts'
+import { Site } from '../support/site.ts'
+
+const auto = new URL('../../src/adapters/auto.ts', import.meta.url)
+const server = new URL('programs/server.ts', import.meta.url)
+const middleware = new URL('programs/middleware.ts', import.meta.url)
+
+async function expectOneRunEach(site: Site, tasks = ['task']): Promise<void> {
+  expect(await site.ask('/plain')).toMatchObject({ status: 200, complete: true })
+  expect(await site.ask('/plain', { method: 'POST', body: 'hello' })).toMatchObject({ status: 200, complete: true })
+  const requests = [{ path: '/plain' }, { method: 'POST', path: '/plain' }]
+  expect(await site.account()).toEqual(account(requests.flatMap((request) => tasks.map((task) => run(request, task)))))
+}
+
+describe.each(hosts)('$protocol on Node $node', (host) => {
+  test.concurrent.each([
+    { door: 'node --import afterword/auto', args: ['none'], nodeArgs: ['--import', auto.href] },
+    { door: 'attach(server)', args: ['attach'], nodeArgs: [] },
+    { door: 'attach(server) behind --import', args: ['attach'], nodeArgs: ['--import', auto.href] },
+  ])('$door', async ({ args, nodeArgs }) => {
+    await using site = await Site.open(server, { host, args, nodeArgs })
+    await expectOneRunEach(site)
+  })
+
+  test.concurrent('with no door, a task has a scope of its own', async () => {
+    await using site = await Site.open(server, { host, args: ['none'] })
+    await site.ask('/notes')
+    expect(await site.account()).toEqual(account([run(null)]))
+  })
+})
+
+// What Express makes of a request doesn't depend on TLS.
+describe.each(hosts.filter(({ protocol }) => protocol === 'HTTP/1.1'))('a middleware on Node $node', (host) => {
+  const frameworks = ['express', 'express-4', 'connect']
+  const doors = [['middleware'], ['auto', 'attach', 'middleware', 'middleware again'], ['auto']]
+  test.concurrent.each(frameworks.flatMap((framework) => doors.map((doors) => ({ framework, doors }))))(
+    'of $framework, opened by $doors',
+    async ({ framework, doors }) => {
+      await using site = await Site.open(middleware, { host, args: [framework, ...doors] })
+      await expectOneRunEach(site, ['task', 'handler'])
+    },
+  )
+})
+
+describe.each(http2Hosts)('a middleware of connect, $protocol on Node $node', (host) => {
+  test.concurrent.each([{ doors: ['middleware'] }, { doors: ['auto', 'attach', 'middleware', 'middleware again'] }])(
+    'opened by $doors',
+    async ({ doors }) => {
+      await using site = await Site.open(middleware, { host, args: ['connect', ...doors] })
+      await expectOneRunEach(site, ['task', 'handler'])
+    },
+  )
+})

@@ -1,0 +1,77 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { account, run } from '../support/account.ts'
+import { hosts } from '../support/protocols.ts'
+import { Site } from '../support/site.ts'
+
+describe.each(hosts)('$protocol on Node $node', (host) => {
+  let site: Site
+  beforeAll(async () => {
+    site = await Site.open(new URL('programs/server.ts', import.meta.url), { host })
+    return () => site[Symbol.asyncDispose]()
+  })
+
+  test.each(['/after-finish', '/after-close', '/from-timer'])('deferred %s', async (path) => {
+    expect(await site.ask(path)).toMatchObject({ status: 200, complete: true })
+    expect(await site.account()).toEqual(account([run({ path })]))
+  })
+
+  test('nested tasks run behind those that were there before, in the same scope', async () => {
+    await site.ask('/nested')
+    const tasks = ['outer', 'second', 'inner', 'innermost']
+    expect(await site.account()).toEqual(account(tasks.map((task) => run({ path: '/nested' }, task))))
+  })
+
+  test('what a task writes to its response is discarded and reported once; the next response is intact', async () => {
+    expect(await site.ask('/writes-in-task')).toMatchObject({ body: Buffer.from('hello'), complete: true })
+    const next = await site.ask('/plain')
+    expect(next).toMatchObject({ status: 200, body: Buffer.from('hello'), complete: true })
+    expect(next.headers).not.toHaveProperty('x-late')
+    const runs = [run({ path: '/writes-in-task' }), run({ path: '/plain' })]
+    expect(await site.account()).toEqual(account(runs, ['AFTERWORD_LATE_WRITE']))
+  })
+
+  test('whatever a task calls on its response, it neither throws nor reaches the next one', async () => {
+    expect(await site.ask('/calls-everything')).toMatchObject({ body: Buffer.from('hello'), complete: true })
+    const next = await site.ask('/plain')
+    expect(next).toMatchObject({ status: 200, body: Buffer.from('hello'), informational: [], complete: true })
+    const runs = [run({ path: '/calls-everything' }), run({ path: '/plain' })]
+    expect(await site.account()).toEqual(account(runs, ['AFTERWORD_LATE_WRITE']))
+  })
+
+  test('a write to a response that was sent never ends the process', async () => {
+    expect(await site.ask('/writes-when-sent')).toMatchObject({ body: Buffer.from('hello'), complete: true })
+    expect(await site.account()).toEqual(account([run({ path: '/writes-when-sent' })], ['AFTERWORD_LATE_WRITE']))
+  })
+})
+
+describe.each(hosts)('a response that is never sent: $protocol on Node $node', (host) => {
+  let site: Site
+  beforeAll(async () => {
+    const args = ['auto', JSON.stringify({ maxRequestAge: 50 })]
+    site = await Site.open(new URL('programs/server.ts', import.meta.url), { host, args })
+    return () => site[Symbol.asyncDispose]()
+  })
+  const stuck = { delivered: false, aborted: false }
+
+  test('is reported, and its tasks run', async () => {
+    const visit = site.visit('/silent')
+    site.marks.make(visit.mark)
+    await site.ran(visit.mark)
+    await visit.leave('close')
+    expect(await site.account()).toEqual(account([run({ path: '/silent', ...stuck })], ['AFTERWORD_STUCK']))
+  })
+
+  test("can still be sent, and its tasks don't run again", async () => {
+    const visit = site.visit('/goes-on')
+    site.marks.make(visit.mark)
+    await site.ran(visit.mark)
+    site.go(visit.mark)
+    expect(await visit.answer).toMatchObject({ status: 200, body: Buffer.from('hello after all'), complete: true })
+    expect(await site.account()).toEqual(account([run({ path: '/goes-on', ...stuck })], ['AFTERWORD_STUCK']))
+  })
+
+  test('and one that is sent in time is not reported', async () => {
+    expect(await site.ask('/plain')).toMatchObject({ complete: true })
+    expect(await site.account()).toEqual(account([run({ path: '/plain' })]))
+  })
+})

@@ -1,0 +1,79 @@
+import { defer } from '../../../src/index.ts'
+import { go, markOf, note, testify, witness } from '../../support/stage.ts'
+import type { Handlers } from './handlers.ts'
+
+/** Everything that writes to a response of either protocol; each of them throws, or worse, where it comes too late. */
+const lateCalls: Record<string, unknown[]> = {
+  setHeader: ['x-late', 'yes'],
+  setHeaders: [new Headers({ 'x-late': 'yes' })],
+  appendHeader: ['x-late', 'yes'],
+  removeHeader: ['x-late'],
+  writeHead: [500],
+  flushHeaders: [],
+  writeContinue: [],
+  writeProcessing: [],
+  writeEarlyHints: [{ link: '</style.css>; rel=preload; as=style' }],
+  write: ['late'],
+  addTrailers: [{ 'x-late': 'yes' }],
+  end: ['late'],
+}
+
+/** Handlers that defer or write when the response is over. */
+export const late: Handlers = {
+  '/after-finish': (req, res) => {
+    res.on('finish', () => witness(req))
+    res.end('hello')
+  },
+  '/after-close': (req, res) => {
+    res.on('close', () => setImmediate(() => witness(req)))
+    res.end('hello')
+  },
+  '/from-timer': (req, res) => {
+    setTimeout(() => witness(req), 1)
+    res.end('hello')
+  },
+  '/nested': (req, res) => {
+    const mark = markOf(req)
+    defer(() => {
+      testify('outer', mark)
+      defer(() => {
+        note('inner')
+        defer(note, 'innermost')
+      })
+    })
+    defer(note, 'second')
+    res.end('hello')
+  },
+  '/writes-in-task': (req, res) => {
+    const mark = markOf(req)
+    defer(() => {
+      testify('task', mark)
+      res.setHeader('x-late', 'yes')
+      res.write('late')
+      res.end('later')
+    })
+    res.end('hello')
+  },
+  '/calls-everything': (req, res) => {
+    const mark = markOf(req)
+    defer(() => {
+      testify('task', mark)
+      for (const [name, args] of Object.entries(lateCalls)) {
+        const call = (res as unknown as Record<string, (...args: unknown[]) => unknown>)[name]
+        call?.apply(res, args)
+      }
+    })
+    res.end('hello')
+  },
+  '/writes-when-sent': (req, res) => {
+    witness(req)
+    // Neither throws nor emits an `error` that nobody listens to.
+    res.on('close', () => setImmediate(() => res.write('late')))
+    res.end('hello')
+  },
+  '/goes-on': async (req, res) => {
+    witness(req)
+    await go(markOf(req))
+    res.end('hello after all')
+  },
+}
