@@ -14,17 +14,23 @@ async function expectOneRunEach(site: Site, tasks = ['task']): Promise<void> {
   expect(await site.account()).toEqual(account(requests.flatMap((request) => tasks.map((task) => run(request, task)))))
 }
 
-describe.each(hosts)('$protocol on Node $node', (host) => {
-  test.concurrent.each([
+describe.concurrent.each(hosts)('$protocol on Node $node', (host) => {
+  test.each([
     { door: 'node --import afterword/auto', args: ['none'], nodeArgs: ['--import', auto.href] },
     { door: 'attach(server)', args: ['attach'], nodeArgs: [] },
-    { door: 'attach(server) behind --import', args: ['attach'], nodeArgs: ['--import', auto.href] },
   ])('$door', async ({ args, nodeArgs }) => {
     await using site = await Site.open(server, { host, args, nodeArgs })
     await expectOneRunEach(site)
   })
+})
 
-  test.concurrent('with no door, a task has a scope of its own', async () => {
+describe.concurrent.each(hosts.filter(({ node }) => node === 24))('$protocol', (host) => {
+  test('two doors: attach(server) behind --import', async () => {
+    await using site = await Site.open(server, { host, args: ['attach'], nodeArgs: ['--import', auto.href] })
+    await expectOneRunEach(site)
+  })
+
+  test('no door: a task has a scope of its own', async () => {
     await using site = await Site.open(server, { host, args: ['none'] })
     await site.ask('/notes')
     expect(await site.account()).toEqual(account([run(null)]))
@@ -32,24 +38,25 @@ describe.each(hosts)('$protocol on Node $node', (host) => {
 })
 
 // What Express makes of a request doesn't depend on TLS.
-describe.each(hosts.filter(({ protocol }) => protocol === 'HTTP/1.1'))('a middleware on Node $node', (host) => {
-  const frameworks = ['express', 'express-4', 'connect']
-  const doors = [['middleware'], ['auto', 'attach', 'middleware', 'middleware again'], ['auto']]
-  test.concurrent.each(frameworks.flatMap((framework) => doors.map((doors) => ({ framework, doors }))))(
-    'of $framework, opened by $doors',
-    async ({ framework, doors }) => {
-      await using site = await Site.open(middleware, { host, args: [framework, ...doors] })
-      await expectOneRunEach(site, ['task', 'handler'])
-    },
-  )
-})
+describe.concurrent.each(hosts.filter(({ protocol }) => protocol === 'HTTP/1.1'))(
+  'a middleware on Node $node',
+  (host) => {
+    const frameworks = ['express', 'express-4', 'connect']
+    const doors = [['middleware'], ['auto', 'attach', 'middleware', 'middleware again']]
+    test.each(frameworks.flatMap((framework) => doors.map((doors) => ({ framework, doors }))))(
+      'of $framework, opened by $doors',
+      async ({ framework, doors }) => {
+        await using site = await Site.open(middleware, { host, args: [framework, ...doors] })
+        await expectOneRunEach(site, ['task', 'handler'])
+      },
+    )
+  },
+)
 
-describe.each(http2Hosts)('a middleware of connect, $protocol on Node $node', (host) => {
-  test.concurrent.each([{ doors: ['middleware'] }, { doors: ['auto', 'attach', 'middleware', 'middleware again'] }])(
-    'opened by $doors',
-    async ({ doors }) => {
-      await using site = await Site.open(middleware, { host, args: ['connect', ...doors] })
-      await expectOneRunEach(site, ['task', 'handler'])
-    },
-  )
+describe.concurrent.each(http2Hosts)('a middleware of connect, $protocol on Node $node', (host) => {
+  test('behind all other doors', async () => {
+    const doors = ['auto', 'attach', 'middleware', 'middleware again']
+    await using site = await Site.open(middleware, { host, args: ['connect', ...doors] })
+    await expectOneRunEach(site, ['task', 'handler'])
+  })
 })

@@ -21,7 +21,9 @@ export const departures: Handlers = {
     witness(req)
     tell('waiting', markOf(req))
     await departure(req)
-    res.end('nobody is there')
+    res.setHeader('content-type', 'text/plain')
+    res.write('nobody ')
+    res.end('is there')
   },
   '/defers-too-late': async (req) => {
     tell('waiting', markOf(req))

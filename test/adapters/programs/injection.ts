@@ -4,7 +4,7 @@ import { defer } from '../../../src/index.ts'
 import { give, note } from '../../support/stage.ts'
 import { load } from './app.ts'
 
-// Injects a request into an Express app. Argument: the URL.
+// Injects requests into an Express app.
 const app = load('express')()
 app.use(afterword())
 app.get('/hello', (_req, res) => {
@@ -27,7 +27,8 @@ app.use((_req, res) => {
   res.status(404).end()
 })
 
-const url = process.argv[2] ?? '/'
-const request = url === '/body' ? { method: 'POST' as const, url, payload: 'hello' } : { url }
-await inject(app as never, request).catch(() => {})
+await inject(app as never, { url: '/hello?secret=1' })
+await inject(app as never, { method: 'POST', url: '/body', payload: 'hello' })
+await inject(app as never, { url: '/nothing' })
+await inject(app as never, { url: '/destroys' }).catch(() => {})
 await give(0)
