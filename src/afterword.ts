@@ -1,3 +1,4 @@
+import { type AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { createDefer, type Defer } from './defer.ts'
 import { AfterwordError, describe } from './errors.ts'
 import { type Job, type JobOptions, Jobs } from './job.ts'
@@ -111,11 +112,13 @@ export class Afterword {
   }
 
   /** For adapters: calls `fn` in the scope of a response. The same response again continues the same scope. */
-  scope<A extends unknown[], R>(response: ScopeResponse, fn: (...args: A) => R, ...args: A): R {
+  scope<R>(response: ScopeResponse, fn: () => R): R {
     if (this.#scheduler.state === 'new') this.#scheduler.state = 'started'
     response.scope ??= new Scope(this.#scheduler, response)
     const { storage } = this.#scheduler
-    return storage.getStore() === response.scope ? fn(...args) : storage.run(response.scope, fn, ...args)
+    if (storage.getStore() === response.scope) return fn()
+    // `storage.run` builds a context for the way there and another for the way back; an AsyncResource just goes back.
+    return new AsyncResource('AfterwordScope').runInAsyncScope(enterScope<R>, undefined, storage, response.scope, fn)
   }
 
   /** For adapters: makes `intake` part of the shutdown. Call what it returns when the intake has ended by itself. */
@@ -156,6 +159,11 @@ export class Afterword {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+function enterScope<R>(storage: AsyncLocalStorage<Scope | Task>, scope: Scope, fn: () => R): R {
+  storage.enterWith(scope)
+  return fn()
 }
 
 const onSentSettings = resolveTask('onSent', {}, 'onSent')

@@ -122,12 +122,16 @@ export class Scheduler {
   readonly #turn = (): void => {
     this.#turnSet = false
     this.#release()
-    const end = performance.now() + this.settings.turnBudget
+    // The clock is read only where there is a next scope to decide on: the budget counts from the end of the first one's task.
+    let end = 0
     while (this.#busy < this.settings.concurrency) {
       const scope = this.#lane.shift()
       if (scope === undefined) break
       this.#step(scope)
-      if (this.#lane.empty || performance.now() >= end) break
+      if (this.#lane.empty) break
+      const now = performance.now()
+      if (end === 0) end = now + this.settings.turnBudget
+      else if (now >= end) break
     }
     this.#wake()
   }

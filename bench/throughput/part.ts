@@ -5,10 +5,10 @@ import type { Load, Slice } from './client.ts'
 import type { Usage } from './server.ts'
 import { variants } from './variant.ts'
 
-const rounds = 30
+const rounds = 60
 const connections = 50
 /** In ms. */
-const slice = 500
+const slice = 250
 const warmUp = 1500
 
 interface Sample {

@@ -39,18 +39,15 @@ export function opensScopes(emit: Emit): boolean {
 /** The `emit` of a server that calls the listeners of a request in its scope. */
 export function scopedEmit(emit: Emit, afterword: () => Afterword): Emit {
   const scoped: Emit = function (event, ...args) {
-    switch (event) {
-      case 'request':
-      case 'checkContinue':
-      case 'checkExpectation':
-        return enter(afterword(), args[0] as Request, args[1] as Response, () => emit.call(this, event, ...args))
-      case 'stream': {
-        const [stream, headers] = args as [ServerHttp2Stream, IncomingHttpHeaders]
-        return enterStream(afterword(), stream, headers, () => emit.call(this, event, ...args))
-      }
-      default:
-        return emit.call(this, event, ...args)
+    if (event === 'request' || event === 'checkContinue' || event === 'checkExpectation') {
+      const [req, res] = args as [Request, Response]
+      return enter(afterword(), req, res, () => emit.call(this, event, req, res))
     }
+    if (event === 'stream') {
+      const [stream, headers] = args as [ServerHttp2Stream, IncomingHttpHeaders]
+      return enterStream(afterword(), stream, headers, () => emit.call(this, event, ...args))
+    }
+    return emit.call(this, event, ...args)
   }
   scopedEmits.add(scoped)
   return scoped
@@ -82,7 +79,7 @@ function enterStream<T>(
   fn: (response: Http2Response) => T,
 ): T {
   const known = Http2Response.known(stream)
-  if (known !== undefined) return afterword.scope(known, fn, known)
+  if (known !== undefined) return afterword.scope(known, () => fn(known))
   const response = Http2Response.open(stream, headers)
   return afterword.scope(response, () => {
     bindListeners(stream)
