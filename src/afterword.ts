@@ -1,4 +1,3 @@
-import { type AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { createDefer, type Defer } from './defer.ts'
 import { AfterwordError, describe } from './errors.ts'
 import { type Job, type JobOptions, Jobs } from './job.ts'
@@ -117,8 +116,7 @@ export class Afterword {
     response.scope ??= new Scope(this.#scheduler, response)
     const { storage } = this.#scheduler
     if (storage.getStore() === response.scope) return fn()
-    // `storage.run` builds a context for the way there and another for the way back; an AsyncResource just goes back.
-    return new AsyncResource('AfterwordScope').runInAsyncScope(enterScope<R>, undefined, storage, response.scope, fn)
+    return storage.run(response.scope, fn)
   }
 
   /** For adapters: makes `intake` part of the shutdown. Call what it returns when the intake has ended by itself. */
@@ -159,11 +157,6 @@ export class Afterword {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-}
-
-function enterScope<R>(storage: AsyncLocalStorage<Scope | Task>, scope: Scope, fn: () => R): R {
-  storage.enterWith(scope)
-  return fn()
 }
 
 const onSentSettings = resolveTask('onSent', {}, 'onSent')

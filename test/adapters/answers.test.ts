@@ -91,6 +91,14 @@ describe.each(hosts)('$protocol on Node $node', (host) => {
     expect(await site.account()).toEqual(account(['handler', 'data', 'end'].map((task) => run(request, task))))
   })
 
+  test('a response that does not wait for the end of the body', async () => {
+    const visit = site.visit('/plain', { method: 'POST', body: 'part of a large file', endless: true })
+    expect(await visit.answer).toMatchObject({ status: 200, body: Buffer.from('hello') })
+    await site.ran(visit.mark)
+    await visit.leave('close')
+    expect(await site.account()).toEqual(account([run({ method: 'POST', path: '/plain' })]))
+  })
+
   test('a streamed response is sent with its last byte, not with its first', async () => {
     const visit = site.visit('/stream')
     await visit.heard

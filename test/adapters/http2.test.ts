@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { account, run } from '../support/account.ts'
 import { http2Hosts } from '../support/protocols.ts'
@@ -58,7 +59,7 @@ describe.each(http2Hosts)('the core API, $protocol on Node $node', (host) => {
   test.each([
     { path: '/plain?secret=1', status: 200, body: 'hello' },
     { path: '/status', status: 204, body: '' },
-    { path: '/file', status: 200, body: '%PDF' },
+    { path: '/file', status: 200, body: readFileSync(new URL('programs/core-api.ts', import.meta.url), 'utf8') },
     { path: '/trailers', status: 200, body: 'hello' },
   ])('$path', async ({ path, status, body }) => {
     expect(await site.ask(path)).toMatchObject({ status, body: Buffer.from(body), complete: true })

@@ -26,7 +26,7 @@ class Http1Client implements Client {
     this.#agent.createConnection = () => (this.#connection = connect(protocol, port)).socket
   }
 
-  visit(path: string, { method = 'GET', headers = {}, body, read = true }: Ask = {}): Visit {
+  visit(path: string, { method = 'GET', headers = {}, body, endless = false, read = true }: Ask = {}): Visit {
     const mark = this.#marks.next()
     const hearing = new Hearing()
     const answered = Promise.withResolvers<Answer>()
@@ -57,6 +57,7 @@ class Http1Client implements Client {
       if (hearing.status === 0) settle(false)
     })
     if (headers.expect === '100-continue') req.on('continue', () => req.end(body)).flushHeaders()
+    else if (endless) req.write(body)
     else req.end(body)
     const leave = (how: 'close' | 'reset') => {
       const { tcp, socket } = this.#connection as Connection
@@ -87,7 +88,7 @@ class Http2Client implements Client {
     this.#session.on('stream', (pushed) => pushed.resume())
   }
 
-  visit(path: string, { method = 'GET', headers = {}, body, read = true }: Ask = {}): Visit {
+  visit(path: string, { method = 'GET', headers = {}, body, endless = false, read = true }: Ask = {}): Visit {
     const mark = this.#marks.next()
     const hearing = new Hearing()
     const stream = this.#session.request(
@@ -99,11 +100,12 @@ class Http2Client implements Client {
       hearing.status = status ?? 0
       hearing.headers = headers
       // Refused without a 100: there is nothing more to say.
-      if (!stream.writableEnded) stream.end()
+      if (!endless && !stream.writableEnded) stream.end()
     })
     stream.on('trailers', (trailers) => (hearing.trailers = trailers))
     if (read) stream.on('data', hearing.add)
     if (headers.expect === '100-continue') stream.on('continue', () => stream.end(body))
+    else if (endless) stream.write(body)
     else if (body !== undefined) stream.end(body)
     stream.on('end', () => this.#marks.make(mark))
     stream.on('error', () => {})

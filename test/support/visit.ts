@@ -5,6 +5,8 @@ export interface Ask {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  /** True: more of the body is promised, and never comes. @default false */
+  readonly endless?: boolean
   /** False: the body of the response is never read, so that most of it stays with the server. @default true */
   readonly read?: boolean
 }

@@ -25,9 +25,6 @@ clock.unref()
 const bus = new EventEmitter()
 bus.on('visit', () => defer(() => note(`heard: ${user()}`)))
 
-const marks = new Marks()
-process.on('exit', () => marks[Symbol.dispose]())
-
 const handlers: Handlers = {
   '/user': (req, res) => {
     const mark = markOf(req)
@@ -55,9 +52,11 @@ const handlers: Handlers = {
     res.end('hello')
   },
   '/outer': async (req, res) => {
+    const marks = new Marks()
     const client = createClient(protocol, (server.address() as AddressInfo).port, marks)
     const { body } = await client.visit('/inner').answer
     client.close()
+    marks[Symbol.dispose]()
     witness(req, 'outer')
     res.end(`inner: ${body}`)
   },

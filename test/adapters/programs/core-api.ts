@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs'
 import {
   constants,
   type Http2Server,
@@ -7,8 +6,6 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import '../../../src/adapters/auto.ts'
 import { defer, finishRequest } from '../../../src/index.ts'
 import { createServer } from '../../support/servers.ts'
@@ -16,9 +13,6 @@ import { go, markOf, note, onePerScope, serve, testify, witness } from '../../su
 
 // A server written with the core API of `node:http2`. Arguments: the protocol, and `both` to use both APIs on each stream.
 type StreamHandler = (stream: ServerHttp2Stream, req: { headers: IncomingHttpHeaders }) => unknown
-
-const file = join(tmpdir(), `afterword-core-api-${process.pid}`)
-writeFileSync(file, '%PDF')
 
 /** Answers that have their witness before they begin. */
 const handlers: Record<string, StreamHandler> = {
@@ -31,7 +25,7 @@ const handlers: Record<string, StreamHandler> = {
     stream.respond({ ':status': 200 })
     stream.end()
   },
-  '/file': (stream) => stream.respondWithFile(file),
+  '/file': (stream) => stream.respondWithFile(import.meta.filename),
   '/trailers': (stream) => {
     stream.respond({ ':status': 200 }, { waitForTrailers: true })
     stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': '42' }))

@@ -1,6 +1,3 @@
-import { writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import compression from 'compression'
 import { afterword } from '../../../src/adapters/express.ts'
 import { markOf, onePerScope, serve, witness } from '../../support/stage.ts'
@@ -9,8 +6,6 @@ import { createAppServer, load } from './app.ts'
 // An Express app. Arguments: the protocol, `express` or `express-4`.
 const [protocol, framework] = process.argv.slice(2)
 const express = load(framework)
-const file = join(tmpdir(), `afterword-express-${process.pid}.txt`)
-writeFileSync(file, '0123456789'.repeat(30_000))
 
 const app = express()
 app.use(afterword())
@@ -29,7 +24,7 @@ app.get('/redirect', (req, res) => {
 })
 app.get('/file', (req, res) => {
   witness(req, 'handler')
-  res.sendFile(file, { dotfiles: 'allow' }, (error?: Error & { status?: number }) => {
+  res.sendFile(import.meta.filename, { dotfiles: 'allow' }, (error?: Error & { status?: number }) => {
     // Comes before the response has ended.
     witness(req, 'callback')
     if (error !== undefined) res.status(error.status ?? 500).end()
