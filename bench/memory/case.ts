@@ -26,7 +26,7 @@ const task = (_value: number) => {}
 
 /** The same work each way: a call of a function with one number. */
 const ways: Record<Way, (count: number) => void> = {
-  'in-scope': (count) => afterword.scope(response, ways.outside, count),
+  'in-scope': (count) => afterword.scope(response, () => ways.outside(count)),
   outside(count) {
     for (let i = 0; i < count; i++) afterword.defer(task, i)
   },

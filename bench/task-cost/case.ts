@@ -37,13 +37,12 @@ const task = () => {
   if (--left === 0) resolve()
 }
 
-function deferEach(count: number): void {
-  for (let i = 0; i < count; i++) afterword.defer(task)
-}
-
 function useScopes({ scopes, tasksPerScope }: Case): void {
   const responses = Array.from({ length: scopes }, () => new BareResponse())
-  for (const response of responses) afterword.scope(response, deferEach, tasksPerScope)
+  const deferTasks = () => {
+    for (let i = 0; i < tasksPerScope; i++) afterword.defer(task)
+  }
+  for (const response of responses) afterword.scope(response, deferTasks)
   for (const response of responses) response.end()
 }
 
