@@ -8,7 +8,7 @@ export interface AfterwordOptions {
   readonly concurrency?: number
   /** How many tasks may wait in memory; past it `defer` throws `AFTERWORD_OVERLOADED`. @default 100000 */
   readonly maxBacklog?: number
-  /** How long tasks may keep the thread in one turn of the event loop, in ms, before requests have theirs. @default 0.25 */
+  /** For how many ms after the first task of an event-loop turn others may follow, before requests have theirs. @default 0.25 */
   readonly turnBudget?: number
   /** What a task that did not succeed means for the later tasks of its scope: they run, or are skipped. @default 'continue' */
   readonly onError?: 'continue' | 'stop'
