@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpus, release, type } from 'node:os'
-import { canPin, nodes, nodeVersions } from './program.ts'
+import { nodes } from '../tools/nodes.ts'
+import { canPin, nodeVersions } from './program.ts'
 
 /** The machine that numbers come from, as one sentence. */
 export function machine(): string {

@@ -2,15 +2,8 @@ import { type ChildProcess, fork, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { type NodeVersion, nodes } from '../tools/nodes.ts'
 
-const modules = new URL('../node_modules/', import.meta.url)
-
-/** The Node versions that are measured, by their executables. */
-export const nodes = {
-  22: fileURLToPath(new URL('node-22/bin/node', modules)),
-  24: fileURLToPath(new URL('node/bin/node', modules)),
-} as const
-export type NodeVersion = keyof typeof nodes
 export const nodeVersions: readonly NodeVersion[] = [22, 24]
 
 /** Without `taskset`, or with a single core, the processes share what there is, and the numbers are noisier. */

@@ -1,4 +1,5 @@
-import { type NodeVersion, nodeVersions, Program } from '../program.ts'
+import type { NodeVersion } from '../../tools/nodes.ts'
+import { nodeVersions, Program } from '../program.ts'
 import { type Result, type Target, whole } from '../result.ts'
 import { summary } from '../statistics.ts'
 import { type Protocol, protocols, type Series, type Times, type Way } from './protocol.ts'

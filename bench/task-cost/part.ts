@@ -1,4 +1,5 @@
-import { type NodeVersion, nodeVersions, Program } from '../program.ts'
+import type { NodeVersion } from '../../tools/nodes.ts'
+import { nodeVersions, Program } from '../program.ts'
 import { type Result, type Target, whole } from '../result.ts'
 import { median } from '../statistics.ts'
 import type { Case } from './case.ts'

@@ -1,15 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-
-const modules = new URL('../../node_modules/', import.meta.url)
-
-/** The Node versions that a program can be started on. */
-export const nodes = {
-  22: fileURLToPath(new URL('node-22/bin/node', modules)),
-  24: fileURLToPath(new URL('node/bin/node', modules)),
-} as const
-export type NodeVersion = keyof typeof nodes
+import { type NodeVersion, nodes } from '../../tools/nodes.ts'
 
 export interface ProgramOptions {
   /** @default the Node that runs the tests */

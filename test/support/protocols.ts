@@ -1,4 +1,4 @@
-import type { NodeVersion } from './program.ts'
+import type { NodeVersion } from '../../tools/nodes.ts'
 
 export const protocols = ['HTTP/1.1', 'HTTPS', 'h2c', 'h2'] as const
 export type Protocol = (typeof protocols)[number]
