@@ -24,6 +24,8 @@ export interface Status {
   readonly running: number
   /** For how many ms the oldest scope has had an unfinished task; 0 if there is none. */
   readonly oldestAge: number
+  /** Responses that waited for their tasks, because the host runs nothing after them. */
+  readonly before: number
   /** Outcomes since the start. */
   readonly done: number
   readonly failed: number
@@ -78,6 +80,7 @@ export class Afterword {
   /** Runs `fn` the moment the response was sent, ahead of every backlog: to release locks, sessions, connections. */
   onSent(fn: () => unknown): void {
     if (typeof fn !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['onSent', describe(fn)])
+    if (!this.inScope) this.#scheduler.stray.suspect('onSent')
     const scope = this.#scheduler.scope ?? new Scope(this.#scheduler)
     scope.addAtSent(new Task(scope, onSentSettings, fn, []))
   }
@@ -110,9 +113,15 @@ export class Afterword {
     return this.#scheduler.task
   }
 
+  /** For adapters: the code that runs now belongs to a scope already. */
+  get inScope(): boolean {
+    return this.#scheduler.scope !== undefined
+  }
+
   /** For adapters: calls `fn` in the scope of a response. The same response again continues the same scope. */
   scope<R>(response: ScopeResponse, fn: () => R): R {
     if (this.#scheduler.state === 'new') this.#scheduler.state = 'started'
+    this.#scheduler.stray.trust()
     response.scope ??= new Scope(this.#scheduler, response)
     const { storage } = this.#scheduler
     if (storage.getStore() === response.scope) return fn()
@@ -126,9 +135,9 @@ export class Afterword {
   }
 
   status(): Status {
-    const { open, waiting, running, oldest, ended } = this.#scheduler.backlog
+    const { open, waiting, running, oldest, before, ended } = this.#scheduler.backlog
     const oldestAge = oldest === undefined ? 0 : performance.now() - oldest
-    return { inFlight: open, backlog: waiting, running, oldestAge, ...ended }
+    return { inFlight: open, backlog: waiting, running, oldestAge, before, ...ended }
   }
 
   /**

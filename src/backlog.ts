@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import { AfterwordError } from './errors.ts'
 import { channels, report } from './events.ts'
+import { isolatesRequests } from './isolation.ts'
 import type { AfterwordSettings } from './options.ts'
 import type { Scope } from './scope.ts'
 import type { Outcome, Task } from './task.ts'
@@ -10,6 +11,8 @@ export const root = new AsyncResource('Afterword')
 
 /** All that is not finished: how much it is, whether there is room for more, how old it is, when it is empty. */
 export class Backlog {
+  /** Responses that waited for their tasks. */
+  before = 0
   /** Tasks that have not begun, or wait for their retry. */
   waiting = 0
   /** Tasks that have begun and have not ended. */
@@ -63,7 +66,8 @@ export class Backlog {
     this.#newest = scope
     if (scope.state !== 'open') return
     this.open++
-    this.#watchAge(this.#settings.maxRequestAge)
+    // A timer that all share; where there can be none, the host ends what is stuck.
+    if (!isolatesRequests) this.#watchAge(this.#settings.maxRequestAge)
   }
 
   /** A scope has no unfinished task. */

@@ -33,7 +33,9 @@ export function addTask(
   fn: (...args: never[]) => unknown,
   args: readonly unknown[],
 ): Task {
-  const scope = (settings.now ? undefined : scheduler.scope) ?? new Scope(scheduler)
+  const inScope = settings.now ? undefined : scheduler.scope
+  if (inScope === undefined && !settings.now) scheduler.stray.suspect(settings.label ?? 'defer')
+  const scope = inScope ?? new Scope(scheduler)
   const task = new Task(scope, settings, fn, args)
   scope.add(task)
   return task

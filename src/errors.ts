@@ -51,6 +51,10 @@ export const errorTable = {
     happened: "The task %s was skipped because an earlier task of its scope did not succeed and onError is 'stop'.",
     next: "Use onError: 'continue' if it does not depend on the earlier tasks.",
   },
+  AFTERWORD_OUT_OF_TIME: {
+    happened: 'The task %s did not run: the time that the host gives to the work of a request was up.',
+    next: 'Make the tasks of a request shorter, or do it elsewhere: Cloudflare Workers end all work 30 s after the response.',
+  },
   AFTERWORD_LATE_REJECTION: {
     happened: 'The task %s rejected after it had timed out.',
     next: 'Its outcome stays timed-out; pass currentTask().signal to what it waits for.',
@@ -58,6 +62,15 @@ export const errorTable = {
   AFTERWORD_LATE_WRITE: {
     happened: '%s was called on the response to %s %s after it had been sent.',
     next: 'The call was discarded; write before the response ends, a task can no longer reach the client.',
+  },
+  AFTERWORD_RESPONSE_NOT_RETURNED: {
+    happened: 'finishRequest was called before the handler of %s %s returned its response.',
+    next: 'Return the response, and defer what comes after it: only a handler that writes its response itself can end it.',
+  },
+  AFTERWORD_NO_SCOPE: {
+    happened:
+      '%s was called in a request (%s), but no adapter has opened a scope for it: the task did not wait for the response.',
+    next: 'Register the adapter ahead of the routes (in Next: register() in instrumentation.ts), or import afterword/auto first.',
   },
   AFTERWORD_STUCK: {
     happened: 'The response to %s %s was still not sent after %s ms.',

@@ -27,3 +27,6 @@ export const onSent: Afterword['onSent'] = (fn) => instance().onSent(fn)
 export const finishRequest: Afterword['finishRequest'] = () => instance().finishRequest()
 export const waitUntil: Afterword['waitUntil'] = (promise) => instance().waitUntil(promise)
 export const currentTask: Afterword['currentTask'] = () => instance().currentTask()
+
+// Made with the module, not at the first call, which may come in a request: a wrong set-up is seen from the first one on.
+instance()

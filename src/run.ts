@@ -50,7 +50,7 @@ async function settled(value: PromiseLike<unknown>): Promise<Outcome> {
 
 /** The first of the outcome and the end of the task's time. A rejection that comes after that is reported, not lost. */
 function withinTime(task: Task, outcome: Promise<Outcome>): Promise<Outcome> {
-  const { timeout } = task.settings
+  const timeout = Math.min(task.settings.timeout, task.scope.timeLeft)
   return new Promise((resolve) => {
     let timedOut = false
     const timer = setTimeout(() => {

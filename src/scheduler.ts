@@ -2,11 +2,13 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { Backlog, root } from './backlog.ts'
 import { AfterwordError } from './errors.ts'
 import { channels, report } from './events.ts'
+import { isolatesRequests } from './isolation.ts'
 import { Lane } from './lane.ts'
 import type { AfterwordSettings } from './options.ts'
 import { retryDelay } from './retry.ts'
 import { run } from './run.ts'
 import type { Scope } from './scope.ts'
+import { StrayWatch } from './stray.ts'
 import { type CancelReason, type Outcome, Task } from './task.ts'
 
 /** A task that has no outcome. */
@@ -30,6 +32,7 @@ export class Scheduler {
   readonly storage = new AsyncLocalStorage<Scope | Task>()
   readonly settings: AfterwordSettings
   readonly backlog: Backlog
+  readonly stray = new StrayWatch()
   /** Settings change only while it is `new`; `closed`, it accepts no task. */
   state: 'new' | 'started' | 'closed' = 'new'
 
@@ -68,6 +71,7 @@ export class Scheduler {
 
   /** A scope has a task to run. */
   line(scope: Scope): void {
+    if (isolatesRequests) return void setImmediate(() => this.#step(scope))
     this.#lane.push(scope)
     this.#wake()
   }
@@ -75,9 +79,10 @@ export class Scheduler {
   /**
    * The response of a scope was sent. Work begun inside that event still delays the client on HTTP/2 and TLS, one
    * `setImmediate` later it never did (docs/sent.md). The turn that is set may be due in this very phase of the event loop:
-   * only the one after it is certain to be that far away.
+   * only the one after it is certain to be that far away. Where requests are isolated, each sets its own.
    */
   releaseLater(scope: Scope): void {
+    if (isolatesRequests) return void setImmediate(() => scope.release())
     this.#sent.push(scope)
     this.#wake()
   }
@@ -174,7 +179,7 @@ export class Scheduler {
   /** An attempt is over: the task is tried again later, or has its outcome. */
   #settle(task: Task, outcome: Outcome): void {
     const delay = isTrouble(outcome) ? delayOf(task, outcome) : undefined
-    if (delay === undefined) this.#end(task, outcome)
+    if (delay === undefined || delay > task.scope.timeLeft) this.#end(task, outcome)
     else this.#retryLater(task, outcome, this.#drains > 0 ? 0 : delay)
   }
 
@@ -232,7 +237,9 @@ function errorOf(task: Task, outcome: Outcome): AfterwordError | undefined {
     case 'timed-out':
       return new AfterwordError('AFTERWORD_TASK_TIMED_OUT', [task.title, outcome.after, task.attempt])
     case 'cancelled':
-      return outcome.reason === 'stopped' ? new AfterwordError('AFTERWORD_TASK_SKIPPED', [task.title]) : undefined
+      if (outcome.reason === 'stopped') return new AfterwordError('AFTERWORD_TASK_SKIPPED', [task.title])
+      if (outcome.reason === 'host') return new AfterwordError('AFTERWORD_OUT_OF_TIME', [task.title])
+      return undefined
     case 'done':
       return undefined
   }

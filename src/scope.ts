@@ -14,8 +14,19 @@ export interface SentResponse {
   readonly aborted: boolean
 }
 
+/** What the place where the code runs asks of the work of a request. A server that lives on asks nothing. */
+export interface Host {
+  /** Is handed the work whenever there is some: the platforms' `waitUntil`. */
+  waitUntil?(work: Promise<void>): void
+  /** Nothing can run after the response: the tasks run before it. */
+  readonly before?: boolean
+  /** When the host ends the work, by `performance.now()`. */
+  readonly deadline?: number | undefined
+}
+
 /** What a scope needs of a response. Written by an adapter. */
 export interface ScopeResponse {
+  readonly host?: Host | undefined
   /** Set by `Afterword.scope`. @internal */
   scope?: Scope
   /** Calls back once, when the response was sent or the client has gone, at once if that is past. Asked once at most. */
@@ -26,6 +37,9 @@ export interface ScopeResponse {
   end(): void
 }
 
+/** With less of the host's time than this, in ms, no task begins. */
+const least = 1
+
 /**
  * The tasks of one request, or of one piece of work outside any request.
  *
@@ -33,7 +47,7 @@ export interface ScopeResponse {
  *       sent     defer       turn    │
  *                  ▲─────────────────┘ the task ended
  *
- * Invariant: exactly the scopes in state `lined` stand in the scheduler's lane.
+ * Invariant: exactly the scopes in state `lined` stand in the scheduler's lane, or, where requests are isolated, have set a turn.
  */
 export class Scope {
   /** The scope behind this one in the lane where it stands. */
@@ -44,6 +58,7 @@ export class Scope {
   readonly scheduler: Scheduler
   state: 'open' | 'idle' | 'lined' | 'running'
   sent: SentResponse | undefined
+  readonly host: Host | undefined
   /** When the first of its unfinished tasks was deferred, by `performance.now()`. */
   since = 0
 
@@ -55,11 +70,14 @@ export class Scope {
   #away: Set<Task> | undefined
   #atSent: Task[] | undefined
   #named: Map<string, Task> | undefined
-  #finishing: { readonly tasks: Task[]; readonly settled: PromiseWithResolvers<Outcome[]> } | undefined
+  /** The tasks whose outcomes `finish` tells. */
+  #finishing: Task[] | undefined
+  #settled: PromiseWithResolvers<void> | undefined
 
   constructor(scheduler: Scheduler, response?: ScopeResponse) {
     this.scheduler = scheduler
     this.#response = response
+    this.host = response?.host
     this.state = response === undefined ? 'idle' : 'open'
   }
 
@@ -78,7 +96,7 @@ export class Scope {
       if (earlier !== undefined) this.cancel(earlier, 'replaced')
       this.#named.set(name, task)
     }
-    this.#finishing?.tasks.push(task)
+    this.#finishing?.push(task)
     this.push(task)
   }
 
@@ -113,9 +131,17 @@ export class Scope {
   /** The next task to run. */
   take(): Task | undefined {
     for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
-      if (task.state === 'waiting') return task
+      if (task.state !== 'waiting') continue
+      if (this.timeLeft > least) return task
+      this.cancel(task, 'host')
     }
     return undefined
+  }
+
+  /** For how many ms the host still lets tasks run. */
+  get timeLeft(): number {
+    const deadline = this.host?.deadline
+    return deadline === undefined ? Infinity : Math.max(0, deadline - performance.now())
   }
 
   /** Stands in the scheduler's lane again if there is more to run. */
@@ -157,7 +183,10 @@ export class Scope {
     if (this.state !== 'open') return
     this.#response = undefined
     this.state = 'idle'
-    if (this.#unfinished > 0) this.scheduler.backlog.open--
+    if (this.#unfinished > 0) {
+      this.scheduler.backlog.open--
+      if (this.host?.before) this.scheduler.backlog.before++
+    }
     for (const task of this.#atSent ?? []) this.scheduler.start(task)
     this.#atSent = undefined
     this.resume()
@@ -165,13 +194,25 @@ export class Scope {
   }
 
   /** Ends the response, and resolves when no task is left: with the outcomes of those in the lane, in the order of `defer`. */
-  finish(): Promise<Outcome[]> {
-    this.#finishing ??= { tasks: [...this.#tasks], settled: Promise.withResolvers() }
-    const { promise } = this.#finishing.settled
+  async finish(): Promise<Outcome[]> {
     this.#response?.end()
+    const tasks = (this.#finishing ??= [...this.#tasks])
     this.#askWhenSent()
-    this.#settle()
-    return promise
+    await this.settled()
+    this.#finishing = undefined
+    return Promise.all(tasks.map((task) => task.outcome))
+  }
+
+  /** Some of its tasks have no outcome yet. */
+  get busy(): boolean {
+    return this.#unfinished > 0
+  }
+
+  /** Resolves when the response was sent and no task is left. */
+  settled(): Promise<void> {
+    if (!this.busy && this.state !== 'open') return Promise.resolve()
+    this.#settled ??= Promise.withResolvers()
+    return this.#settled.promise
   }
 
   #accept(task: Task): void {
@@ -179,6 +220,7 @@ export class Scope {
     if (this.#unfinished++ === 0) {
       this.since = performance.now()
       this.scheduler.backlog.watch(this)
+      this.host?.waitUntil?.(this.settled())
     }
     this.#askWhenSent()
   }
@@ -194,8 +236,7 @@ export class Scope {
 
   #settle(): void {
     if (this.#unfinished > 0 || this.state === 'open') return
-    const finishing = this.#finishing
-    this.#finishing = undefined
-    if (finishing !== undefined) finishing.settled.resolve(Promise.all(finishing.tasks.map((task) => task.outcome)))
+    this.#settled?.resolve()
+    this.#settled = undefined
   }
 }

@@ -24,6 +24,7 @@ export class Shutdown {
   readonly #scheduler: Scheduler
   readonly #intakes = new Set<Intake>()
   #functions: (() => unknown)[] = []
+  #called: Promise<void> = Promise.resolve()
   #listening = false
   #signalled = false
 
@@ -51,7 +52,9 @@ export class Shutdown {
     const drained = await this.#scheduler.drain(Math.max(0, deadline - performance.now()))
     const functions = this.#functions
     this.#functions = []
-    await within(Math.max(leastForFunctions, deadline - performance.now()), callInOrder(functions))
+    // Also those that a shutdown at the same time, a framework's own, has begun to call.
+    this.#called = this.#called.then(() => callInOrder(functions))
+    await within(Math.max(leastForFunctions, deadline - performance.now()), this.#called)
     return drained
   }
 

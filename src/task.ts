@@ -10,8 +10,8 @@ export type Outcome<T = unknown> =
   | { readonly status: 'timed-out'; readonly after: number }
   | { readonly status: 'cancelled'; readonly reason: CancelReason }
 
-/** `cancel()` was called, `when` said no, a later task has the same name, or `onError: 'stop'` skipped it. */
-export type CancelReason = 'cancel' | 'when' | 'replaced' | 'stopped'
+/** `cancel()` was called, `when` said no, a later task has the same name, `onError: 'stop'` skipped it, or the host's time was up. */
+export type CancelReason = 'cancel' | 'when' | 'replaced' | 'stopped' | 'host'
 
 /** The caller's handle on a deferred task. */
 export interface Deferred<T = unknown> {
@@ -38,9 +38,12 @@ export interface CurrentTask {
 }
 
 // Two processes never share ids: the start of the process and a random part, then a counter.
-const origin = `${Date.now().toString(36)}${Math.floor(Math.random() * 36 ** 4)
-  .toString(36)
-  .padStart(4, '0')}`
+// Made when first asked for: Cloudflare Workers know neither the time nor chance before the first request.
+let made: string | undefined
+const origin = () =>
+  (made ??= `${Date.now().toString(36)}${Math.floor(Math.random() * 36 ** 4)
+    .toString(36)
+    .padStart(4, '0')}`)
 let serials = 0
 
 /**
@@ -82,7 +85,7 @@ export class Task implements Deferred, CurrentTask {
   }
 
   get id(): string {
-    return `${origin}-${this.#serial.toString(36)}`
+    return `${origin()}-${this.#serial.toString(36)}`
   }
 
   get name(): string {
@@ -126,13 +129,8 @@ export class Task implements Deferred, CurrentTask {
   /** Calls `fn` in the context of this task's caller, with this task as the current one. Throws what it throws. @internal */
   inContext<T>(fn: (task: Task) => T): T {
     const context = this.#context as AsyncResource
-    return context.runInAsyncScope(Task.#enter<T>, undefined, this, fn)
-  }
-
-  static #enter<T>(task: Task, fn: (task: Task) => T): T {
-    // Inside an AsyncResource's scope this lasts until that scope is left.
-    task.scope.scheduler.storage.enterWith(task)
-    return fn(task)
+    const { storage } = this.scope.scheduler
+    return context.runInAsyncScope(storage.run<T, [Task]>, storage, this, fn, this)
   }
 
   /** @internal */

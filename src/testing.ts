@@ -4,6 +4,15 @@ import type { DrainReport } from './scheduler.ts'
 import type { Scope, ScopeResponse, SentResponse } from './scope.ts'
 import type { Outcome, Task } from './task.ts'
 
+export {
+  AdapterContract,
+  type ContractCase,
+  type ContractLimits,
+  type ContractOptions,
+  type ContractServer,
+} from './testing/contract.ts'
+export { type Props, Stage, type StageAnswer } from './testing/stage.ts'
+
 /**
  * Waits until every task of the process has ended; then a test can read what they wrote.
  * @throws Error that names what is left after `timeout` ms

@@ -365,6 +365,7 @@ describe('backlog', () => {
       backlog: 0,
       running: 0,
       oldestAge: 0,
+      before: 0,
       done: 2,
       failed: 0,
       timedOut: 0,
