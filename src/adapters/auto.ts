@@ -2,6 +2,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import { Server } from 'node:http'
 import { instance } from '../instance.ts'
 import { attach, type Emit, type NodeServer, opensScopes, scopedEmit } from './node-http.ts'
+import { provideRequestContext } from './request-context.ts'
 
 // At once for every `http.Server`: one that only gets connections handed over never listens.
 const prototype = Server.prototype as { emit: unknown } as { emit: Emit }
@@ -13,3 +14,6 @@ subscribe('tracing:net.server.listen:asyncStart', (message) => {
   const takesRequests = typeof server.closeIdleConnections === 'function' || typeof server.updateSettings === 'function'
   if (takesRequests) attach(server as unknown as NodeServer)
 })
+
+// `waitUntil` of `@vercel/functions` does nothing outside of Vercel unless somebody takes it.
+provideRequestContext('@vercel/request-context')

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Scope, ScopeResponse, SentResponse } from '../scope.ts'
+import type { Host, Scope, ScopeResponse, SentResponse } from '../scope.ts'
 import { discardResponseWrites } from './late-write.ts'
 
 /** What was made for a response is kept on it: a second adapter, or a second copy of the package, finds it there. */
@@ -14,6 +14,7 @@ type TrackedSocket = Socket & { [pipelined]?: Set<Http1Response> }
 /** A response of `node:http` or `node:https`, or of what poses as one. */
 export class Http1Response implements ScopeResponse {
   scope?: Scope
+  host?: Host | undefined
   readonly #req: IncomingMessage
   readonly #res: KeepingResponse
   #state: 'open' | 'delivered' | 'aborted' = 'open'

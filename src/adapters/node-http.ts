@@ -10,8 +10,10 @@ import type {
   ServerHttp2Stream,
 } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
+import type { Socket } from 'node:net'
 import type { Afterword } from '../afterword.ts'
 import { instance } from '../instance.ts'
+import type { Host } from '../scope.ts'
 import { Http1Response } from './http1-response.ts'
 import { Http2Response } from './http2-response.ts'
 import { NodeIntake } from './node-intake.ts'
@@ -19,8 +21,9 @@ import { NodeIntake } from './node-intake.ts'
 /** A server of `node:http`, `node:https` or `node:http2`. */
 export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
 
-type Request = IncomingMessage | Http2ServerRequest
-type Response = ServerResponse | Http2ServerResponse
+/** A request and its response as Node hands them to a framework. */
+export type Request = IncomingMessage | Http2ServerRequest
+export type Response = ServerResponse | Http2ServerResponse
 export type Emit = (this: EventEmitter, event: string | symbol, ...args: unknown[]) => boolean
 
 /** Opens a scope for every request of a server, and makes the server part of the shutdown. */
@@ -30,16 +33,19 @@ export function attach(server: NodeServer, afterword: Afterword = instance()): v
   NodeIntake.watch(server, afterword)
 }
 
-const scopedEmits = new WeakSet<Emit>()
+/** On the function: another copy of the package finds it there. */
+const scoped = Symbol.for('afterword.scoped-emit')
 
 export function opensScopes(emit: Emit): boolean {
-  return scopedEmits.has(emit)
+  return scoped in emit
 }
 
 /** The `emit` of a server that calls the listeners of a request in its scope. */
 export function scopedEmit(emit: Emit, afterword: () => Afterword): Emit {
-  const scoped: Emit = function (event, ...args) {
+  const emitInScope: Emit = function (event, ...args) {
     if (event === 'request' || event === 'checkContinue' || event === 'checkExpectation') {
+      // It may have listened before its class was patched, as Next's server does.
+      NodeIntake.watch(this as NodeServer, afterword())
       const [req, res] = args as [Request, Response]
       return enter(afterword(), req, res, () => emit.call(this, event, req, res))
     }
@@ -49,14 +55,21 @@ export function scopedEmit(emit: Emit, afterword: () => Afterword): Emit {
     }
     return emit.call(this, event, ...args)
   }
-  scopedEmits.add(scoped)
-  return scoped
+  return Object.assign(emitInScope, { [scoped]: true })
+}
+
+/** For middleware: calls `fn` in the scope of a request, and makes the server that it came by part of the shutdown. */
+export function enterServed<T>(req: Request, res: Response, fn: () => T, host?: Host): T {
+  const { server } = req.socket as Socket & { server?: NodeServer }
+  if (server !== undefined) NodeIntake.watch(server, instance())
+  return enter(instance(), req, res, fn, host)
 }
 
 /** Calls `fn` in the scope of a request, opened here or before. */
-export function enter<T>(afterword: Afterword, req: Request, res: Response, fn: () => T): T {
+export function enter<T>(afterword: Afterword, req: Request, res: Response, fn: () => T, host?: Host): T {
   if (isHttp2(res)) return enterCompat(afterword, req as Http2ServerRequest, res, fn)
   const response = Http1Response.of(req as IncomingMessage, res)
+  response.host ??= host
   if (response.scope !== undefined || !mayHaveBody(req.method)) return afterword.scope(response, fn)
   return afterword.scope(response, () => {
     bindListeners(req)

@@ -7,10 +7,11 @@ import type { NodeServer } from './node-http.ts'
 /** How often kept-alive connections that became idle are closed during a shutdown, in ms. */
 const sweep = 20
 
+/** On the server: another copy of the package finds it there. */
+const watched = Symbol.for('afterword.watched')
+
 /** A listening server as a part of the shutdown. */
 export class NodeIntake implements Intake {
-  static readonly #watched = new WeakSet<NodeServer>()
-
   readonly #server: NodeServer
   readonly #sessions = new Set<ServerHttp2Session>()
 
@@ -20,8 +21,8 @@ export class NodeIntake implements Intake {
 
   /** Makes the server an intake whenever it listens. */
   static watch(server: NodeServer, afterword: Afterword): void {
-    if (NodeIntake.#watched.has(server)) return
-    NodeIntake.#watched.add(server)
+    if (watched in server) return
+    Object.assign(server, { [watched]: true })
     const intake = new NodeIntake(server)
     let remove = () => {}
     const add = () => {

@@ -33,7 +33,7 @@ describe.concurrent.each(hosts.filter(({ node }) => node === 24))('$protocol', (
   test('no door: a task has a scope of its own', async () => {
     await using site = await Site.open(server, { host, args: ['none'] })
     await site.ask('/notes')
-    expect(await site.account()).toEqual(account([run(null)]))
+    expect(await site.account()).toEqual(account([run(null)], ['AFTERWORD_NO_SCOPE']))
   })
 })
 

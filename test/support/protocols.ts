@@ -9,7 +9,7 @@ export interface Host {
 }
 
 /** Every protocol on every version of Node. */
-export const hosts: readonly Host[] = ([22, 24] as const).flatMap((node) =>
+export const hosts: readonly Host[] = ([22, 24, 26] as const).flatMap((node) =>
   protocols.map((protocol) => ({ protocol, node })),
 )
 

@@ -1,0 +1,36 @@
+import { instance } from '../instance.ts'
+import { enterServed, type Request, type Response } from './node-http.ts'
+
+type Done = (error?: Error) => void
+type Raw<T> = { readonly raw: T }
+type RequestHook = (request: Raw<Request>, reply: Raw<Response>, done: Done) => void
+type SendHook = (request: Raw<Request>, reply: Raw<Response>, payload: unknown, done: Done) => void
+
+/** What is needed of a Fastify instance. */
+interface FastifyInstance {
+  addHook(name: 'onClose', hook: () => Promise<unknown>): unknown
+  addHook(name: 'onRequest' | 'onResponse', hook: RequestHook): unknown
+  addHook(name: 'onSend', hook: SendHook): unknown
+}
+
+/**
+ * A Fastify plugin: `app.register(afterword)`. It opens a scope for each request of the instance that it is registered on,
+ * and of the plugins inside; `app.close()` waits for the tasks.
+ */
+export function afterword(fastify: FastifyInstance, _options: object, done: Done): void {
+  const enter: RequestHook = ({ raw: req }, { raw: res }, done) => enterServed(req, res, done)
+  fastify.addHook('onRequest', enter)
+  // Fastify calls these where the response ends, which may be outside the request's context.
+  fastify.addHook('onSend', ({ raw: req }, { raw: res }, _payload, done) => enterServed(req, res, done))
+  fastify.addHook('onResponse', enter)
+  // Comes when the requests in flight have ended.
+  fastify.addHook('onClose', () => instance().drain())
+  done()
+}
+
+// What `fastify-plugin` does: the hooks belong to the instance that registers them, not to one of the plugin's own.
+Object.assign(afterword, {
+  [Symbol.for('skip-override')]: true,
+  [Symbol.for('fastify.display-name')]: 'afterword',
+  [Symbol.for('plugin-meta')]: { name: 'afterword', fastify: '5.x' },
+})

@@ -1,0 +1,12 @@
+import { enterServed, type Request, type Response } from './node-http.ts'
+
+/** What is needed of Koa's context. */
+interface KoaContext {
+  readonly req: Request
+  readonly res: Response
+}
+
+/** Opens a scope for each request: `app.use(afterword())`, ahead of all other middleware. */
+export function afterword(): <R>(context: KoaContext, next: () => Promise<R>) => Promise<R> {
+  return ({ req, res }, next) => enterServed(req, res, next)
+}

@@ -1,0 +1,53 @@
+import {
+  type DynamicModule,
+  Inject,
+  type MiddlewareConsumer,
+  Module,
+  type NestModule,
+  type OnApplicationShutdown,
+} from '@nestjs/common'
+import { HttpAdapterHost } from '@nestjs/core'
+import { Afterword } from '../afterword.ts'
+import { configure, instance } from '../instance.ts'
+import type { AfterwordOptions } from '../options.ts'
+import { attach, enter, type NodeServer, type Request, type Response } from './node-http.ts'
+
+/**
+ * `imports: [AfterwordModule.forRoot()]` in the root module. Opens a scope for each request, on the Express and on the Fastify
+ * platform; provides `Afterword` for injection; `app.close()` waits for the tasks.
+ */
+export class AfterwordModule implements NestModule, OnApplicationShutdown {
+  /**
+   * Options are those of `configure`.
+   * @throws AfterwordError `AFTERWORD_ALREADY_STARTED`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
+   */
+  static forRoot(options?: AfterwordOptions): DynamicModule {
+    if (options !== undefined) configure(options)
+    const providers = [{ provide: Afterword, useFactory: instance }]
+    return { module: AfterwordModule, global: true, providers, exports: [Afterword] }
+  }
+
+  readonly #host: HttpAdapterHost
+
+  constructor(host: HttpAdapterHost) {
+    this.#host = host
+  }
+
+  /** Called by Nest once it has made its server, which is not yet there when modules are made. */
+  configure(consumer: MiddlewareConsumer): void {
+    attach(this.#host.httpAdapter.getHttpServer() as NodeServer)
+    // For requests that come by no server, such as those of Fastify's `inject`.
+    const middleware = (req: Request, res: Response, next: () => void) => enter(instance(), req, res, next)
+    consumer.apply(middleware).forRoutes('{*path}')
+  }
+
+  /** @param signal where Nest ends the process, after `enableShutdownHooks()` */
+  async onApplicationShutdown(signal?: string): Promise<void> {
+    if (signal === undefined) await instance().drain()
+    else await instance().close()
+  }
+}
+
+// What the decorators do: this file is run as it is, without a compiler.
+Module({})(AfterwordModule)
+Inject(HttpAdapterHost)(AfterwordModule, undefined, 0)

@@ -1,0 +1,15 @@
+import type { AfterwordOptions } from '../options.ts'
+
+/**
+ * For `instrumentation.ts`: `export { register } from 'afterword/next'`. From then on `defer` and the like work in route
+ * handlers, server actions, server components and the proxy, and Next's `after` has limits, a drain and reports.
+ * Options are those of `configure`.
+ * @throws AfterwordError `AFTERWORD_ALREADY_STARTED`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
+ */
+export async function register(options?: AfterwordOptions): Promise<void> {
+  // Next compiles this for the edge runtime as well, where it puts the value in: nothing of the import is then left.
+  if (process.env.NEXT_RUNTIME !== 'edge') {
+    const { registerServer } = await import('./next-server.ts')
+    await registerServer(options)
+  }
+}

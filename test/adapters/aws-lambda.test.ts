@@ -1,0 +1,78 @@
+import { PassThrough, Writable } from 'node:stream'
+import { afterEach, expect, test } from 'vitest'
+import { withAfterword } from '../../src/adapters/aws-lambda.ts'
+import { currentTask, defer, finishRequest, instance } from '../../src/index.ts'
+import { flush } from '../../src/testing.ts'
+import { Reports } from '../support/reports.ts'
+
+// Handlers called as Lambda's runtime calls them, with the event of a function URL (payload format 2.0).
+afterEach(async () => void (await flush()))
+const event = { rawPath: '/signup', requestContext: { http: { method: 'POST' } } }
+const context = (left = 10_000) => ({ getRemainingTimeInMillis: () => left })
+
+test('without response streaming the tasks run before the answer', async () => {
+  const seen: unknown[] = []
+  const handler = withAfterword(async (_event: typeof event, _context: ReturnType<typeof context>) => {
+    defer(() => seen.push(currentTask()?.request))
+    return { statusCode: 201, body: 'welcome' }
+  })
+  const { before } = instance().status()
+  expect(await handler(event, context())).toEqual({ statusCode: 201, body: 'welcome' })
+  expect(seen).toEqual([{ method: 'POST', path: '/signup', status: 201, delivered: true, aborted: false }])
+  expect(instance().status().before).toBe(before + 1)
+})
+
+test('with response streaming they run when the stream has ended, and the invocation waits for them', async () => {
+  const events: string[] = []
+  const stream = new PassThrough()
+  stream.on('finish', () => events.push('answered')).resume()
+  const handler = withAfterword(
+    async (_event: typeof event, responseStream: Writable, _context: ReturnType<typeof context>) => {
+      defer(async () => {
+        await new Promise(setImmediate)
+        events.push('task')
+      })
+      responseStream.end('welcome')
+    },
+  )
+  const { before } = instance().status()
+  await handler(event, stream, context())
+  expect(events).toEqual(['answered', 'task'])
+  expect(instance().status().before).toBe(before)
+})
+
+test('a client that has gone', async () => {
+  const seen: unknown[] = []
+  const stream = new Writable({ write: (_chunk, _encoding, done) => done(new Error('reset')) })
+  stream.on('error', () => {})
+  const handler = withAfterword(
+    async (_event: typeof event, responseStream: Writable, _context: ReturnType<typeof context>) => {
+      defer(() => seen.push(currentTask()?.request?.aborted))
+      responseStream.end('welcome')
+    },
+  )
+  await handler(event, stream, context())
+  expect(seen).toEqual([true])
+})
+
+test('a handler that throws; one without tasks', async () => {
+  const seen: unknown[] = []
+  const handler = withAfterword(async (_event: typeof event, _context: ReturnType<typeof context>) => {
+    defer(() => seen.push(currentTask()?.request?.status))
+    throw new Error('broken')
+  })
+  await expect(handler(event, context())).rejects.toThrow('broken')
+  expect(seen).toEqual([500])
+  expect(await withAfterword(async (_event: object, _context: ReturnType<typeof context>) => 7)({}, context())).toBe(7)
+})
+
+test('what does not fit into the invocation is reported; finishRequest says what to do', async () => {
+  using reports = new Reports()
+  const handler = withAfterword(async (_event: typeof event, _context: ReturnType<typeof context>) => {
+    defer(() => new Promise(() => {}))
+    defer(() => {})
+    return finishRequest().catch(({ code }) => code)
+  })
+  expect(await handler(event, context(520))).toBe('AFTERWORD_RESPONSE_NOT_RETURNED')
+  expect(reports.codes).toEqual(['AFTERWORD_TASK_TIMED_OUT', 'AFTERWORD_OUT_OF_TIME'])
+})

@@ -1,0 +1,75 @@
+import { H3, serve } from 'h3'
+import { expect, test } from 'vitest'
+import { afterword } from '../../src/adapters/h3.ts'
+import { currentTask, defer, instance } from '../../src/index.ts'
+import { flush } from '../../src/testing.ts'
+import { Reports } from '../support/reports.ts'
+
+const pathOfTask = () => currentTask()?.request?.path
+
+async function listen(app: H3) {
+  const server = serve(app, { port: 0, hostname: '127.0.0.1', silent: true })
+  await server.ready()
+  return {
+    get: async (path: string) => (await fetch(new URL(path, server.url))).text(),
+    async [Symbol.asyncDispose]() {
+      await server.close()
+    },
+  }
+}
+
+test('event.waitUntil is caught: in the numbers, the drain and the reports', async () => {
+  using reports = new Reports()
+  const app = new H3()
+  app.use(afterword())
+  const work = Promise.withResolvers<void>()
+  app.get('/', (event) => {
+    event.waitUntil(work.promise)
+    return 'fine'
+  })
+  await using site = await listen(app)
+  expect(await site.get('/')).toBe('fine')
+  expect(instance().status().running).toBe(1)
+  work.reject(new Error('fails'))
+  await flush()
+  expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
+})
+
+test('a mounted app with the middleware of its own, and a fetch within the app: each task runs once', async () => {
+  const ran: unknown[] = []
+  const mounted = new H3()
+  mounted.use(afterword())
+  mounted.get('/page', () => {
+    defer(() => ran.push(['mounted', pathOfTask()]))
+    return 'mounted'
+  })
+  const app = new H3()
+  app.use(afterword())
+  app.mount('/app', mounted)
+  app.get('/outer', async () => {
+    const inner = await app.fetch(new Request('http://localhost/app/page'))
+    return inner.text()
+  })
+  await using site = await listen(app)
+  expect(await site.get('/app/page')).toBe('mounted')
+  expect(await site.get('/outer')).toBe('mounted')
+  await flush()
+  expect(ran).toEqual([
+    ['mounted', '/app/page'],
+    ['mounted', '/outer'],
+  ])
+})
+
+test('without a server, in a test: the tasks have run when it resolves', async () => {
+  const ran: unknown[] = []
+  const app = new H3()
+  app.use(afterword())
+  app.get('/page', (event) => {
+    event.res.headers.append('set-cookie', 'a=1')
+    event.res.status = 201
+    defer(() => ran.push(currentTask()?.request?.status))
+    return 'fine'
+  })
+  const response = await app.request('/page')
+  expect([response.status, response.headers.getSetCookie(), ran]).toEqual([201, ['a=1'], [201]])
+})
