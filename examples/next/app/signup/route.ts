@@ -1,0 +1,11 @@
+import { defer } from 'afterword'
+import { after } from 'next/server'
+import { sendWelcome } from '../mail'
+
+/** For programs: `curl -d address=ada@example.org localhost:3000/signup`. */
+export async function POST(request: Request): Promise<Response> {
+  const address = String((await request.formData()).get('address'))
+  defer(sendWelcome, address)
+  after(() => console.log(`counted ${address}`))
+  return Response.json({ address }, { status: 201 })
+}

@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface, type Interface } from 'node:readline'
+
+/** What every example prints of a sign-up, in this order. */
+export const afterResponse = ['welcome a@b.c', 'track signup a@b.c']
+
+/** The visit of an example that does what it should. */
+export const asItShould = (lines: readonly string[] = afterResponse) => ({
+  refused: [400, 400],
+  accepted: 201,
+  lines,
+  exitCode: 0,
+})
+
+export interface Command {
+  readonly executable: string
+  readonly args: readonly string[]
+}
+
+/** An example as a user starts it: a process of its own, on a free port. */
+export class Example implements AsyncDisposable {
+  /** What it has printed so far, without its address. */
+  readonly #lines: string[] = []
+  readonly #child: ChildProcess
+  readonly #output: Interface
+  readonly #exited: Promise<number | null>
+  #url = ''
+  #stderr = ''
+
+  private constructor({ executable, args }: Command) {
+    const env = { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'production' as const, NO_COLOR: '1', PORT: '0' }
+    const child = spawn(executable, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = child
+    this.#exited = once(child, 'close').then(([code]) => code)
+    this.#output = createInterface(child.stdout)
+    this.#output.on('line', (line) => {
+      if (!this.#findUrl(line)) this.#lines.push(line)
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text
+      // `deno serve` tells its address here.
+      if (this.#url === '' && this.#findUrl(this.#stderr)) this.#output.emit('found')
+    })
+  }
+
+  /** Resolves when it has printed its address. */
+  static async start(command: Command): Promise<Example> {
+    const example = new Example(command)
+    await example.#until(() => example.#url !== '')
+    return example
+  }
+
+  /** What it answers to bad and good input, and what it prints from its start to its end, which comes by a SIGTERM. */
+  async visit() {
+    const refused = [await this.#signUp({}), await this.#signUp({ email: 'nobody' })]
+    const accepted = await this.#signUp({ email: 'a@b.c' })
+    await this.#until(() => this.#lines.includes('track signup a@b.c'))
+    this.#child.kill('SIGTERM')
+    const exitCode = await this.#exited
+    return { refused, accepted, lines: this.#lines, exitCode }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#exited
+  }
+
+  async #signUp(body: unknown): Promise<number> {
+    const headers = { 'content-type': 'application/json' }
+    const response = await fetch(`${this.#url}/signup`, { method: 'POST', headers, body: JSON.stringify(body) })
+    await response.arrayBuffer()
+    return response.status
+  }
+
+  #findUrl(text: string): boolean {
+    const port = /http:\/\/(?:localhost|0\.0\.0\.0):(\d+)/.exec(text)?.[1]
+    if (port === undefined) return false
+    this.#url = `http://localhost:${port}`
+    return true
+  }
+
+  async #until(isSo: () => boolean): Promise<void> {
+    while (!isSo()) {
+      const ended = this.#exited.then(() => 'ended')
+      const news = [once(this.#output, 'line'), once(this.#output, 'found')]
+      if ((await Promise.race([...news, ended])) !== 'ended' || isSo()) continue
+      throw new Error(`The example has ended.\n${this.#lines.join('\n')}\n${this.#stderr}`)
+    }
+  }
+}
