@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { measureAnswerFirst } from './answer-first/part.ts'
+import { measureFrameworks } from './frameworks/part.ts'
 import { machine } from './machine.ts'
 import { measureMemory } from './memory/part.ts'
 import { type Result, toMarkdown } from './result.ts'
@@ -9,6 +10,7 @@ import { measureThroughput } from './throughput/part.ts'
 
 const parts: Readonly<Record<string, () => Promise<Result>>> = {
   throughput: measureThroughput,
+  frameworks: measureFrameworks,
   'task-cost': measureTaskCost,
   memory: measureMemory,
   'answer-first': measureAnswerFirst,

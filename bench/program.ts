@@ -16,6 +16,7 @@ export interface ProgramOptions {
   core?: number
   /** Flags of Node itself. */
   flags?: readonly string[]
+  env?: Readonly<Record<string, string>>
 }
 
 /** A file of this folder in a process of its own, which answers questions one at a time. */
@@ -23,13 +24,13 @@ export class Program implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #file: URL
 
-  constructor(file: URL, args: readonly string[] = [], { node = 24, core, flags = [] }: ProgramOptions = {}) {
+  constructor(file: URL, args: readonly string[] = [], { node = 24, core, flags = [], env = {} }: ProgramOptions = {}) {
     const pin = core === undefined || !canPin ? [] : ['-c', String(core), nodes[node]]
     this.#file = file
     this.#child = fork(fileURLToPath(file), args, {
       execPath: pin.length === 0 ? nodes[node] : 'taskset',
       execArgv: [...pin, '--disable-warning=ExperimentalWarning', ...flags],
-      env: { ...process.env, NODE_OPTIONS: '' },
+      env: { ...process.env, NODE_OPTIONS: '', ...env },
     })
   }
 

@@ -37,7 +37,7 @@ const task = () => {
   if (--left === 0) resolve()
 }
 
-function useScopes({ scopes, tasksPerScope }: Case): void {
+function deferInScopes({ scopes, tasksPerScope }: Case): void {
   const responses = Array.from({ length: scopes }, () => new BareResponse())
   const deferTasks = () => {
     for (let i = 0; i < tasksPerScope; i++) afterword.defer(task)
@@ -56,7 +56,7 @@ async function round(given: Case): Promise<number> {
   left = tasks
   const done = new Promise<void>((done) => (resolve = done))
   const start = process.hrtime.bigint()
-  if (given.way === 'defer') useScopes(given)
+  if (given.way === 'defer') deferInScopes(given)
   else schedule(given, given.way === 'setImmediate' ? setImmediate : queueMicrotask)
   await done
   return Number(process.hrtime.bigint() - start) / tasks

@@ -1,12 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { answer } from '../program.ts'
-
-export interface Usage {
-  readonly port: number
-  /** CPU time of this process since it started, in µs. */
-  readonly cpu: number
-}
+import { answerUsage } from '../load/usage.ts'
 
 const noop = () => {}
 const send: RequestListener = (_req, res) => {
@@ -70,9 +64,4 @@ const variant = process.argv[2] ?? ''
 const server = await servers[variant]?.()
 if (server === undefined) throw new Error(`Unknown variant "${variant}"`)
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-const { port } = server.address() as AddressInfo
-
-answer<unknown, Usage>(() => {
-  const { user, system } = process.cpuUsage()
-  return { port, cpu: user + system }
-})
+answerUsage((server.address() as AddressInfo).port)

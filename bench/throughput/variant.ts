@@ -1,10 +1,4 @@
-/** A way to write the same server. Ratios are taken against the variant named in `against`. */
-export interface Variant {
-  readonly title: string
-  readonly against: string
-  /** What the share of the requests per second of `against` has to be. */
-  readonly target?: number
-}
+import type { Variant } from '../load/variant.ts'
 
 export const variants: Readonly<Record<string, Variant>> = {
   bare: { title: 'bare `node:http`', against: 'bare' },

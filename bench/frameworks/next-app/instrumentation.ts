@@ -1,0 +1,5 @@
+export async function register(): Promise<void> {
+  if (process.env.AFTERWORD !== 'yes') return
+  const { register } = await import('afterword/next')
+  await register()
+}

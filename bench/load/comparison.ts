@@ -1,0 +1,120 @@
+import { Program } from '../program.ts'
+import { type Result, type Target, whole } from '../result.ts'
+import { median, summary } from '../statistics.ts'
+import type { Load, Slice } from './client.ts'
+import type { Usage } from './usage.ts'
+import type { Variant } from './variant.ts'
+
+export interface Comparison {
+  readonly title: string
+  /** The program that is started with the name of each variant. */
+  readonly server: URL
+  readonly variants: Readonly<Record<string, Variant>>
+  readonly rounds: number
+  readonly env?: Readonly<Record<string, string>>
+  readonly notes?: readonly string[]
+}
+
+const connections = 50
+/** In ms. */
+const slice = 250
+const warmUp = 1500
+
+interface Sample {
+  readonly perSecond: number
+  /** CPU time of the server for each request, in µs. */
+  readonly cpu: number
+  /** Share of the time in which the server's process ran. */
+  readonly busy: number
+  readonly p99: number
+}
+
+/** All servers live at once and get their slices in turn, so that what disturbs the machine disturbs all of them. */
+export async function compare(comparison: Comparison): Promise<Result> {
+  const { server: file, variants, rounds, env = {} } = comparison
+  await using programs = new AsyncDisposableStack()
+  const client = programs.use(new Program(new URL('client.ts', import.meta.url), [], { core: 1 }))
+  const names = Object.keys(variants)
+  const servers = new Map(names.map((name) => [name, programs.use(new Program(file, [name], { core: 0, env }))]))
+  const samples = new Map<string, Sample[]>(names.map((name) => [name, []]))
+  const take = (name: string, duration: number) =>
+    sample(servers.get(name) as Program, client, duration, variants[name]?.path)
+  for (const name of names) await take(name, warmUp)
+  for (let round = 0; round < rounds; round++) {
+    // Each round begins with another variant: none always follows the same one.
+    for (let i = 0; i < names.length; i++) {
+      const name = names[(round + i) % names.length] as string
+      samples.get(name)?.push(await take(name, slice))
+    }
+  }
+  return toResult(samples, comparison)
+}
+
+async function sample(server: Program, client: Program, duration: number, path = '/'): Promise<Sample> {
+  const before = await server.ask<Usage>({})
+  const given: Slice = { port: before.port, path, connections, duration }
+  const { responses, elapsed, p99 } = await client.ask<Load>(given)
+  const cpu = (await server.ask<Usage>({})).cpu - before.cpu
+  return { perSecond: (responses / elapsed) * 1000, cpu: cpu / responses, busy: cpu / 1000 / elapsed, p99 }
+}
+
+/** Below this share of the time other processes had the server's core, or the client was too slow. */
+const busyEnough = 0.9
+
+function toResult(
+  samples: ReadonlyMap<string, readonly Sample[]>,
+  { title: heading, variants, rounds, notes = [] }: Comparison,
+): Result {
+  const targets: Target[] = []
+  const rows = Object.entries(variants).map(([name, { title, against, target }]) => {
+    const own = samples.get(name) ?? []
+    const others = samples.get(against) ?? []
+    const ratio = summary(own.map(({ perSecond }, round) => perSecond / (others[round]?.perSecond ?? Number.NaN)))
+    const cpu = median(own.map(({ cpu }) => cpu))
+    const more = median(own.map(({ cpu }, round) => cpu - (others[round]?.cpu ?? Number.NaN)))
+    const share = median(own.map(({ cpu }, round) => (others[round]?.cpu ?? Number.NaN) / cpu))
+    if (target !== undefined) {
+      targets.push({
+        what: `${title}: at least ${target}× the requests per second of ${variants[against]?.title}`,
+        measured: `${ratio.median.toFixed(3)}× (by CPU time ${share.toFixed(3)}×)`,
+        reached: ratio.median >= target,
+      })
+    }
+    const reference = name === against
+    return [
+      title,
+      whole(median(own.map(({ perSecond }) => perSecond))),
+      reference ? '1' : `${ratio.median.toFixed(3)} (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})`,
+      cpu.toFixed(1),
+      reference ? '–' : more.toFixed(1),
+      reference ? '1' : share.toFixed(3),
+      median(own.map(({ p99 }) => p99)).toFixed(1),
+      `${whole(100 * median(own.map(({ busy }) => busy)))} %`,
+    ]
+  })
+  const undisturbed = [...samples.values()].every((own) => median(own.map(({ busy }) => busy)) >= busyEnough)
+  return {
+    title: heading,
+    columns: [
+      'server',
+      'requests/s',
+      'ratio (min–max)',
+      'CPU µs/request',
+      'µs more',
+      'ratio by CPU time',
+      'p99 ms',
+      'server busy',
+    ],
+    rows,
+    notes: [
+      `Median of ${rounds} rounds of ${slice / 1000} s for each server, ${connections} connections. The ratio is taken in each round. p99: the median over the rounds of what 99 of 100 requests took at most, with all connections busy all the time.`,
+      ...notes,
+      ...(undisturbed
+        ? []
+        : [
+            '**The servers were not busy all the time: something else used the cores. Go by the CPU time, or measure again.**',
+          ]),
+    ],
+    targets,
+  }
+}
