@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -35,6 +35,13 @@ async function evaluate(node: keyof typeof nodes, type: 'module' | 'commonjs', c
   return JSON.parse(stdout)
 }
 
+async function linkPeer(name: string): Promise<void> {
+  const path = join(project, 'node_modules', name)
+  await rm(path, { force: true })
+  await symlink(join(root, 'node_modules', name), path)
+}
+
+const versions = Object.keys(nodes).map(Number) as (keyof typeof nodes)[]
 const subpaths = Object.keys(manifest.exports).filter((path) => path !== './package.json')
 
 describe('the package', () => {
@@ -63,7 +70,9 @@ describe('the package', () => {
     ])
   })
 
-  it.each([22, 24] as const)('loads by import and by require on Node %i', async (node) => {
+  it.each(versions)('loads by import and by require on Node %i', async (node) => {
+    // The frameworks whose own code an adapter calls: a project that imports that adapter has them.
+    for (const peer of ['h3', '@nestjs']) await linkPeer(peer)
     const names = subpaths.map((path) => path.replace('.', 'afterword'))
     const imports = `${names.map((name) => `await import('${name}')`).join('\n')}\nconsole.log(JSON.stringify('fine'))`
     const requires = `${names.map((name) => `require('${name}')`).join('\n')}\nconsole.log(JSON.stringify('fine'))`
