@@ -48,9 +48,14 @@ const servers: Record<string, () => Promise<Server>> = {
     const [{ Hono }, { createAdaptorServer }] = await Promise.all([import('hono'), import('@hono/node-server')])
     const app = new Hono<{ Bindings: import('@hono/node-server').HttpBindings }>()
     if (way === 'defer') app.use((await import('afterword/hono')).afterword())
+    if (way === 'hook') {
+      app.use((c, next) => {
+        c.env.outgoing.on('finish', noop)
+        return next()
+      })
+    }
     const after = await afterResponse()
     app.get('/', (c) => {
-      if (way === 'hook') c.env.outgoing.on('finish', noop)
       after()
       return c.json({ ok: true })
     })

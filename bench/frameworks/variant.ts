@@ -4,7 +4,7 @@ const frameworks = {
   express: ['Express 5', "`res.on('finish')`"],
   koa: ['Koa 3', "`ctx.res.on('finish')`"],
   fastify: ['Fastify 5', '`onResponse`'],
-  hono: ['Hono 4 on node-server', "`outgoing.on('finish')`"],
+  hono: ['Hono 4 on node-server', "middleware with `outgoing.on('finish')`"],
   h3: ['h3 2', '`onResponse`'],
 } as const
 

@@ -37,7 +37,7 @@ const workersLimit = 29_000
 
 /** A host by what it hands to the handler besides the request, and by the runtime. */
 export function hostOf(extras: readonly unknown[], limit?: number): FetchHost {
-  const given = extras.filter((extra): extra is Extra => typeof extra === 'object' && extra !== null)
+  const given = extras.filter((extra): extra is Extra => typeof extra === 'object' && extra !== null && !(own in extra))
   // Workers and Vercel's edge: (request, env, context). Netlify: (request, context).
   const context = given.findLast((extra) => typeof extra.waitUntil === 'function') ?? platformContext()
   if (context !== undefined) {

@@ -13,16 +13,19 @@ export interface Subject {
   /** A program of `servers/`. */
   readonly server: string
   readonly args?: readonly string[]
+  /** @default the server and its arguments */
+  readonly title?: string
   readonly runtimes: readonly Runtime[]
   readonly closings?: readonly Closing[]
   readonly limits?: ContractLimits
 }
 
 /** The contract that every adapter fulfils, on each of its runtimes. */
-export function describeAdapter({ server, args = [], runtimes, closings = ['SIGTERM'], limits = {} }: Subject): void {
-  for (const runtime of runtimes.filter((runtime) => !knownMissing.includes(runtime))) {
+export function describeAdapter(subject: Subject): void {
+  const { server, args = [], title = [server, ...args].join(' '), closings = ['SIGTERM'], limits = {} } = subject
+  for (const runtime of subject.runtimes.filter((runtime) => !knownMissing.includes(runtime))) {
     for (const closing of closings) {
-      describeContract(`${[server, ...args].join(' ')} on ${runtime}, closed by ${closing}`, limits, (stage) =>
+      describeContract(`${title} on ${runtime}, closed by ${closing}`, limits, (stage) =>
         start(new URL(`servers/${server}.ts`, import.meta.url), args, runtime, closing, stage),
       )
     }

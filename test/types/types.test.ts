@@ -1,7 +1,4 @@
-import type { RequestHandler } from 'express'
 import { describe, expectTypeOf, it } from 'vitest'
-import { afterword } from '../../src/adapters/express.ts'
-import { attach } from '../../src/adapters/node-http.ts'
 import {
   type CurrentTask,
   currentTask,
@@ -61,10 +58,5 @@ describe('types', () => {
     expectTypeOf<Deferred<number>['outcome']>().resolves.toEqualTypeOf<Outcome<number>>()
     expectTypeOf(finishRequest).returns.resolves.toEqualTypeOf<Outcome[]>()
     expectTypeOf(currentTask()).toEqualTypeOf<CurrentTask | undefined>()
-  })
-
-  it('of the adapters', () => {
-    expectTypeOf(afterword()).toExtend<RequestHandler>()
-    expectTypeOf(attach).parameter(0).not.toBeAny()
   })
 })
