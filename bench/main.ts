@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { measureAnswerFirst } from './answer-first/part.ts'
-import { measureFrameworks } from './frameworks/part.ts'
+import { measureFrameworks, measureNext } from './frameworks/part.ts'
 import { machine } from './machine.ts'
 import { measureMemory } from './memory/part.ts'
 import { type Result, toMarkdown } from './result.ts'
@@ -11,6 +11,7 @@ import { measureThroughput } from './throughput/part.ts'
 const parts: Readonly<Record<string, () => Promise<Result>>> = {
   throughput: measureThroughput,
   frameworks: measureFrameworks,
+  next: measureNext,
   'task-cost': measureTaskCost,
   memory: measureMemory,
   'answer-first': measureAnswerFirst,

@@ -9,17 +9,18 @@ const frameworks = {
 } as const
 
 /** Each framework alone, with its own way to do something after the response, and with a `defer`. */
-export const variants: Readonly<Record<string, Variant>> = {
-  ...Object.fromEntries(
-    Object.entries(frameworks).flatMap(([name, [title, hook]]) => [
-      [name, { title, against: name }],
-      [`${name}-hook`, { title: `${title}, ${hook}`, against: name }],
-      [
-        `${name}-defer`,
-        { title: `${title}, \`afterword/${name}\`, one \`defer\``, against: `${name}-hook`, target: 0.95 },
-      ],
-    ]),
-  ),
+export const frameworkVariants: Readonly<Record<string, Variant>> = Object.fromEntries(
+  Object.entries(frameworks).flatMap(([name, [title, hook]]) => [
+    [name, { title, against: name }],
+    [`${name}-hook`, { title: `${title}, ${hook}`, against: name }],
+    [
+      `${name}-defer`,
+      { title: `${title}, \`afterword/${name}\`, one \`defer\``, against: `${name}-hook`, target: 0.95 },
+    ],
+  ]),
+)
+
+export const nextVariants: Readonly<Record<string, Variant>> = {
   next: { title: 'Next 16, a route handler', against: 'next', path: '/plain' },
   'next-after': { title: 'Next 16, `after`', against: 'next', path: '/after' },
   'next-caught': {

@@ -11,14 +11,15 @@ export interface Comparison {
   readonly server: URL
   readonly variants: Readonly<Record<string, Variant>>
   readonly rounds: number
+  /** How long each server is asked in a round, in ms. @default 250 */
+  readonly slice?: number
+  /** How long each server is asked before the first round, in ms. @default 1500 */
+  readonly warmUp?: number
   readonly env?: Readonly<Record<string, string>>
   readonly notes?: readonly string[]
 }
 
 const connections = 50
-/** In ms. */
-const slice = 250
-const warmUp = 1500
 
 interface Sample {
   readonly perSecond: number
@@ -31,7 +32,7 @@ interface Sample {
 
 /** All servers live at once and get their slices in turn, so that what disturbs the machine disturbs all of them. */
 export async function compare(comparison: Comparison): Promise<Result> {
-  const { server: file, variants, rounds, env = {} } = comparison
+  const { server: file, variants, rounds, slice = 250, warmUp = 1500, env = {} } = comparison
   await using programs = new AsyncDisposableStack()
   const client = programs.use(new Program(new URL('client.ts', import.meta.url), [], { core: 1 }))
   const names = Object.keys(variants)
@@ -63,7 +64,7 @@ const busyEnough = 0.9
 
 function toResult(
   samples: ReadonlyMap<string, readonly Sample[]>,
-  { title: heading, variants, rounds, notes = [] }: Comparison,
+  { title: heading, variants, rounds, slice = 250, notes = [] }: Comparison,
 ): Result {
   const targets: Target[] = []
   const rows = Object.entries(variants).map(([name, { title, against, target }]) => {

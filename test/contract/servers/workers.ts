@@ -8,7 +8,6 @@ import { response } from '../response.ts'
 // A worker: a fetch handler, and a Hono app for what is asked of the host "hono".
 interface Env {
   readonly CONTROL: string
-  readonly LIMIT?: number
 }
 
 let stage: Stage | undefined
