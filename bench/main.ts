@@ -1,9 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { measureAnswerFirst } from './answer-first/part.ts'
 import { measureFrameworks, measureNext } from './frameworks/part.ts'
 import { machine } from './machine.ts'
 import { measureMemory } from './memory/part.ts'
+import { measureProtect } from './protect/part.ts'
 import { type Result, toMarkdown } from './result.ts'
 import { measureTaskCost } from './task-cost/part.ts'
 import { measureThroughput } from './throughput/part.ts'
@@ -15,6 +18,7 @@ const parts: Readonly<Record<string, () => Promise<Result>>> = {
   'task-cost': measureTaskCost,
   memory: measureMemory,
   'answer-first': measureAnswerFirst,
+  protect: measureProtect,
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { write: { type: 'boolean' } } })
@@ -27,11 +31,20 @@ console.log(`${origin}\n`)
 const sections = [origin]
 for (const [name, measure] of Object.entries(parts)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue
-  const section = toMarkdown(await measure())
-  sections.push(section)
+  const result = await measure()
+  const section = toMarkdown(result)
+  sections.push(result.plot === undefined ? section : `${section}\n\n![${result.title}](${name}.svg)`)
   console.log(`${section}\n`)
+  if (result.plot !== undefined) save(name, result.plot)
 }
 if (values.write) write(sections.join('\n\n'))
+
+/** Beside the page that shows it; of a run that is not written there, where it is not in the way. */
+function save(name: string, svg: string): void {
+  const file = values.write ? new URL(`${name}.svg`, import.meta.url) : join(tmpdir(), `afterword-${name}.svg`)
+  writeFileSync(file, svg)
+  console.log(`Plot: ${file}\n`)
+}
 
 function write(results: string): void {
   const file = new URL('README.md', import.meta.url)

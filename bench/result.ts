@@ -13,6 +13,8 @@ export interface Result {
   /** What has to be known to read the table. */
   readonly notes: readonly string[]
   readonly targets: readonly Target[]
+  /** A plot of it, as SVG. */
+  readonly plot?: string
 }
 
 /** The result as Markdown, aligned so that it reads well in a terminal too. */

@@ -1,20 +1,25 @@
+import type { Batch, BatchHandler } from './batch.ts'
 import { createDefer, type Defer } from './defer.ts'
 import { AfterwordError, describe } from './errors.ts'
-import { type Job, type JobOptions, Jobs } from './job.ts'
+import { type Job, Jobs, type ThreadOptions } from './job.ts'
 import {
   type AfterwordOptions,
   type AfterwordSettings,
+  type BatchOptions,
   type DrainOptions,
+  type JobOptions,
   resolveAfterword,
   resolveDrain,
   resolveTask,
 } from './options.ts'
+import type { Outcome } from './outcome.ts'
 import { type DrainReport, Scheduler } from './scheduler.ts'
 import { Scope, type ScopeResponse } from './scope.ts'
 import { type Intake, Shutdown } from './shutdown.ts'
-import { type CurrentTask, type Outcome, Task } from './task.ts'
+import type { SlowTask } from './slow-log.ts'
+import { type CurrentTask, Task } from './task.ts'
 
-/** Numbers only, and cheap to ask for. */
+/** Cheap to ask for. */
 export interface Status {
   /** Requests that have deferred something and whose response was not sent yet. */
   readonly inFlight: number
@@ -24,13 +29,17 @@ export interface Status {
   readonly running: number
   /** For how many ms the oldest scope has had an unfinished task; 0 if there is none. */
   readonly oldestAge: number
-  /** Responses that waited for their tasks, because the host runs nothing after them. */
+  /** Responses that wait until there is room in the backlog. */
+  readonly held: number
+  /** Responses that waited for their tasks, because the host runs nothing after them or `overload` is 'before'. */
   readonly before: number
   /** Outcomes since the start. */
   readonly done: number
   readonly failed: number
   readonly timedOut: number
   readonly cancelled: number
+  /** The tasks that kept the event loop busy for longest, each with where it was deferred. */
+  readonly slowest: readonly SlowTask[]
 }
 
 /** Ties the parts of one instance together. Most programs use the process-wide one, `instance()`. */
@@ -73,8 +82,23 @@ export class Afterword {
    * Names work: `handler` gets the arguments of each call.
    * @throws AfterwordError `AFTERWORD_DUPLICATE_JOB` where another handler has that name
    */
-  job<A extends unknown[], R>(name: string, handler: (...args: A) => R, options: JobOptions = {}): Job<A, R> {
-    return this.#jobs.define(name, handler, options)
+  job<A extends unknown[], R>(name: string, handler: (...args: A) => R, options?: JobOptions): Job<A, R>
+  /** The same for CPU-heavy work: the handler is the default export of a module, `job<typeof render>(name, { thread })`. */
+  job<F extends (...args: never[]) => unknown>(
+    name: string,
+    options: ThreadOptions<Parameters<F>>,
+  ): Job<Parameters<F>, ReturnType<F>>
+  job(name: string, work: unknown, options: JobOptions = {}): unknown {
+    return this.#jobs.define(name, work, options)
+  }
+
+  /**
+   * Names work on many items at once: the items of many responses are gathered, and `handler` gets them in one array. To say that some
+   * of them failed, it returns or throws a `BatchError` with those.
+   * @throws AfterwordError `AFTERWORD_DUPLICATE_JOB` where another handler has that name
+   */
+  batch<T>(name: string, handler: BatchHandler<T>, options: BatchOptions = {}): Batch<T> {
+    return this.#jobs.batch(name, handler, options)
   }
 
   /** Runs `fn` the moment the response was sent, ahead of every backlog: to release locks, sessions, connections. */
@@ -135,9 +159,18 @@ export class Afterword {
   }
 
   status(): Status {
-    const { open, waiting, running, oldest, before, ended } = this.#scheduler.backlog
+    const { open, waiting, running, oldest, held, before, ended } = this.#scheduler.backlog
     const oldestAge = oldest === undefined ? 0 : performance.now() - oldest
-    return { inFlight: open, backlog: waiting, running, oldestAge, before, ...ended }
+    return {
+      inFlight: open,
+      backlog: waiting,
+      running,
+      oldestAge,
+      held,
+      before,
+      ...ended,
+      slowest: this.#scheduler.slow.worst,
+    }
   }
 
   /**

@@ -3,8 +3,9 @@ import { AfterwordError } from './errors.ts'
 import { channels, report } from './events.ts'
 import { isolatesRequests } from './isolation.ts'
 import type { AfterwordSettings } from './options.ts'
+import type { Outcome } from './outcome.ts'
 import type { Scope } from './scope.ts'
-import type { Outcome, Task } from './task.ts'
+import type { Task } from './task.ts'
 
 /** Where turns and shared timers are set: in the context of whoever needs them first, its stores would live on in them. */
 export const root = new AsyncResource('Afterword')
@@ -15,6 +16,8 @@ export class Backlog {
   before = 0
   /** Tasks that have not begun, or wait for their retry. */
   waiting = 0
+  /** Those of them whose response was not sent yet. */
+  unsent = 0
   /** Tasks that have begun and have not ended. */
   running = 0
   /** Scopes with unfinished tasks whose response was not sent yet. */
@@ -27,6 +30,8 @@ export class Backlog {
   #oldest: Scope | undefined
   #newest: Scope | undefined
   readonly #onEmpty = new Set<() => void>()
+  /** What lets the responses go that are held until there is room, in their order. */
+  readonly #held: { readonly scope: Scope; readonly leave: () => void }[] = []
   #ageTimer: NodeJS.Timeout | undefined
 
   constructor(settings: AfterwordSettings) {
@@ -35,13 +40,18 @@ export class Backlog {
 
   /** Counts a task in. @throws AfterwordError `AFTERWORD_OVERLOADED` */
   add(task: Task): void {
-    if (this.waiting >= this.#settings.maxBacklog) throw new AfterwordError('AFTERWORD_OVERLOADED', [this.waiting])
+    const { maxBacklog, overload } = this.#settings
+    // Held responses keep the backlog within its bounds; what is deferred while they are may take as much again.
+    const most = overload === 'reject' ? maxBacklog : 2 * maxBacklog
+    if (this.waiting >= most && !task.settings.internal)
+      throw new AfterwordError('AFTERWORD_OVERLOADED', [this.waiting, most])
     this.waiting++
+    if (task.scope.state === 'open') this.#countUnsent(task.scope, 1)
     if (channels['task:deferred'].hasSubscribers) channels['task:deferred'].publish({ task })
   }
 
-  begin(): void {
-    this.waiting--
+  begin(task: Task): void {
+    this.#leave(task)
     this.running++
   }
 
@@ -53,9 +63,53 @@ export class Backlog {
 
   /** The task has its outcome. */
   end(task: Task, outcome: Outcome): void {
-    if (task.state === 'waiting') this.waiting--
+    if (task.state === 'waiting') this.#leave(task)
     else this.running--
     this.ended[counterOf[outcome.status]]++
+  }
+
+  /** The response of a scope was sent: its tasks are due. */
+  release(scope: Scope): void {
+    this.open--
+    this.unsent -= scope.unsent
+    scope.unsent = 0
+  }
+
+  /** As many tasks are due as are allowed. Those of open scopes don't count: they may wait for this very room. */
+  get full(): boolean {
+    return this.waiting - this.unsent >= this.#settings.maxBacklog
+  }
+
+  /** Responses that wait until there is room. */
+  get held(): number {
+    return this.#held.length
+  }
+
+  /** Resolves when there is room for the tasks of a scope. */
+  room(scope: Scope): Promise<void> {
+    return new Promise((leave) => this.#held.push({ scope, leave }))
+  }
+
+  /** One task fewer is waiting. */
+  #leave(task: Task): void {
+    this.waiting--
+    if (task.scope.state === 'open') this.#countUnsent(task.scope, -1)
+    else if (this.#held.length > 0 && !this.full) this.#letGo()
+  }
+
+  /** A held response leaves for each task that is no longer due, and all of them when none is. */
+  #letGo(): void {
+    const none = this.waiting === this.unsent
+    for (let held = this.#held.shift(); held !== undefined; held = this.#held.shift()) {
+      held.leave()
+      // The client of another one may have gone meanwhile.
+      if (held.scope.state === 'open' && !none) return
+    }
+  }
+
+  #countUnsent(scope: Scope, tasks: 1 | -1): void {
+    this.unsent += tasks
+    scope.unsent += tasks
   }
 
   /** A scope has its first unfinished task. */

@@ -35,6 +35,7 @@ export function addTask(
 ): Task {
   const inScope = settings.now ? undefined : scheduler.scope
   if (inScope === undefined && !settings.now) scheduler.stray.suspect(settings.label ?? 'defer')
+  scheduler.slow.sample(settings.label, fn)
   const scope = inScope ?? new Scope(scheduler)
   const task = new Task(scope, settings, fn, args)
   scope.add(task)

@@ -20,12 +20,16 @@ export const errorTable = {
     next: 'Correct the value; all times are milliseconds.',
   },
   AFTERWORD_INVALID_JOB_NAME: {
-    happened: 'job expects a name that is a non-empty string, got %s.',
-    next: "Name the job after what it does: job('send-welcome', handler).",
+    happened: '%s expects a name that is a non-empty string, got %s.',
+    next: "Name it after what it does: %s('send-welcome', handler).",
   },
   AFTERWORD_DUPLICATE_JOB: {
     happened: 'Two jobs with different handlers are called "%s".',
     next: 'Rename one of them, or define the job once and import it where it is needed.',
+  },
+  AFTERWORD_NO_PISCINA: {
+    happened: 'The job "%s" runs in a thread, and the package piscina could not be loaded.',
+    next: 'Install it: npm install piscina. The cause is attached.',
   },
   AFTERWORD_ALREADY_STARTED: {
     happened: 'configure was called after the first use, or a second time.',
@@ -36,7 +40,7 @@ export const errorTable = {
     next: 'Defer before close(), or register the work with onShutdown.',
   },
   AFTERWORD_OVERLOADED: {
-    happened: '%s tasks are waiting, as many as maxBacklog allows.',
+    happened: '%s tasks are waiting, of %s at most.',
     next: 'Answer 503 with Retry-After (the error carries both), or raise maxBacklog if memory allows it.',
   },
   AFTERWORD_TASK_FAILED: {
@@ -54,6 +58,14 @@ export const errorTable = {
   AFTERWORD_OUT_OF_TIME: {
     happened: 'The task %s did not run: the time that the host gives to the work of a request was up.',
     next: 'Make the tasks of a request shorter, or do it elsewhere: Cloudflare Workers end all work 30 s after the response.',
+  },
+  AFTERWORD_BATCH_FAILED: {
+    happened: 'The batch "%s" failed for %s of %s items in their last attempt.',
+    next: 'The cause is attached. Name those that failed with a BatchError; the others are then done.',
+  },
+  AFTERWORD_SLOW_TASK: {
+    happened: 'The task %s kept the event loop busy for %s ms. It was deferred at %s.',
+    next: 'Requests waited meanwhile: split it with await currentTask().yield(), or run it as a job in a thread.',
   },
   AFTERWORD_LATE_REJECTION: {
     happened: 'The task %s rejected after it had timed out.',

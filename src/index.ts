@@ -1,8 +1,10 @@
 export { Afterword, type Status } from './afterword.ts'
+export { type Batch, BatchError, type BatchHandler } from './batch.ts'
 export type { Defer } from './defer.ts'
 export { AfterwordError, type ErrorCode } from './errors.ts'
 export { type Events, subscribe } from './events.ts'
 export {
+  batch,
   configure,
   currentTask,
   defer,
@@ -12,10 +14,12 @@ export {
   onSent,
   waitUntil,
 } from './instance.ts'
-export type { Job, JobOptions } from './job.ts'
-export type { AfterwordOptions, DrainOptions, TaskOptions } from './options.ts'
+export type { Job, ThreadOptions } from './job.ts'
+export type { AfterwordOptions, BatchOptions, DrainOptions, JobOptions, Rate, TaskOptions } from './options.ts'
+export type { CancelReason, Outcome } from './outcome.ts'
 export type { Backoff, ExponentialBackoff } from './retry.ts'
 export type { DrainReport, UnfinishedTask } from './scheduler.ts'
 export type { ScopeResponse, SentResponse } from './scope.ts'
 export type { Intake } from './shutdown.ts'
-export type { CancelReason, CurrentTask, Deferred, Outcome, Task } from './task.ts'
+export type { SlowTask } from './slow-log.ts'
+export type { CurrentTask, Deferred, Task } from './task.ts'

@@ -1,11 +1,19 @@
+import { type Batch, type BatchHandler, Gathering } from './batch.ts'
 import { addTask } from './defer.ts'
 import { AfterwordError, describe } from './errors.ts'
-import { resolveTask, type TaskOptions } from './options.ts'
+import { Limit } from './limit.ts'
+import {
+  type BatchOptions,
+  type JobOptions,
+  resolveBatch,
+  resolveJob,
+  resolveTask,
+  type TaskOptions,
+  type TaskSettings,
+} from './options.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Deferred } from './task.ts'
-
-/** What a job may be given; see `TaskOptions`. A job is retried 5 times unless told otherwise. */
-export type JobOptions = TaskOptions
+import { inThread, threads } from './thread.ts'
 
 /** Named, typed work. */
 export interface Job<A extends unknown[] = unknown[], R = unknown> {
@@ -14,41 +22,83 @@ export interface Job<A extends unknown[] = unknown[], R = unknown> {
   defer(...args: A): Deferred<Awaited<R>>
   /** Runs the handler whatever becomes of the response. Resolves with the id once accepted. */
   dispatch(...args: A): Promise<string>
-  /** The same job with options bound. */
-  with(options: JobOptions): Job<A, R>
+  /** The same job with options bound; its limits stay those of the job. */
+  with(options: TaskOptions): Job<A, R>
 }
+
+/** A job whose handler is the default export of a module, run in a thread by the package `piscina`. */
+export interface ThreadOptions<A extends unknown[] = unknown[]> extends JobOptions {
+  /** The module: `new URL('./render.ts', import.meta.url)`. */
+  readonly thread: URL
+  /** What of the arguments is moved into the thread instead of being copied; such a job can't be retried. */
+  readonly transfer?: (...args: A) => readonly unknown[]
+}
+
+type Handler = (...args: never[]) => unknown
 
 /** The jobs of an instance, by name: two handlers can't share one, or a stored call could run the wrong one. */
 export class Jobs {
   readonly #scheduler: Scheduler
-  readonly #handlers = new Map<string, (...args: never[]) => unknown>()
+  readonly #handlers = new Map<string, Handler | string>()
 
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler
   }
 
-  define<A extends unknown[], R>(name: string, handler: (...args: A) => R, options: JobOptions): Job<A, R> {
-    if (typeof name !== 'string' || name === '') {
-      throw new AfterwordError('AFTERWORD_INVALID_JOB_NAME', [describe(name)])
-    }
-    if (typeof handler !== 'function') {
-      throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', [`job("${name}")`, describe(handler)])
-    }
-    const known = this.#handlers.get(name)
-    if (known !== undefined && known !== handler) throw new AfterwordError('AFTERWORD_DUPLICATE_JOB', [name])
-    const job = this.#bind(name, handler, options)
-    this.#handlers.set(name, handler)
-    return job
+  define(name: string, work: unknown, given: object): Job<never[]> {
+    const { thread, transfer, ...options } = (isThread(work) ? work : given) as Partial<ThreadOptions<never[]>>
+    this.#claim('job', name, thread?.href ?? work)
+    const place = `job("${name}")`
+    const { concurrency, rate, ...rest } = resolveJob(
+      place,
+      transfer === undefined ? options : { retries: 0, ...options },
+    )
+    const most = thread === undefined ? concurrency : Math.min(concurrency, threads)
+    const limit = most === Infinity && rate === undefined ? undefined : new Limit(most, rate)
+    const signal = () => (this.#scheduler.task as { signal: AbortSignal }).signal
+    const handler = thread === undefined ? (work as Handler) : inThread(name, thread, transfer, signal)
+    return this.#bind(handler, { ...rest, label: name, limit })
   }
 
-  #bind<A extends unknown[], R>(name: string, handler: (...args: A) => R, options: JobOptions): Job<A, R> {
-    const settings = resolveTask(`job("${name}")`, { retries: 5, ...options }, name)
+  batch<T>(name: string, handler: BatchHandler<T>, options: BatchOptions): Batch<T> {
+    this.#claim('batch', name, handler)
+    const resolved = resolveBatch(`batch("${name}")`, options)
+    const gathering = new Gathering(name, handler, this.#scheduler, resolved)
+    const { size, within, timeout, ...rest } = resolved
+    const settings = { ...resolveTask('batch', rest, name), gathering }
+    return { name, defer: (item) => addTask(this.#scheduler, settings, handler, [item]) as Deferred<void> }
+  }
+
+  #claim(kind: 'job' | 'batch', name: string, work: unknown): void {
+    if (typeof name !== 'string' || name === '') {
+      throw new AfterwordError('AFTERWORD_INVALID_JOB_NAME', [kind, describe(name), kind])
+    }
+    if (typeof work !== 'function' && typeof work !== 'string') {
+      throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', [`${kind}("${name}")`, describe(work)])
+    }
+    const known = this.#handlers.get(name)
+    if (known !== undefined && known !== work) throw new AfterwordError('AFTERWORD_DUPLICATE_JOB', [name])
+    this.#handlers.set(name, work as Handler | string)
+  }
+
+  #bind(handler: Handler, settings: TaskSettings): Job<never[]> {
+    const { label = '', limit } = settings
     const apart = { ...settings, now: true }
     return {
-      name,
-      defer: (...args) => addTask(this.#scheduler, settings, handler, args) as Deferred<Awaited<R>>,
+      name: label,
+      defer: (...args) => addTask(this.#scheduler, settings, handler, args) as Deferred<never>,
       dispatch: async (...args) => addTask(this.#scheduler, apart, handler, args).id,
-      with: (more) => this.#bind(name, handler, { ...options, ...more }),
+      with: (more) =>
+        this.#bind(handler, { ...resolveTask(`job("${label}").with`, { ...given(settings), ...more }, label), limit }),
     }
   }
+}
+
+function isThread(work: unknown): work is ThreadOptions {
+  return typeof work === 'object' && work !== null && (work as Partial<ThreadOptions>).thread instanceof URL
+}
+
+/** The options behind settings. */
+function given({ name, when, timeout, retries, backoff, now }: TaskSettings): TaskOptions {
+  return { ...(name !== undefined && { name }), when, timeout, retries, backoff, now }
 }

@@ -13,6 +13,13 @@ export class Lane<T extends { next: T | undefined }> {
     this.#tail = item
   }
 
+  /** Puts an item back where it was taken from. */
+  unshift(item: T): void {
+    item.next = this.#head
+    this.#head = item
+    this.#tail ??= item
+  }
+
   shift(): T | undefined {
     const item = this.#head
     if (item === undefined) return undefined

@@ -1,4 +1,6 @@
+import type { Gathering } from './batch.ts'
 import { AfterwordError, describe } from './errors.ts'
+import type { Limit } from './limit.ts'
 import type { Backoff } from './retry.ts'
 import type { SentResponse } from './scope.ts'
 
@@ -6,10 +8,26 @@ import type { SentResponse } from './scope.ts'
 export interface AfterwordOptions {
   /** How many scopes may have a task that waits for a promise. @default 256 */
   readonly concurrency?: number
-  /** How many tasks may wait in memory; past it `defer` throws `AFTERWORD_OVERLOADED`. @default 100000 */
+  /** How many tasks may wait in memory for their turn; what happens past it, `overload` says. @default 100000 */
   readonly maxBacklog?: number
-  /** For how many ms after the first task of an event-loop turn others may follow, before requests have theirs. @default 0.25 */
+  /**
+   * Past `maxBacklog`: `'hold'` keeps responses back until there is room, so that clients slow down; `'before'` runs the tasks of such
+   * a request before its response; past twice that, `defer` throws `AFTERWORD_OVERLOADED`. `'reject'`: it throws at once.
+   * @default 'hold'
+   */
+  readonly overload?: 'hold' | 'before' | 'reject'
+  /**
+   * For how many ms tasks run in one turn of the event loop, before it looks for requests again. More: fewer turns for the same work;
+   * less: a request waits less behind tasks. A single task is never cut short. @default 0.25
+   */
   readonly turnBudget?: number
+  /**
+   * Which share of the time tasks have although requests are waiting; whatever is left of the rest is theirs too. More: the backlog
+   * shrinks sooner under load; less: requests feel it less. @default 0.05
+   */
+  readonly taskShare?: number
+  /** For how many ms a task may keep the event loop busy before it is reported. @default 50 */
+  readonly slowTask?: number
   /** What a task that did not succeed means for the later tasks of its scope: they run, or are skipped. @default 'continue' */
   readonly onError?: 'continue' | 'stop'
   /** How long a shutdown may take, in ms: requests in flight, then tasks. @default 10000 */
@@ -36,11 +54,39 @@ export interface TaskOptions {
   readonly now?: boolean
 }
 
+/** What a job may have besides. Its limits hold for all calls of the job in this process. */
+export interface JobOptions extends TaskOptions {
+  /** How many runs of this job may go on at once. @default without limit, in threads as many as there are */
+  readonly concurrency?: number
+  /** How many runs of this job may begin within a time. @default without limit */
+  readonly rate?: Rate
+}
+
+/** So many runs may begin within any `per` ms. */
+export interface Rate {
+  readonly runs: number
+  readonly per: number
+}
+
+/** What `batch` takes; the others are those of each item, `timeout` that of a run. */
+export interface BatchOptions extends Omit<TaskOptions, 'name' | 'now'> {
+  /** So many items are run at once, even if none of them is old. @default 100 */
+  readonly size?: number
+  /** No item waits longer for others, in ms. @default 1000 */
+  readonly within?: number
+}
+
 /** Task options with every default in place; made once for each `defer.with` or job, not for each call. */
 export interface TaskSettings extends Readonly<Required<Omit<TaskOptions, 'name'>>> {
   readonly name: string | undefined
   /** How the task is called where it has no `name`: the job's name. */
   readonly label: string | undefined
+  /** Of the job that the task belongs to. */
+  readonly limit?: Limit | undefined
+  /** Where the task waits for others of its batch. */
+  readonly gathering?: Gathering | undefined
+  /** Made here, not by a caller: it is always accepted, and whoever made it reports its trouble. */
+  readonly internal?: boolean
 }
 
 /** What `drain` takes. */
@@ -88,7 +134,18 @@ const flag = (standard: boolean) => ({
 const afterwordRules: Rules<AfterwordOptions> = {
   concurrency: count(256, 1),
   maxBacklog: count(100_000, 1),
+  overload: {
+    standard: 'hold',
+    expected: "'hold', 'before' or 'reject'",
+    accepts: (value) => value === 'hold' || value === 'before' || value === 'reject',
+  },
   turnBudget: time(0.25),
+  taskShare: {
+    standard: 0.05,
+    expected: 'a number above 0, up to 1',
+    accepts: (value) => isNumber(value) && value > 0 && value <= 1,
+  },
+  slowTask: time(50),
   onError: {
     standard: 'continue',
     expected: "'continue' or 'stop'",
@@ -120,6 +177,31 @@ const taskRules: Rules<TaskOptions> = {
   now: flag(false),
 }
 
+const jobRules: Rules<JobOptions> = {
+  ...taskRules,
+  retries: count(5, 0),
+  concurrency: count(Infinity, 1),
+  rate: {
+    standard: undefined as never,
+    expected: '{ runs, per }: a whole number, 1 or more, within that many milliseconds',
+    accepts: isRate,
+  },
+}
+
+const { name: _name, now: _now, ...itemRules } = taskRules
+const batchRules: Rules<BatchOptions> = {
+  ...itemRules,
+  retries: count(5, 0),
+  size: count(100, 1),
+  within: time(1000),
+}
+
+function isRate(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { runs, per, ...rest } = value as { runs?: unknown; per?: unknown }
+  return isCount(1)(runs) && runs !== Infinity && isTime(per) && Object.keys(rest).length === 0
+}
+
 const backoffFields = new Set(['base', 'factor', 'max'])
 
 function isBackoff(value: unknown): boolean {
@@ -139,6 +221,14 @@ export function resolveDrain(given: DrainOptions, shutdownTimeout: number): Requ
 
 export function resolveTask(place: string, given: TaskOptions, label?: string): TaskSettings {
   return { ...(resolve(place, taskRules, given) as Required<TaskOptions>), label }
+}
+
+export function resolveJob(place: string, given: JobOptions): Required<JobOptions> {
+  return resolve(place, jobRules, given)
+}
+
+export function resolveBatch(place: string, given: BatchOptions): Required<BatchOptions> {
+  return resolve(place, batchRules, given)
 }
 
 /** Checks what was given and fills in the rest. An option given as `undefined` counts as not given. */

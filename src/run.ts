@@ -1,6 +1,7 @@
 import { AfterwordError } from './errors.ts'
 import { channels, report } from './events.ts'
-import type { Outcome, Task } from './task.ts'
+import type { Outcome } from './outcome.ts'
+import type { Task } from './task.ts'
 
 /**
  * Runs one attempt of a task and tells what came of it. Never throws, never rejects.
@@ -23,7 +24,8 @@ function attempt(task: Task): Outcome | Promise<Outcome> {
   return isThenable(value) ? settled(value) : { status: 'done', value }
 }
 
-function isWanted(task: Task): boolean {
+/** Its `when` lets it run. */
+export function isWanted(task: Task): boolean {
   const { when } = task.settings
   const { sent } = task.scope
   if (when === 'always' || sent === undefined) return true

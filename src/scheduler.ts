@@ -1,15 +1,19 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Backlog, root } from './backlog.ts'
+import type { Gathering } from './batch.ts'
 import { AfterwordError } from './errors.ts'
 import { channels, report } from './events.ts'
 import { isolatesRequests } from './isolation.ts'
 import { Lane } from './lane.ts'
 import type { AfterwordSettings } from './options.ts'
+import { type CancelReason, errorOf, isTrouble, type Outcome } from './outcome.ts'
+import { Pace } from './pace.ts'
 import { retryDelay } from './retry.ts'
 import { run } from './run.ts'
 import type { Scope } from './scope.ts'
+import { SlowLog } from './slow-log.ts'
 import { StrayWatch } from './stray.ts'
-import { type CancelReason, type Outcome, Task } from './task.ts'
+import { Task } from './task.ts'
 
 /** A task that has no outcome. */
 export interface UnfinishedTask {
@@ -26,6 +30,12 @@ export interface DrainReport {
   readonly left: readonly UnfinishedTask[]
 }
 
+/** A task that goes on when its turn comes. */
+interface Yielded {
+  readonly resolve: () => void
+  next: Yielded | undefined
+}
+
 /** Decides which scope runs its next task. Scopes take turns, one task each; the tasks of one scope stay in order. */
 export class Scheduler {
   /** Where the code that runs now belongs: to a scope while a request is handled, to a task while it runs. */
@@ -33,10 +43,19 @@ export class Scheduler {
   readonly settings: AfterwordSettings
   readonly backlog: Backlog
   readonly stray = new StrayWatch()
+  readonly slow = new SlowLog()
+  /** What a drain does not wait for to become full. */
+  readonly gatherings = new Set<Gathering>()
   /** Settings change only while it is `new`; `closed`, it accepts no task. */
   state: 'new' | 'started' | 'closed' = 'new'
 
+  readonly #pace: Pace
   readonly #lane = new Lane<Scope>()
+  /** Tasks that have called `yield()`. They have their places already. */
+  readonly #yielded = new Lane<Yielded>()
+  #yieldedNext = false
+  /** The last reading of the clock, by `performance.now()`. */
+  #now = 0
   /** Scopes whose response was sent since the last turn, and before it. */
   #sent = new Lane<Scope>()
   #sentBefore = new Lane<Scope>()
@@ -49,6 +68,7 @@ export class Scheduler {
   constructor(settings: AfterwordSettings) {
     this.settings = settings
     this.backlog = new Backlog(settings)
+    this.#pace = new Pace(settings)
   }
 
   /** The scope that the code that runs now belongs to; `undefined` outside a request. */
@@ -90,9 +110,29 @@ export class Scheduler {
   /** Runs a task at once, outside the lanes and the limits. */
   start(task: Task): void {
     if (task.state !== 'waiting') return
-    const outcome = this.#begin(task)
-    if (outcome instanceof Promise) void outcome.then((outcome) => this.#settle(task, outcome))
-    else this.#settle(task, outcome)
+    this.#now = performance.now()
+    const outcome = this.#attempt(task)
+    if (outcome instanceof Promise) void outcome.then((outcome) => this.settle(task, outcome))
+    else this.settle(task, outcome)
+  }
+
+  /** Runs the tasks of a scope at once, one after another, outside the lanes and the limits. */
+  async runAll(scope: Scope): Promise<void> {
+    for (let task = scope.take(); task !== undefined; task = scope.take()) {
+      scope.keep(task)
+      this.#now = performance.now()
+      this.settle(task, await this.#attempt(task))
+    }
+  }
+
+  /** Resolves at once while the slice of the task that runs lasts, else when it is the task's turn again. */
+  yield(): Promise<void> {
+    if (isolatesRequests) return new Promise((resolve) => void setImmediate(resolve))
+    if (performance.now() < this.#pace.sliceEnd) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#yielded.push({ resolve, next: undefined })
+      this.#wake()
+    })
   }
 
   cancel(task: Task, reason: CancelReason): void {
@@ -106,6 +146,7 @@ export class Scheduler {
     const before = { ...this.backlog.ended }
     this.#drains++
     for (const task of [...this.#retries.keys()]) this.#retry(task)
+    for (const gathering of this.gatherings) gathering.flush()
     await this.backlog.emptied(timeout)
     this.#drains--
     const { done, failed, timedOut } = this.backlog.ended
@@ -116,10 +157,18 @@ export class Scheduler {
     }
   }
 
+  /** Somebody waits for what is now under way. */
+  get draining(): boolean {
+    return this.#drains > 0
+  }
+
+  get #laneRuns(): boolean {
+    return !this.#lane.empty && this.#busy < this.settings.concurrency
+  }
+
   #wake(): void {
     if (this.#turnSet) return
-    const runnable = !this.#lane.empty && this.#busy < this.settings.concurrency
-    if (!runnable && this.#sent.empty && this.#sentBefore.empty) return
+    if (!this.#laneRuns && this.#yielded.empty && this.#sent.empty && this.#sentBefore.empty) return
     this.#turnSet = true
     root.runInAsyncScope(setImmediate, undefined, this.#turn)
   }
@@ -127,18 +176,24 @@ export class Scheduler {
   readonly #turn = (): void => {
     this.#turnSet = false
     this.#release()
-    // The clock is read only where there is a next scope to decide on: the budget counts from the end of the first one's task.
-    let end = 0
-    while (this.#busy < this.settings.concurrency) {
-      const scope = this.#lane.shift()
-      if (scope === undefined) break
-      this.#step(scope)
-      if (this.#lane.empty) break
-      const now = performance.now()
-      if (end === 0) end = now + this.settings.turnBudget
-      else if (now >= end) break
+    if (this.#laneRuns || !this.#yielded.empty) {
+      const allowed = this.#pace.begin()
+      this.#now = this.#pace.turnBegan
+      if (allowed) this.#slice()
+      if (this.#laneRuns || !this.#yielded.empty) this.#pace.end(this.#now)
     }
     this.#wake()
+  }
+
+  #slice(): void {
+    // Those that have yielded and the lane have slices in turn. A task goes on when this turn is over: one for each slice.
+    this.#yieldedNext = !this.#yieldedNext
+    if (!this.#yielded.empty && (this.#yieldedNext || !this.#laneRuns)) {
+      this.#now = this.#pace.sliceEnd
+      return this.#yielded.shift()?.resolve()
+    }
+    do this.#step(this.#lane.shift() as Scope)
+    while (this.#now < this.#pace.sliceEnd && this.#laneRuns)
   }
 
   #release(): void {
@@ -151,12 +206,27 @@ export class Scheduler {
   /** Runs the next task of a scope. While that waits for a promise, the scope takes one of the places. */
   #step(scope: Scope): void {
     const task = scope.take()
+    const limit = isolatesRequests ? undefined : task?.settings.limit
+    const { calledBy } = scope
+    if (calledBy !== undefined && calledBy !== limit) {
+      scope.calledBy = undefined
+      calledBy.call()
+    }
     if (task === undefined) return scope.resume()
+    const { gathering } = task.settings
+    if (gathering !== undefined) {
+      gathering.add(task)
+      return scope.resume()
+    }
+    if (limit !== undefined && !limit.enter(scope)) {
+      scope.putBack(task)
+      return limit.line(scope)
+    }
     scope.state = 'running'
-    const outcome = this.#begin(task)
+    const outcome = this.#attempt(task)
     if (!(outcome instanceof Promise)) return this.#stepped(scope, task, outcome)
     this.#busy++
-    scope.hold(task)
+    scope.keep(task)
     void outcome.then((outcome) => {
       this.#busy--
       this.#stepped(scope, task, outcome)
@@ -165,29 +235,39 @@ export class Scheduler {
   }
 
   #stepped(scope: Scope, task: Task, outcome: Outcome): void {
-    this.#settle(task, outcome)
+    task.settings.limit?.leave()
+    this.settle(task, outcome)
     if (this.settings.onError === 'stop' && task.state === 'ended' && isTrouble(outcome)) scope.stop()
     scope.resume()
   }
 
-  #begin(task: Task): Outcome | Promise<Outcome> {
-    this.backlog.begin()
+  /** Runs one attempt. The clock is read once for each, at its end: the next one begins there. */
+  #attempt(task: Task): Outcome | Promise<Outcome> {
+    this.begin(task)
+    const outcome = run(task)
+    const began = this.#now
+    this.#now = performance.now()
+    if (this.#now - began > this.settings.slowTask) this.slow.add(task, this.#now - began)
+    return outcome
+  }
+
+  begin(task: Task): void {
+    this.backlog.begin(task)
     task.begin()
-    return run(task)
   }
 
   /** An attempt is over: the task is tried again later, or has its outcome. */
-  #settle(task: Task, outcome: Outcome): void {
+  settle(task: Task, outcome: Outcome): void {
     const delay = isTrouble(outcome) ? delayOf(task, outcome) : undefined
     if (delay === undefined || delay > task.scope.timeLeft) this.#end(task, outcome)
-    else this.#retryLater(task, outcome, this.#drains > 0 ? 0 : delay)
+    else this.#retryLater(task, outcome, this.draining ? 0 : delay)
   }
 
   /** The scope moves on meanwhile; the new attempt stands at the end of its lane. */
   #retryLater(task: Task, outcome: Outcome, delay: number): void {
     task.state = 'waiting'
     this.backlog.retry()
-    task.scope.hold(task)
+    task.scope.keep(task)
     this.#retries.set(
       task,
       setTimeout(() => this.#retry(task), delay),
@@ -207,15 +287,12 @@ export class Scheduler {
     task.state = 'ended'
     const channel = channels['task:ended']
     if (channel.hasSubscribers) task.inContext(() => channel.publish({ task, outcome }))
-    const trouble = errorOf(task, outcome)
+    const { internal, gathering } = task.settings
+    const trouble = internal || gathering !== undefined ? undefined : errorOf(task, outcome)
     task.end(outcome)
     task.scope.leave(task)
     if (trouble !== undefined) report(trouble, task)
   }
-}
-
-function isTrouble(outcome: Outcome): boolean {
-  return outcome.status === 'failed' || outcome.status === 'timed-out'
 }
 
 /** How long to wait before the next attempt, in ms; `undefined` for none. */
@@ -226,21 +303,5 @@ function delayOf(task: Task, outcome: Outcome): number | undefined {
   } catch (cause) {
     report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['backoff'], { cause }), task)
     return undefined
-  }
-}
-
-/** What is reported of an outcome; nothing where all went as the caller asked. */
-function errorOf(task: Task, outcome: Outcome): AfterwordError | undefined {
-  switch (outcome.status) {
-    case 'failed':
-      return new AfterwordError('AFTERWORD_TASK_FAILED', [task.title, task.attempt], { cause: outcome.error })
-    case 'timed-out':
-      return new AfterwordError('AFTERWORD_TASK_TIMED_OUT', [task.title, outcome.after, task.attempt])
-    case 'cancelled':
-      if (outcome.reason === 'stopped') return new AfterwordError('AFTERWORD_TASK_SKIPPED', [task.title])
-      if (outcome.reason === 'host') return new AfterwordError('AFTERWORD_OUT_OF_TIME', [task.title])
-      return undefined
-    case 'done':
-      return undefined
   }
 }

@@ -1,6 +1,8 @@
 import { Lane } from './lane.ts'
+import type { Limit } from './limit.ts'
+import type { CancelReason, Outcome } from './outcome.ts'
 import type { Scheduler } from './scheduler.ts'
-import type { CancelReason, Outcome, Task } from './task.ts'
+import type { Task } from './task.ts'
 
 /** A response as it was when it was sent. */
 export interface SentResponse {
@@ -47,7 +49,8 @@ const least = 1
  *       sent     defer       turn    │
  *                  ▲─────────────────┘ the task ended
  *
- * Invariant: exactly the scopes in state `lined` stand in the scheduler's lane, or, where requests are isolated, have set a turn.
+ * Invariant: exactly the scopes in state `lined` stand in the scheduler's lane or in that of a job's limit, or, where requests are
+ * isolated, have set a turn.
  */
 export class Scope {
   /** The scope behind this one in the lane where it stands. */
@@ -57,8 +60,12 @@ export class Scope {
   newer: Scope | undefined
   readonly scheduler: Scheduler
   state: 'open' | 'idle' | 'lined' | 'running'
+  /** The limit that has let this scope pass. */
+  calledBy: Limit | undefined
   sent: SentResponse | undefined
   readonly host: Host | undefined
+  /** Tasks that have not begun, while the response was not sent. */
+  unsent = 0
   /** When the first of its unfinished tasks was deferred, by `performance.now()`. */
   since = 0
 
@@ -103,7 +110,7 @@ export class Scope {
   /** Adds a task that runs the moment the response was sent, ahead of every lane and outside the limits. */
   addAtSent(task: Task): void {
     this.#accept(task)
-    this.hold(task)
+    this.keep(task)
     if (this.state !== 'open') setImmediate(() => this.scheduler.start(task))
     else (this.#atSent ??= []).push(task)
   }
@@ -111,7 +118,7 @@ export class Scope {
   /** Adds a task that begins now. */
   addBegun(task: Task): void {
     this.#accept(task)
-    this.hold(task)
+    this.keep(task)
     this.scheduler.start(task)
   }
 
@@ -123,7 +130,7 @@ export class Scope {
   }
 
   /** Keeps sight of a task that stands in no lane. */
-  hold(task: Task): void {
+  keep(task: Task): void {
     this.#away ??= new Set()
     this.#away.add(task)
   }
@@ -136,6 +143,24 @@ export class Scope {
       this.cancel(task, 'host')
     }
     return undefined
+  }
+
+  /** The task that was taken last can't run yet. */
+  putBack(task: Task): void {
+    this.#tasks.unshift(task)
+  }
+
+  /** What the response has to wait for when its handler has ended it; `undefined` if it may leave at once. */
+  held(): Promise<void> | undefined {
+    if (this.unsent === 0 || this.state !== 'open') return undefined
+    const { backlog, settings } = this.scheduler
+    if (settings.overload === 'reject' || !backlog.full) return undefined
+    if (settings.overload === 'hold') return backlog.room(this)
+    backlog.before++
+    // The response is about to be delivered, as far as anybody can know.
+    const sent = this.#response?.describe()
+    this.sent = sent && { ...sent, delivered: true }
+    return this.scheduler.runAll(this)
   }
 
   /** For how many ms the host still lets tasks run. */
@@ -184,7 +209,7 @@ export class Scope {
     this.#response = undefined
     this.state = 'idle'
     if (this.#unfinished > 0) {
-      this.scheduler.backlog.open--
+      this.scheduler.backlog.release(this)
       if (this.host?.before) this.scheduler.backlog.before++
     }
     for (const task of this.#atSent ?? []) this.scheduler.start(task)

@@ -1,17 +1,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { TaskSettings } from './options.ts'
+import type { Outcome } from './outcome.ts'
 import type { Scope, SentResponse } from './scope.ts'
-
-/** What came of a task. */
-export type Outcome<T = unknown> =
-  | { readonly status: 'done'; readonly value: T }
-  | { readonly status: 'failed'; readonly error: unknown }
-  /** `after`: the timeout in ms. The function may still be going on; nobody waits for it. */
-  | { readonly status: 'timed-out'; readonly after: number }
-  | { readonly status: 'cancelled'; readonly reason: CancelReason }
-
-/** `cancel()` was called, `when` said no, a later task has the same name, `onError: 'stop'` skipped it, or the host's time was up. */
-export type CancelReason = 'cancel' | 'when' | 'replaced' | 'stopped' | 'host'
 
 /** The caller's handle on a deferred task. */
 export interface Deferred<T = unknown> {
@@ -33,6 +23,11 @@ export interface CurrentTask {
   readonly attempt: number
   /** Aborts when the task's time is up. */
   readonly signal: AbortSignal
+  /**
+   * Gives requests a turn, for tasks that compute for long: `await currentTask().yield()` in their loops. Resolves at once while
+   * the slice of the task lasts. Rejects with the reason of `signal` once the time is up.
+   */
+  yield(): Promise<void>
   /** The response that the task was deferred in; `undefined` outside a request. */
   readonly request: SentResponse | undefined
 }
@@ -92,6 +87,11 @@ export class Task implements Deferred, CurrentTask {
     return (this.#name ??= this.settings.name ?? this.settings.label ?? (this.#fn?.name || 'anonymous'))
   }
 
+  /** The same for calls of the same function: a job's name, or the text of the function. @internal */
+  get key(): string {
+    return this.settings.label ?? String(this.#fn)
+  }
+
   /** For people: the name, and the id to tell it from others of that name. */
   get title(): string {
     return `"${this.name}" (${this.id})`
@@ -110,6 +110,11 @@ export class Task implements Deferred, CurrentTask {
     // Made when asked for: most tasks never look at it.
     this.#controller ??= new AbortController()
     return this.#controller.signal
+  }
+
+  async yield(): Promise<void> {
+    await this.scope.scheduler.yield()
+    this.#controller?.signal.throwIfAborted()
   }
 
   get accepted(): Promise<void> {

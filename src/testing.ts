@@ -1,8 +1,9 @@
 import { subscribe } from './events.ts'
 import { instance } from './instance.ts'
+import type { Outcome } from './outcome.ts'
 import type { DrainReport } from './scheduler.ts'
 import type { Scope, ScopeResponse, SentResponse } from './scope.ts'
-import type { Outcome, Task } from './task.ts'
+import type { Task } from './task.ts'
 
 export {
   AdapterContract,

@@ -47,6 +47,8 @@ export class FetchResponse implements ScopeResponse {
   async returned(response: Response | undefined): Promise<Response | undefined> {
     this.#status = response?.status ?? 101 // Bun's `server.upgrade` returns no response
     if (!this.#isSent) this.#state = 'returned'
+    const held = this.scope?.held()
+    if (held !== undefined) await held
     const { completed } = this.host
     completed?.then(
       () => this.#sent('delivered'),

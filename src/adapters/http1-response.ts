@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Host, Scope, ScopeResponse, SentResponse } from '../scope.ts'
-import { discardResponseWrites } from './late-write.ts'
+import { holdEnd } from './held-end.ts'
+import { discardResponseWrites, discardsWrites } from './late-write.ts'
 
 /** What was made for a response is kept on it: a second adapter, or a second copy of the package, finds it there. */
 export const kept = Symbol.for('afterword.response')
@@ -43,6 +44,7 @@ export class Http1Response implements ScopeResponse {
     res.prependListener('finish', onFinish)
     res.prependListener('close', onClose)
     if (socket !== undefined && res.socket !== socket) track(socket).add(this)
+    if (!res.writableEnded) holdEnd(res, this, () => discardResponseWrites(res, this))
   }
 
   finished(): void {
@@ -63,7 +65,7 @@ export class Http1Response implements ScopeResponse {
   }
 
   end(): void {
-    if (!this.#res.writableEnded) this.#res.end()
+    if (!this.#res.writableEnded && !discardsWrites(this.#res)) this.#res.end()
     discardResponseWrites(this.#res, this)
   }
 

@@ -1,7 +1,8 @@
 import type { Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Scope, ScopeResponse, SentResponse } from '../scope.ts'
+import { holdEnd } from './held-end.ts'
 import { kept, pathOf } from './http1-response.ts'
-import { discardResponseWrites, discardStreamWrites } from './late-write.ts'
+import { discardResponseWrites, discardStreamWrites, discardsWrites } from './late-write.ts'
 
 type KeepingStream = ServerHttp2Stream & { [kept]?: Http2Response }
 
@@ -45,6 +46,8 @@ export class Http2Response implements ScopeResponse {
     stream.prependListener('close', sent)
     this.compat?.prependListener('finish', sent)
     this.compat?.prependListener('close', sent)
+    const res = this.compat ?? stream
+    if (!res.writableEnded) holdEnd(res, this, () => this.#discardWrites())
   }
 
   describe(): SentResponse {
@@ -56,6 +59,7 @@ export class Http2Response implements ScopeResponse {
   }
 
   end(): void {
+    if (discardsWrites(this.compat ?? this.#stream)) return
     if (this.compat !== undefined) {
       if (!this.compat.writableEnded) this.compat.end()
     } else if (!this.#stream.writableEnded && !this.#stream.destroyed) {

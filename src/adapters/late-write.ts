@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import type { SentResponse } from '../scope.ts'
@@ -84,4 +85,50 @@ export function discardStreamWrites(stream: object, response: { describe(): Sent
     pushStream,
     sendTrailers,
   })
+}
+
+/** What is written to it is discarded. */
+export function discardsWrites(res: object): boolean {
+  return unreported in res
+}
+
+/** All that `discardResponseWrites` and `discardStreamWrites` replace. */
+const replaced = {
+  write,
+  end,
+  writeHead,
+  setHeader,
+  setHeaders,
+  appendHeader,
+  removeHeader,
+  flushHeaders,
+  addTrailers,
+  writeContinue,
+  writeProcessing,
+  writeEarlyHints,
+  createPushResponse,
+  respond,
+  respondWithFD,
+  respondWithFile,
+  additionalHeaders,
+  pushStream,
+  sendTrailers,
+}
+
+/**
+ * Keeps a response that its handler has ended as it is: what is written to it until the returned function is called is discarded.
+ * The handler believes that it was sent.
+ */
+export function suspendWrites(res: object, discardWrites: () => void): () => void {
+  const before = Object.getOwnPropertyDescriptors(res)
+  const { statusCode } = res as Partial<ServerResponse>
+  discardWrites()
+  return () => {
+    for (const name of [...Object.keys(replaced), 'statusMessage', unreported]) {
+      const own = (before as PropertyDescriptorMap)[name as string]
+      if (own === undefined) Reflect.deleteProperty(res, name)
+      else Object.defineProperty(res, name, own)
+    }
+    if (statusCode !== undefined) Object.assign(res, { statusCode })
+  }
 }

@@ -329,7 +329,7 @@ describe('waitUntil', () => {
 
 describe('backlog', () => {
   it('refuses more than maxBacklog with an error that web frameworks answer with 503', async () => {
-    await using afterword = new Afterword({ maxBacklog: 2 })
+    await using afterword = new Afterword({ maxBacklog: 2, overload: 'reject' })
     const ran: number[] = []
     const push = (n: number) => void ran.push(n)
     afterword.defer(push, 1)
@@ -365,6 +365,8 @@ describe('backlog', () => {
       backlog: 0,
       running: 0,
       oldestAge: 0,
+      held: 0,
+      slowest: [],
       before: 0,
       done: 2,
       failed: 0,

@@ -1,0 +1,75 @@
+import { root } from './backlog.ts'
+import { Lane } from './lane.ts'
+import type { Rate } from './options.ts'
+import type { Scope } from './scope.ts'
+
+/** How many runs of a job may go on at once, and begin within a time. Scopes whose next task is of that job wait here. */
+export class Limit {
+  readonly #concurrency: number
+  readonly #rate: Rate | undefined
+  readonly #lane = new Lane<Scope>()
+  #running = 0
+  /** When the last `rate.runs` runs began, the oldest at `#oldest`. */
+  readonly #begun: number[] = []
+  #oldest = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(concurrency: number, rate: Rate | undefined) {
+    this.#concurrency = concurrency
+    this.#rate = rate
+  }
+
+  /** Begins a run, if there is room for one and no other scope was here before. */
+  enter(scope: Scope): boolean {
+    const called = scope.calledBy === this
+    if ((!called && !this.#lane.empty) || this.#wait() > 0) return false
+    scope.calledBy = undefined
+    this.#running++
+    if (this.#rate !== undefined) {
+      this.#begun[this.#oldest] = performance.now()
+      this.#oldest = (this.#oldest + 1) % this.#rate.runs
+    }
+    this.call()
+    return true
+  }
+
+  /** The scope stands here until there is room. */
+  line(scope: Scope): void {
+    if (scope.calledBy === this) this.#lane.unshift(scope)
+    else this.#lane.push(scope)
+    scope.calledBy = undefined
+    this.call()
+  }
+
+  /** A run is over. */
+  leave(): void {
+    this.#running--
+    this.call()
+  }
+
+  /** Calls the next scope if there is room for it. */
+  call(): void {
+    if (this.#lane.empty) return
+    const wait = this.#wait()
+    if (wait === Infinity) return
+    if (wait > 0) {
+      this.#timer ??= root.runInAsyncScope(setTimeout, undefined, this.#onTime, Math.ceil(wait))
+      return
+    }
+    const scope = this.#lane.shift() as Scope
+    scope.calledBy = this
+    scope.resume()
+  }
+
+  readonly #onTime = (): void => {
+    this.#timer = undefined
+    this.call()
+  }
+
+  /** For how many ms there is no room; `Infinity` where only the end of a run can make some. */
+  #wait(): number {
+    if (this.#running >= this.#concurrency) return Infinity
+    const oldest = this.#begun[this.#oldest]
+    return this.#rate === undefined || oldest === undefined ? 0 : oldest + this.#rate.per - performance.now()
+  }
+}

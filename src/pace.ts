@@ -1,0 +1,60 @@
+import type { AfterwordSettings } from './options.ts'
+
+/** With less than this between two turns, in ms, the event loop had nothing else to do. */
+const quietGap = 0.02
+/** A share that was not used is saved up, in ms: a burst of requests may take all of it. */
+const mostCredit = 2
+/** So many turns in a row may be left to requests. */
+const mostSkipped = 16
+
+/**
+ * Decides for each turn of the event loop whether tasks run in it, and for how long. Requests come first: tasks have the turns in
+ * which no request was waiting, and a share of the time besides, so that they never starve.
+ */
+export class Pace {
+  readonly #settings: AfterwordSettings
+  /** Of the turn and of its slice of tasks, by `performance.now()`. */
+  turnBegan = 0
+  sliceEnd = 0
+  #turnEnded = 0
+  #events = 0
+  #credit = 0
+  #skipped = 0
+  #quiet = false
+
+  constructor(settings: AfterwordSettings) {
+    this.#settings = settings
+  }
+
+  /** A turn begins: whether tasks may run in it, or it is left to requests. */
+  begin(): boolean {
+    const { turnBudget, taskShare } = this.#settings
+    const now = (this.turnBegan = performance.now())
+    const gap = now - this.#turnEnded
+    this.#credit = Math.min(mostCredit, this.#credit + gap * taskShare)
+    this.#quiet = gap < quietGap || this.#events === eventsHandled()
+    if (this.#quiet || this.#credit >= turnBudget || this.#skipped === mostSkipped) {
+      this.#skipped = 0
+      this.sliceEnd = now + turnBudget
+      return true
+    }
+    this.#skipped++
+    return false
+  }
+
+  /** The turn is over, and tasks are left for the next one. */
+  end(now: number): void {
+    if (!this.#quiet) this.#credit -= now - this.turnBegan
+    this.#turnEnded = now
+    this.#events = eventsHandled()
+  }
+}
+
+/**
+ * How many events libuv has handled: as long as it stays the same, no request has come
+ * (https://nodejs.org/api/perf_hooks.html#performancenodetiminguvmetricsinfo). Other runtimes don't tell.
+ */
+function eventsHandled(): number {
+  return (performance as Partial<NodePerformance>).nodeTiming?.uvMetricsInfo.events ?? Number.NaN
+}
+type NodePerformance = typeof performance & { readonly nodeTiming: { readonly uvMetricsInfo: { events: number } } }

@@ -1,0 +1,77 @@
+import { AfterwordError } from './errors.ts'
+import { report } from './events.ts'
+import type { Task } from './task.ts'
+
+/** A task that kept the event loop busy. */
+export interface SlowTask {
+  readonly name: string
+  /** Where it was deferred: the line of a stack trace; `undefined` if that is not known. */
+  readonly place: string | undefined
+  /** For how long at worst, in ms. */
+  readonly worst: number
+  /** How often it took longer than `slowTask`. */
+  readonly count: number
+}
+
+/** The first tasks are noted with their place, then one in so many: a stack trace costs several µs. */
+const firstNoted = 256
+const notedEach = 256
+/** No more places and slow tasks than this are remembered. */
+const mostKnown = 1000
+/** How many slow tasks are told. */
+const mostTold = 5
+
+const { href, pathname } = new URL('.', import.meta.url)
+const bundled = !/\/slow-log\.[jt]s$/.test(import.meta.url)
+
+/** Reports tasks that keep the event loop busy, with the place where they were deferred. */
+export class SlowLog {
+  /** By the name of a job, or the text of a function, which tells one closure from another. */
+  readonly #places = new Map<string, string>()
+  readonly #slow = new Map<string, SlowTask>()
+  #left = firstNoted
+  #calls = 0
+
+  /** Notes where a task is deferred, now and then. */
+  sample(label: string | undefined, fn: (...args: never[]) => unknown): void {
+    if (this.#left > 0) this.#left--
+    else if (++this.#calls % notedEach !== 0) return
+    const key = label ?? String(fn)
+    if (this.#places.size >= mostKnown && !this.#places.has(key)) return
+    const place = callerPlace()
+    if (place !== undefined) this.#places.set(key, place)
+  }
+
+  /** A task kept the event loop busy for so many ms. */
+  add(task: Task, ms: number): void {
+    const { key } = task
+    const place = this.#places.get(key)
+    // Its place is wanted: it will be slow again.
+    if (place === undefined) this.#left = firstNoted
+    const known = this.#slow.get(key)
+    if (known !== undefined || this.#slow.size < mostKnown) {
+      const { worst = 0, count = 0 } = known ?? {}
+      this.#slow.set(key, { name: task.name, place, worst: Math.max(worst, ms), count: count + 1 })
+    }
+    const where = place === undefined ? 'a place that was not noted' : place
+    report(new AfterwordError('AFTERWORD_SLOW_TASK', [task.title, Math.round(ms), where]), task)
+  }
+
+  /** The slowest ones. */
+  get worst(): SlowTask[] {
+    return [...this.#slow.values()].sort((a, b) => b.worst - a.worst).slice(0, mostTold)
+  }
+}
+
+/** The innermost line of the stack that is not of this package. Bundled with the app, its lines can't be told apart. */
+function callerPlace(): string | undefined {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 12
+  const { stack = '' } = new Error()
+  Error.stackTraceLimit = stackTraceLimit
+  if (bundled) return undefined
+  const line = stack
+    .split('\n')
+    .find((line) => /^\s+at /.test(line) && !line.includes(href) && !line.includes(pathname))
+  return line?.trim().slice('at '.length)
+}
