@@ -16,7 +16,7 @@ export class Backlog {
   before = 0
   /** Tasks that have not begun, or wait for their retry. */
   waiting = 0
-  /** Those of them whose response was not sent yet. */
+  /** Those of them whose response has not ended yet. */
   unsent = 0
   /** Tasks that have begun and have not ended. */
   running = 0
@@ -46,7 +46,7 @@ export class Backlog {
     if (this.waiting >= most && !task.settings.internal)
       throw new AfterwordError('AFTERWORD_OVERLOADED', [this.waiting, most])
     this.waiting++
-    if (task.scope.state === 'open') this.#countUnsent(task.scope, 1)
+    this.#countUnsent(task.scope, 1)
     if (channels['task:deferred'].hasSubscribers) channels['task:deferred'].publish({ task })
   }
 
@@ -71,6 +71,12 @@ export class Backlog {
   /** The response of a scope was sent: its tasks are due. */
   release(scope: Scope): void {
     this.open--
+    this.makeDue(scope)
+  }
+
+  /** The response of a scope leaves: from now on its tasks count. */
+  makeDue(scope: Scope): void {
+    scope.leaving = true
     this.unsent -= scope.unsent
     scope.unsent = 0
   }
@@ -93,21 +99,22 @@ export class Backlog {
   /** One task fewer is waiting. */
   #leave(task: Task): void {
     this.waiting--
-    if (task.scope.state === 'open') this.#countUnsent(task.scope, -1)
-    else if (this.#held.length > 0 && !this.full) this.#letGo()
+    this.#countUnsent(task.scope, -1)
+    if (this.#held.length > 0 && !this.full) this.#letGo()
   }
 
-  /** A held response leaves for each task that is no longer due, and all of them when none is. */
+  /** Held responses leave as long as there is room. */
   #letGo(): void {
-    const none = this.waiting === this.unsent
-    for (let held = this.#held.shift(); held !== undefined; held = this.#held.shift()) {
+    while (!this.full) {
+      const held = this.#held.shift()
+      if (held === undefined) return
+      this.makeDue(held.scope)
       held.leave()
-      // The client of another one may have gone meanwhile.
-      if (held.scope.state === 'open' && !none) return
     }
   }
 
   #countUnsent(scope: Scope, tasks: 1 | -1): void {
+    if (scope.state !== 'open' || scope.leaving) return
     this.unsent += tasks
     scope.unsent += tasks
   }

@@ -1,13 +1,20 @@
 import { root } from './backlog.ts'
 import { Lane } from './lane.ts'
 import type { Rate } from './options.ts'
-import type { Scope } from './scope.ts'
 
-/** How many runs of a job may go on at once, and begin within a time. Scopes whose next task is of that job wait here. */
+/** What waits for a limit: a scope, whose next task is of the job. */
+export interface Limited {
+  next: this | undefined
+  /** The limit that has called it: it has the room that there is now. */
+  calledBy: Limit | undefined
+  resume(): void
+}
+
+/** How many runs of a job may go on at once, and begin within a time. */
 export class Limit {
   readonly #concurrency: number
   readonly #rate: Rate | undefined
-  readonly #lane = new Lane<Scope>()
+  readonly #lane = new Lane<Limited>()
   #running = 0
   /** When the last `rate.runs` runs began, the oldest at `#oldest`. */
   readonly #begun: number[] = []
@@ -20,7 +27,7 @@ export class Limit {
   }
 
   /** Begins a run, if there is room for one and no other scope was here before. */
-  enter(scope: Scope): boolean {
+  enter(scope: Limited): boolean {
     const called = scope.calledBy === this
     if ((!called && !this.#lane.empty) || this.#wait() > 0) return false
     scope.calledBy = undefined
@@ -34,11 +41,22 @@ export class Limit {
   }
 
   /** The scope stands here until there is room. */
-  line(scope: Scope): void {
+  line(scope: Limited): void {
     if (scope.calledBy === this) this.#lane.unshift(scope)
     else this.#lane.push(scope)
     scope.calledBy = undefined
     this.call()
+  }
+
+  /** Begins a run as soon as there is room, for a task that stands in no lane. */
+  async entered(): Promise<void> {
+    const waiting: Limited = { next: undefined, calledBy: undefined, resume: () => {} }
+    while (!this.enter(waiting)) {
+      await new Promise<void>((resolve) => {
+        waiting.resume = resolve
+        this.line(waiting)
+      })
+    }
   }
 
   /** A run is over. */
@@ -56,7 +74,7 @@ export class Limit {
       this.#timer ??= root.runInAsyncScope(setTimeout, undefined, this.#onTime, Math.ceil(wait))
       return
     }
-    const scope = this.#lane.shift() as Scope
+    const scope = this.#lane.shift() as Limited
     scope.calledBy = this
     scope.resume()
   }

@@ -55,6 +55,8 @@ export class Pace {
  * (https://nodejs.org/api/perf_hooks.html#performancenodetiminguvmetricsinfo). Other runtimes don't tell.
  */
 function eventsHandled(): number {
-  return (performance as Partial<NodePerformance>).nodeTiming?.uvMetricsInfo.events ?? Number.NaN
+  return (performance as Loop).nodeTiming?.uvMetricsInfo?.events ?? Number.NaN
 }
-type NodePerformance = typeof performance & { readonly nodeTiming: { readonly uvMetricsInfo: { events: number } } }
+type Loop = Omit<typeof performance, 'nodeTiming'> & {
+  readonly nodeTiming?: { readonly uvMetricsInfo?: { readonly events: number } }
+}

@@ -91,7 +91,7 @@ export class Scheduler {
 
   /** A scope has a task to run. */
   line(scope: Scope): void {
-    if (isolatesRequests) return void setImmediate(() => this.#step(scope))
+    if (isolatesRequests) return void setImmediate(this.#stepAlone, scope)
     this.#lane.push(scope)
     this.#wake()
   }
@@ -116,12 +116,21 @@ export class Scheduler {
     else this.settle(task, outcome)
   }
 
-  /** Runs the tasks of a scope at once, one after another, outside the lanes and the limits. */
+  /** Runs the tasks of a scope at once, one after another, outside the lanes and whatever the places. */
   async runAll(scope: Scope): Promise<void> {
     for (let task = scope.take(); task !== undefined; task = scope.take()) {
+      const { gathering, limit } = task.settings
       scope.keep(task)
-      this.#now = performance.now()
-      this.settle(task, await this.#attempt(task))
+      if (gathering !== undefined) {
+        gathering.add(task)
+        continue
+      }
+      await limit?.entered()
+      if (task.state === 'waiting') {
+        this.#now = performance.now()
+        this.settle(task, await this.#attempt(task))
+      }
+      limit?.leave()
     }
   }
 
@@ -192,8 +201,13 @@ export class Scheduler {
       this.#now = this.#pace.sliceEnd
       return this.#yielded.shift()?.resolve()
     }
-    do this.#step(this.#lane.shift() as Scope)
-    while (this.#now < this.#pace.sliceEnd && this.#laneRuns)
+    let took = 0
+    // As long as one more task of the length of the last one fits in.
+    do {
+      const began = this.#now
+      this.#step(this.#lane.shift() as Scope)
+      took = this.#now - began
+    } while (this.#laneRuns && this.#now + took < this.#pace.sliceEnd)
   }
 
   #release(): void {
@@ -201,6 +215,11 @@ export class Scheduler {
     for (let scope = due.shift(); scope !== undefined; scope = due.shift()) scope.release()
     this.#sentBefore = this.#sent
     this.#sent = due
+  }
+
+  readonly #stepAlone = (scope: Scope): void => {
+    this.#now = performance.now()
+    this.#step(scope)
   }
 
   /** Runs the next task of a scope. While that waits for a promise, the scope takes one of the places. */

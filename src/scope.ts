@@ -64,7 +64,9 @@ export class Scope {
   calledBy: Limit | undefined
   sent: SentResponse | undefined
   readonly host: Host | undefined
-  /** Tasks that have not begun, while the response was not sent. */
+  /** The response has ended, and was let go. */
+  leaving = false
+  /** Tasks that have not begun, while it was not. */
   unsent = 0
   /** When the first of its unfinished tasks was deferred, by `performance.now()`. */
   since = 0
@@ -152,15 +154,23 @@ export class Scope {
 
   /** What the response has to wait for when its handler has ended it; `undefined` if it may leave at once. */
   held(): Promise<void> | undefined {
-    if (this.unsent === 0 || this.state !== 'open') return undefined
+    if (this.state !== 'open' || this.leaving) return undefined
     const { backlog, settings } = this.scheduler
-    if (settings.overload === 'reject' || !backlog.full) return undefined
-    if (settings.overload === 'hold') return backlog.room(this)
+    if (this.unsent > 0 && backlog.full && settings.overload !== 'reject') {
+      return settings.overload === 'hold' ? backlog.room(this) : this.#runBefore()
+    }
+    backlog.makeDue(this)
+    return undefined
+  }
+
+  async #runBefore(): Promise<void> {
+    const { backlog } = this.scheduler
     backlog.before++
     // The response is about to be delivered, as far as anybody can know.
     const sent = this.#response?.describe()
     this.sent = sent && { ...sent, delivered: true }
-    return this.scheduler.runAll(this)
+    await this.scheduler.runAll(this)
+    backlog.makeDue(this)
   }
 
   /** For how many ms the host still lets tasks run. */

@@ -1,6 +1,7 @@
 import { AfterwordError } from './errors.ts'
 import { channels, print, report } from './events.ts'
 import type { DrainReport, Scheduler } from './scheduler.ts'
+import type { Task } from './task.ts'
 
 /** Something that takes requests in and can be told to stop, such as a server. Given by an adapter. */
 export interface Intake {
@@ -18,6 +19,9 @@ type Signal = keyof typeof signals
 const requestShare = 0.75
 /** How long `onShutdown` functions have at least, in ms, even when the tasks used up the time. */
 const leastForFunctions = 1000
+
+/** So many unfinished tasks are listed one by one. */
+const mostTitles = 100
 
 /** Ends an instance: requests in flight finish, then tasks, then the `onShutdown` functions. */
 export class Shutdown {
@@ -73,9 +77,9 @@ export class Shutdown {
 
   // However the process ends, by a signal, process.exit or an error, what it leaves undone is named.
   readonly nameUnfinished = (): void => {
-    const titles = Array.from(this.#scheduler.backlog.tasks(), (task) => task.title)
-    if (titles.length === 0) return
-    const error = new AfterwordError('AFTERWORD_UNFINISHED', [titles.join(', ')])
+    const tasks = [...this.#scheduler.backlog.tasks()]
+    if (tasks.length === 0) return
+    const error = new AfterwordError('AFTERWORD_UNFINISHED', [listOf(tasks)])
     // Also where somebody listens: what a listener hands on asynchronously is lost with the process.
     if (channels.report.hasSubscribers) report(error)
     print(error)
@@ -93,6 +97,14 @@ export class Shutdown {
     for (const intake of this.#intakes) intake.abort()
     await within(leastForFunctions, stopped)
   }
+}
+
+/** Every task by name; those past the first hundred without their ids, and those of one name together. */
+function listOf(tasks: readonly Task[]): string {
+  const more = new Map<string, number>()
+  for (const { name } of tasks.slice(mostTitles)) more.set(name, (more.get(name) ?? 0) + 1)
+  const titles = tasks.slice(0, mostTitles).map(({ title }) => title)
+  return [...titles, ...Array.from(more, ([name, count]) => `${count} more of "${name}"`)].join(', ')
 }
 
 async function callInOrder(functions: readonly (() => unknown)[]): Promise<void> {

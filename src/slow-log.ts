@@ -21,9 +21,6 @@ const mostKnown = 1000
 /** How many slow tasks are told. */
 const mostTold = 5
 
-const { href, pathname } = new URL('.', import.meta.url)
-const bundled = !/\/slow-log\.[jt]s$/.test(import.meta.url)
-
 /** Reports tasks that keep the event loop busy, with the place where they were deferred. */
 export class SlowLog {
   /** By the name of a job, or the text of a function, which tells one closure from another. */
@@ -63,15 +60,15 @@ export class SlowLog {
   }
 }
 
-/** The innermost line of the stack that is not of this package. Bundled with the app, its lines can't be told apart. */
+/** The innermost line of the stack that is not of this package. In a bundle, its lines can't be told from those of the app. */
 function callerPlace(): string | undefined {
+  const own = /^file:.*\/(?=slow-log\.[jt]s$)/.exec(import.meta.url)?.[0]
+  if (own === undefined) return undefined
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 12
   const { stack = '' } = new Error()
   Error.stackTraceLimit = stackTraceLimit
-  if (bundled) return undefined
-  const line = stack
-    .split('\n')
-    .find((line) => /^\s+at /.test(line) && !line.includes(href) && !line.includes(pathname))
+  const { pathname } = new URL(own)
+  const line = stack.split('\n').find((line) => /^\s+at /.test(line) && !line.includes(pathname))
   return line?.trim().slice('at '.length)
 }

@@ -37,8 +37,9 @@ async function load(name: string) {
 }
 
 async function start(): Promise<Piscina> {
-  // An optional peer: bundlers must not look for it.
-  const { Piscina } = await import(/* webpackIgnore: true */ /* turbopackIgnore: true */ 'piscina')
+  // An optional peer: bundlers, Deno and Workers would look for it if it were imported.
+  const { createRequire } = process.getBuiltinModule('node:module')
+  const { Piscina } = createRequire(import.meta.url)('piscina') as typeof import('piscina')
   // Beside this file, by the same ending: run from source or compiled.
   const filename = import.meta.url.replace(/thread(\.[jt]s)$/, 'thread-worker$1')
   return new Piscina({ filename, minThreads: 0, maxThreads: threads, idleTimeout: 10_000 })

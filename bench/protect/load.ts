@@ -35,22 +35,29 @@ async function load({ port, work, rate, duration }: Plan): Promise<Latencies> {
   const due: { path: string; at: number }[] = []
   const times: number[] = []
   const connections = new Set<Connection>()
+  const answered = (time: number, freed: Connection) => {
+    times.push(time)
+    idle.push(freed)
+  }
+  for (let i = 0; i < readyConnections; i++) connections.add(new Connection(port, answered))
+  // Opening them is not what is measured.
+  for (const connection of connections) connection.ask('/', performance.now())
+  while (times.length < readyConnections) await new Promise((resolve) => setImmediate(resolve))
+  times.length = 0
+
   const start = performance.now()
   let next = 0
 
   const send = () => {
     while (next < requests && performance.now() >= start + (next * 1000) / rate) {
-      const path = each > 0 && next % each === 0 ? `/${work.tasks}/${work.ms}` : '/'
+      const path = each > 0 && next % each === Math.floor(each / 2) ? `/${work.tasks}/${work.ms}` : '/'
       due.push({ path, at: start + (next * 1000) / rate })
       next++
     }
     for (let request = due[0]; request !== undefined; request = due[0]) {
       let connection = idle.pop()
       if (connection === undefined && connections.size < mostConnections) {
-        connection = new Connection(port, (time, freed) => {
-          times.push(time)
-          idle.push(freed)
-        })
+        connection = new Connection(port, answered)
         connections.add(connection)
       }
       if (connection === undefined) break
@@ -75,6 +82,8 @@ async function load({ port, work, rate, duration }: Plan): Promise<Latencies> {
 }
 
 const mostConnections = 512
+/** Enough for a server that keeps up. */
+const readyConnections = 32
 
 /** Asks one thing at a time. Every answer has the same length. */
 class Connection {

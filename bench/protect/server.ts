@@ -27,7 +27,7 @@ type Schedule = (ms: number, res: import('node:http').ServerResponse) => void
 const ways: Record<string, () => Promise<Schedule>> = {
   none: async () => () => {},
   immediate: async () => (ms) => void setImmediate(spin, ms),
-  finish: async () => (ms, res) => void res.on('finish', () => spin(ms)),
+  finish: async () => (ms, res) => void res.setMaxListeners(0).on('finish', () => spin(ms)),
   fastq: async () => {
     const { default: fastq } = await import('fastq')
     const queue = fastq.promise(async (ms: number) => spin(ms), 10)

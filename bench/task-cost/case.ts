@@ -1,9 +1,11 @@
 import { Afterword, type ScopeResponse, type SentResponse } from 'afterword'
+import fastq from 'fastq'
+import PQueue from 'p-queue'
 import { answer } from '../program.ts'
 import { median } from '../statistics.ts'
 
 export interface Case {
-  readonly way: 'defer' | 'setImmediate' | 'queueMicrotask'
+  readonly way: 'defer' | 'setImmediate' | 'queueMicrotask' | 'fastq' | 'p-queue'
   readonly scopes: number
   readonly tasksPerScope: number
 }
@@ -46,6 +48,15 @@ function deferInScopes({ scopes, tasksPerScope }: Case): void {
   for (const response of responses) response.end()
 }
 
+const queue = fastq.promise(async () => task(), 10)
+const promises = new PQueue({ concurrency: 10 })
+const callLater: Record<Exclude<Case['way'], 'defer'>, (fn: () => void) => unknown> = {
+  setImmediate,
+  queueMicrotask,
+  fastq: () => queue.push(undefined),
+  'p-queue': (fn) => promises.add(async () => fn()),
+}
+
 function schedule({ scopes, tasksPerScope }: Case, each: (fn: () => void) => unknown): void {
   for (let i = 0; i < scopes * tasksPerScope; i++) each(task)
 }
@@ -57,7 +68,7 @@ async function round(given: Case): Promise<number> {
   const done = new Promise<void>((done) => (resolve = done))
   const start = process.hrtime.bigint()
   if (given.way === 'defer') deferInScopes(given)
-  else schedule(given, given.way === 'setImmediate' ? setImmediate : queueMicrotask)
+  else schedule(given, callLater[given.way])
   await done
   return Number(process.hrtime.bigint() - start) / tasks
 }

@@ -12,7 +12,10 @@ describe.each(hosts)('$protocol on Node $node', (host) => {
 
   test.each(['/after-finish', '/after-close', '/from-timer'])('deferred %s', async (path) => {
     expect(await site.ask(path)).toMatchObject({ status: 200, complete: true })
-    expect(await site.account()).toEqual(account([run({ path })]))
+    // A timer may be due only after this account: then the next one has it.
+    let told = await site.account()
+    while (told.runs.length === 0) told = await site.account()
+    expect(told).toEqual(account([run({ path })]))
   })
 
   test('nested tasks run behind those that were there before, in the same scope', async () => {

@@ -3,6 +3,8 @@ import { basename, join } from 'node:path'
 import { describe, expect, it, test } from 'vitest'
 import { repository } from '../../tools/next-build.ts'
 
+/** Examples of something else. */
+const others = ['signup', 'export']
 const pages = readdirSync(join(repository, 'docs/frameworks')).filter((file) => file !== 'README.md')
 const page = (file: string) => readFileSync(join(repository, 'docs/frameworks', file), 'utf8')
 const index = page('README.md')
@@ -16,7 +18,7 @@ function example(name: string): string[] {
 const unindented = (text: string) => text.replaceAll(/^\s+/gm, '')
 
 test('every example of a framework has its page', () => {
-  const examples = readdirSync(join(repository, 'examples')).filter((name) => name !== 'signup')
+  const examples = readdirSync(join(repository, 'examples')).filter((name) => !others.includes(name))
   expect(pages.map((file) => basename(file, '.md')).sort()).toEqual(examples.sort())
 })
 

@@ -20,12 +20,13 @@ export interface Command {
 
 /** An example as a user starts it: a process of its own, on a free port. */
 export class Example implements AsyncDisposable {
+  /** Where it listens. */
+  url = ''
   /** What it has printed so far, without its address. */
   readonly #lines: string[] = []
   readonly #child: ChildProcess
   readonly #output: Interface
   readonly #exited: Promise<number | null>
-  #url = ''
   #stderr = ''
 
   private constructor({ executable, args }: Command) {
@@ -40,14 +41,14 @@ export class Example implements AsyncDisposable {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text
       // `deno serve` tells its address here.
-      if (this.#url === '' && this.#findUrl(this.#stderr)) this.#output.emit('found')
+      if (this.url === '' && this.#findUrl(this.#stderr)) this.#output.emit('found')
     })
   }
 
   /** Resolves when it has printed its address. */
   static async start(command: Command): Promise<Example> {
     const example = new Example(command)
-    await example.#until(() => example.#url !== '')
+    await example.#until(() => example.url !== '')
     return example
   }
 
@@ -55,10 +56,20 @@ export class Example implements AsyncDisposable {
   async visit() {
     const refused = [await this.#signUp({}), await this.#signUp({ email: 'nobody' })]
     const accepted = await this.#signUp({ email: 'a@b.c' })
-    await this.#until(() => this.#lines.includes('track signup a@b.c'))
-    this.#child.kill('SIGTERM')
-    const exitCode = await this.#exited
+    await this.prints('track signup a@b.c')
+    const exitCode = await this.end()
     return { refused, accepted, lines: this.#lines, exitCode }
+  }
+
+  /** Resolves when it has printed that line. */
+  prints(line: string): Promise<void> {
+    return this.#until(() => this.#lines.includes(line))
+  }
+
+  /** Ends it with a SIGTERM, and tells its exit code. */
+  end(): Promise<number | null> {
+    this.#child.kill('SIGTERM')
+    return this.#exited
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -68,7 +79,7 @@ export class Example implements AsyncDisposable {
 
   async #signUp(body: unknown): Promise<number> {
     const headers = { 'content-type': 'application/json' }
-    const response = await fetch(`${this.#url}/signup`, { method: 'POST', headers, body: JSON.stringify(body) })
+    const response = await fetch(`${this.url}/signup`, { method: 'POST', headers, body: JSON.stringify(body) })
     await response.arrayBuffer()
     return response.status
   }
@@ -76,7 +87,7 @@ export class Example implements AsyncDisposable {
   #findUrl(text: string): boolean {
     const port = /http:\/\/(?:localhost|0\.0\.0\.0):(\d+)/.exec(text)?.[1]
     if (port === undefined) return false
-    this.#url = `http://localhost:${port}`
+    this.url = `http://localhost:${port}`
     return true
   }
 
