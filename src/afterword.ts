@@ -8,11 +8,13 @@ import {
   type BatchOptions,
   type DrainOptions,
   type JobOptions,
+  type JournalOptions,
   resolveAfterword,
   resolveDrain,
   resolveTask,
 } from './options.ts'
 import type { Outcome } from './outcome.ts'
+import type { Journal, JournalOwner } from './record.ts'
 import { type DrainReport, Scheduler } from './scheduler.ts'
 import { Scope, type ScopeResponse } from './scope.ts'
 import { type Intake, Shutdown } from './shutdown.ts'
@@ -64,7 +66,7 @@ export class Afterword {
 
   /**
    * Sets the options: once, before the first use. After `close()` it starts the instance anew.
-   * @throws AfterwordError `AFTERWORD_ALREADY_STARTED`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
+   * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`, `AFTERWORD_ALREADY_STARTED`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
    */
   configure(options: AfterwordOptions): void {
     const settings = resolveAfterword(options)
@@ -72,6 +74,8 @@ export class Afterword {
     if (state === 'started' || (state === 'new' && this.#configured)) {
       throw new AfterwordError('AFTERWORD_ALREADY_STARTED')
     }
+    if (settings.journal !== undefined) this.#scheduler.journal = openJournal(settings.journal, this.#jobs)
+    this.#jobs.tellJournal()
     Object.assign(this.#settings, settings)
     if (state === 'closed') this.#shutdown = new Shutdown(this.#scheduler)
     this.#scheduler.state = 'new'
@@ -192,6 +196,7 @@ export class Afterword {
     if (this.#scheduler.state === 'closed') return
     const { left } = await this.#shutdown.run(false)
     if (left.length > 0) this.#shutdown.nameUnfinished()
+    this.#scheduler.journal = undefined
     this.#scheduler.state = 'closed'
     this.#shutdown.dispose()
   }
@@ -199,6 +204,15 @@ export class Afterword {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+/** Loaded when it is asked for, and at once: from the first request on, jobs are to be kept. */
+function openJournal(given: string | JournalOptions, owner: JournalOwner): Journal {
+  const { path, sync = 'normal' } = typeof given === 'string' ? { path: given } : given
+  const { createRequire } = process.getBuiltinModule('node:module')
+  const file = `./journal/journal${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`
+  const { FolderJournal } = createRequire(import.meta.url)(file) as typeof import('./journal/journal.ts')
+  return new FolderJournal({ path, sync }, owner)
 }
 
 const onSentSettings = resolveTask('onSent', {}, 'onSent')

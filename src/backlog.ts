@@ -43,7 +43,8 @@ export class Backlog {
     const { maxBacklog, overload } = this.#settings
     // Held responses keep the backlog within its bounds; what is deferred while they are may take as much again.
     const most = overload === 'reject' ? maxBacklog : 2 * maxBacklog
-    if (this.waiting >= most && !task.settings.internal)
+    // What is stored already was accepted once, by an earlier process.
+    if (this.waiting >= most && !task.settings.internal && !task.record?.isAccepted)
       throw new AfterwordError('AFTERWORD_OVERLOADED', [this.waiting, most])
     this.waiting++
     this.#countUnsent(task.scope, 1)

@@ -36,8 +36,12 @@ export function addTask(
   const inScope = settings.now ? undefined : scheduler.scope
   if (inScope === undefined && !settings.now) scheduler.stray.suspect(settings.label ?? 'defer')
   scheduler.slow.sample(settings.label, fn)
+  const record = settings.keep
+    ? scheduler.journal?.record(settings.label as string, args, scheduler.settings.maxPayload)
+    : undefined
   const scope = inScope ?? new Scope(scheduler)
-  const task = new Task(scope, settings, fn, args)
+  const task = new Task(scope, settings, fn, args, record)
   scope.add(task)
+  record?.accept(() => scope.cancel(task, 'refused'))
   return task
 }

@@ -31,6 +31,38 @@ export const errorTable = {
     happened: 'The job "%s" runs in a thread, and the package piscina could not be loaded.',
     next: 'Install it: npm install piscina. The cause is attached.',
   },
+  AFTERWORD_NOT_STORABLE: {
+    happened: 'The arguments of the job "%s" can\'t be stored: %s at %s.',
+    next: 'Pass plain data and load the rest in the handler, or define the job with { keep: false }.',
+  },
+  AFTERWORD_PAYLOAD_TOO_LARGE: {
+    happened: 'The arguments of the job "%s" take %s bytes, more than maxPayload (%s).',
+    next: 'Store the thing itself somewhere else and pass its id, or raise maxPayload.',
+  },
+  AFTERWORD_JOURNAL_FOLDER: {
+    happened: 'The journal can\'t be opened in the folder "%s".',
+    next: 'Give it a folder on a local disk that this process may write to. The cause is attached.',
+  },
+  AFTERWORD_JOURNAL_NEWER: {
+    happened: 'The journal "%s" has version %s; this release knows version %s.',
+    next: 'Run the newer release of afterword, which can read both. The file was left as it is.',
+  },
+  AFTERWORD_JOURNAL_DAMAGED: {
+    happened: 'The journal "%s" is damaged, and was moved to "%s".',
+    next: 'A new one was begun; what is left in the old one can be read with sqlite3 and .recover. The cause is attached.',
+  },
+  AFTERWORD_JOURNAL_REFUSED: {
+    happened: 'The journal could not store a record: %s.',
+    next: 'The job will not run, and its response became a 503. Look for a full disk or a file that is read-only.',
+  },
+  AFTERWORD_JOURNAL_FAILED: {
+    happened: 'The thread of the journal has ended.',
+    next: 'Jobs are refused from now on; restart the process. The cause is attached.',
+  },
+  AFTERWORD_POISON: {
+    happened: 'The job "%s" (%s) was running each time that three processes ended.',
+    next: 'It is listed as failed and not run again.',
+  },
   AFTERWORD_ALREADY_STARTED: {
     happened: 'configure was called after the first use, or a second time.',
     next: 'Call configure once, before the first request, defer or attach; close() ends an instance and allows a new one.',

@@ -15,7 +15,15 @@ export {
   waitUntil,
 } from './instance.ts'
 export type { Job, ThreadOptions } from './job.ts'
-export type { AfterwordOptions, BatchOptions, DrainOptions, JobOptions, Rate, TaskOptions } from './options.ts'
+export type {
+  AfterwordOptions,
+  BatchOptions,
+  DrainOptions,
+  JobOptions,
+  JournalOptions,
+  Rate,
+  TaskOptions,
+} from './options.ts'
 export type { CancelReason, Outcome } from './outcome.ts'
 export type { Backoff, ExponentialBackoff } from './retry.ts'
 export type { DrainReport, UnfinishedTask } from './scheduler.ts'

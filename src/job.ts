@@ -1,3 +1,4 @@
+import { root } from './backlog.ts'
 import { type Batch, type BatchHandler, Gathering } from './batch.ts'
 import { addTask } from './defer.ts'
 import { AfterwordError, describe } from './errors.ts'
@@ -11,8 +12,10 @@ import {
   type TaskOptions,
   type TaskSettings,
 } from './options.ts'
+import type { JournalOwner, RecoveredRecord } from './record.ts'
 import type { Scheduler } from './scheduler.ts'
-import type { Deferred } from './task.ts'
+import { Scope } from './scope.ts'
+import { type Deferred, Task } from './task.ts'
 import { inThread, threads } from './thread.ts'
 
 /** Named, typed work. */
@@ -37,8 +40,11 @@ export interface ThreadOptions<A extends unknown[] = unknown[]> extends JobOptio
 type Handler = (...args: never[]) => unknown
 
 /** The jobs of an instance, by name: two handlers can't share one, or a stored call could run the wrong one. */
-export class Jobs {
+export class Jobs implements JournalOwner {
   readonly #scheduler: Scheduler
+  /** Those whose calls are kept: what to run for a record of another process. */
+  readonly #kept = new Map<string, { readonly handler: Handler; readonly settings: TaskSettings }>()
+  #tellSet = false
   readonly #handlers = new Map<string, Handler | string>()
 
   constructor(scheduler: Scheduler) {
@@ -57,7 +63,39 @@ export class Jobs {
     const limit = most === Infinity && rate === undefined ? undefined : new Limit(most, rate)
     const signal = () => (this.#scheduler.task as { signal: AbortSignal }).signal
     const handler = thread === undefined ? (work as Handler) : inThread(name, thread, transfer, signal)
-    return this.#bind(handler, { ...rest, label: name, limit })
+    const settings = { ...rest, label: name, limit }
+    if (settings.keep) {
+      this.#kept.set(name, { handler, settings })
+      this.tellJournal()
+    }
+    return this.#bind(handler, settings)
+  }
+
+  /** Tells the journal which jobs there are, once all of a module are defined. */
+  tellJournal(): void {
+    if (this.#tellSet || this.#scheduler.journal === undefined) return
+    this.#tellSet = true
+    setImmediate(() => {
+      this.#tellSet = false
+      this.#scheduler.journal?.know([...this.#kept.keys()])
+    })
+  }
+
+  /** Runs records whose process has ended, each in a scope of its own. */
+  recover(records: readonly RecoveredRecord[]): void {
+    if (this.#scheduler.state === 'closed') return
+    for (const { record, job, args, attempt } of records) {
+      const known = this.#kept.get(job)
+      if (known === undefined) continue
+      const scope = new Scope(this.#scheduler)
+      const handler = async (...args: unknown[]) => {
+        await record.begin()
+        return known.handler(...(args as never[]))
+      }
+      const task = root.runInAsyncScope(() => new Task(scope, known.settings, handler, args, record))
+      task.attempt = attempt
+      scope.add(task)
+    }
   }
 
   batch<T>(name: string, handler: BatchHandler<T>, options: BatchOptions): Batch<T> {
@@ -87,9 +125,17 @@ export class Jobs {
     return {
       name: label,
       defer: (...args) => addTask(this.#scheduler, settings, handler, args) as Deferred<never>,
-      dispatch: async (...args) => addTask(this.#scheduler, apart, handler, args).id,
+      dispatch: async (...args) => {
+        const task = addTask(this.#scheduler, apart, handler, args)
+        await task.accepted
+        return task.id
+      },
       with: (more) =>
-        this.#bind(handler, { ...resolveTask(`job("${label}").with`, { ...given(settings), ...more }, label), limit }),
+        this.#bind(handler, {
+          ...resolveTask(`job("${label}").with`, { ...given(settings), ...more }, label),
+          limit,
+          keep: settings.keep ?? false,
+        }),
     }
   }
 }

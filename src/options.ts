@@ -26,6 +26,13 @@ export interface AfterwordOptions {
    * shrinks sooner under load; less: requests feel it less. @default 0.05
    */
   readonly taskShare?: number
+  /**
+   * Keep jobs in this folder, on a local disk: they survive whatever ends the process. `sync: 'full'` also survives the end of the
+   * machine. @default nowhere, `sync: 'normal'`
+   */
+  readonly journal?: string | JournalOptions
+  /** How many bytes the stored arguments of a job may have. @default 262144 */
+  readonly maxPayload?: number
   /** For how many ms a task may keep the event loop busy before it is reported. @default 50 */
   readonly slowTask?: number
   /** What a task that did not succeed means for the later tasks of its scope: they run, or are skipped. @default 'continue' */
@@ -36,6 +43,13 @@ export interface AfterwordOptions {
   readonly signals?: boolean
   /** After how many ms a response that was never sent is reported and its tasks run. @default 600000 */
   readonly maxRequestAge?: number
+}
+
+export interface JournalOptions {
+  /** The folder. Processes on one machine may share it. */
+  readonly path: string
+  /** `'full'`: each record is synced to the disk before its response leaves. @default 'normal' */
+  readonly sync?: 'normal' | 'full'
 }
 
 /** What `defer.with` and `job` take. */
@@ -60,6 +74,8 @@ export interface JobOptions extends TaskOptions {
   readonly concurrency?: number
   /** How many runs of this job may begin within a time. @default without limit */
   readonly rate?: Rate
+  /** Keep its calls in the journal, if there is one. @default true */
+  readonly keep?: boolean
 }
 
 /** So many runs may begin within any `per` ms. */
@@ -85,6 +101,8 @@ export interface TaskSettings extends Readonly<Required<Omit<TaskOptions, 'name'
   readonly limit?: Limit | undefined
   /** Where the task waits for others of its batch. */
   readonly gathering?: Gathering | undefined
+  /** Its calls are kept in the journal, if there is one. */
+  readonly keep?: boolean
   /** Made here, not by a caller: it is always accepted, and whoever made it reports its trouble. */
   readonly internal?: boolean
 }
@@ -146,6 +164,12 @@ const afterwordRules: Rules<AfterwordOptions> = {
     accepts: (value) => isNumber(value) && value > 0 && value <= 1,
   },
   slowTask: time(50),
+  journal: {
+    standard: undefined as never,
+    expected: "the path of a folder, or { path, sync: 'normal' | 'full' }",
+    accepts: isJournal,
+  },
+  maxPayload: count(256 * 1024, 1),
   onError: {
     standard: 'continue',
     expected: "'continue' or 'stop'",
@@ -186,6 +210,7 @@ const jobRules: Rules<JobOptions> = {
     expected: '{ runs, per }: a whole number, 1 or more, within that many milliseconds',
     accepts: isRate,
   },
+  keep: flag(true),
 }
 
 const { name: _name, now: _now, ...itemRules } = taskRules
@@ -194,6 +219,15 @@ const batchRules: Rules<BatchOptions> = {
   retries: count(5, 0),
   size: count(100, 1),
   within: time(1000),
+}
+
+function isJournal(value: unknown): boolean {
+  if (typeof value === 'string') return value !== ''
+  if (typeof value !== 'object' || value === null) return false
+  const { path, sync = 'normal', ...rest } = value as { path?: unknown; sync?: unknown }
+  return (
+    typeof path === 'string' && path !== '' && (sync === 'normal' || sync === 'full') && Object.keys(rest).length === 0
+  )
 }
 
 function isRate(value: unknown): boolean {

@@ -9,8 +9,11 @@ export type Outcome<T = unknown> =
   | { readonly status: 'timed-out'; readonly after: number }
   | { readonly status: 'cancelled'; readonly reason: CancelReason }
 
-/** `cancel()` was called, `when` said no, a later task has the same name, `onError: 'stop'` skipped it, or the host's time was up. */
-export type CancelReason = 'cancel' | 'when' | 'replaced' | 'stopped' | 'host'
+/**
+ * `cancel()` was called, `when` said no, a later task has the same name, `onError: 'stop'` skipped it, the host's time was up, or
+ * the journal refused its record.
+ */
+export type CancelReason = 'cancel' | 'when' | 'replaced' | 'stopped' | 'host' | 'refused'
 
 export function isTrouble(outcome: Outcome): boolean {
   return outcome.status === 'failed' || outcome.status === 'timed-out'

@@ -8,6 +8,7 @@ import { Lane } from './lane.ts'
 import type { AfterwordSettings } from './options.ts'
 import { type CancelReason, errorOf, isTrouble, type Outcome } from './outcome.ts'
 import { Pace } from './pace.ts'
+import type { Journal } from './record.ts'
 import { retryDelay } from './retry.ts'
 import { run } from './run.ts'
 import type { Scope } from './scope.ts'
@@ -44,6 +45,8 @@ export class Scheduler {
   readonly backlog: Backlog
   readonly stray = new StrayWatch()
   readonly slow = new SlowLog()
+  /** Where records are kept, if anywhere. */
+  journal: Journal | undefined
   /** What a drain does not wait for to become full. */
   readonly gatherings = new Set<Gathering>()
   /** Settings change only while it is `new`; `closed`, it accepts no task. */
@@ -162,7 +165,11 @@ export class Scheduler {
     return {
       done: done - before.done,
       failed: failed - before.failed + timedOut - before.timedOut,
-      left: Array.from(this.backlog.tasks(), ({ id, name }) => ({ id, name, kept: false })),
+      left: Array.from(this.backlog.tasks(), ({ id, name, record }) => ({
+        id,
+        name,
+        kept: record?.isAccepted ?? false,
+      })),
     }
   }
 
@@ -291,6 +298,7 @@ export class Scheduler {
       task,
       setTimeout(() => this.#retry(task), delay),
     )
+    task.record?.retry(task.attempt, delay)
     const channel = channels['task:retrying']
     if (channel.hasSubscribers) task.inContext(() => channel.publish({ task, outcome, delay }))
   }
@@ -303,6 +311,7 @@ export class Scheduler {
 
   #end(task: Task, outcome: Outcome): void {
     this.backlog.end(task, outcome)
+    task.record?.settle(outcome, task.attempt)
     task.state = 'ended'
     const channel = channels['task:ended']
     if (channel.hasSubscribers) task.inContext(() => channel.publish({ task, outcome }))

@@ -1,6 +1,7 @@
 import { Lane } from './lane.ts'
 import type { Limit } from './limit.ts'
 import type { CancelReason, Outcome } from './outcome.ts'
+import type { Record } from './record.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Task } from './task.ts'
 
@@ -79,6 +80,8 @@ export class Scope {
   #away: Set<Task> | undefined
   #atSent: Task[] | undefined
   #named: Map<string, Task> | undefined
+  /** Records that its response has to wait for. */
+  #records: Record[] | undefined
   /** The tasks whose outcomes `finish` tells. */
   #finishing: Task[] | undefined
   #settled: PromiseWithResolvers<void> | undefined
@@ -106,6 +109,7 @@ export class Scope {
       this.#named.set(name, task)
     }
     this.#finishing?.push(task)
+    if (task.record !== undefined && this.state === 'open') (this.#records ??= []).push(task.record)
     this.push(task)
   }
 
@@ -152,9 +156,21 @@ export class Scope {
     this.#tasks.unshift(task)
   }
 
-  /** What the response has to wait for when its handler has ended it; `undefined` if it may leave at once. */
-  held(): Promise<void> | undefined {
+  /**
+   * What the response has to wait for when its handler has ended it; `undefined` if it may leave at once. Rejects if a record can't be
+   * stored: then the response must not tell of a success.
+   */
+  held(): Promise<unknown> | undefined {
     if (this.state !== 'open' || this.leaving) return undefined
+    const records = this.#records?.filter(({ isAccepted }) => !isAccepted)
+    this.#records = undefined
+    const room = this.#room()
+    if (records === undefined || records.length === 0) return room
+    return Promise.all([room, ...records.map(({ accepted }) => accepted)])
+  }
+
+  /** Resolves when there is room for its tasks; `undefined` if there is. */
+  #room(): Promise<void> | undefined {
     const { backlog, settings } = this.scheduler
     if (this.unsent > 0 && backlog.full && settings.overload !== 'reject') {
       return settings.overload === 'hold' ? backlog.room(this) : this.#runBefore()

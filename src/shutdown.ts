@@ -59,6 +59,7 @@ export class Shutdown {
     // Also those that a shutdown at the same time, a framework's own, has begun to call.
     this.#called = this.#called.then(() => callInOrder(functions))
     await within(Math.max(leastForFunctions, deadline - performance.now()), this.#called)
+    await this.#scheduler.journal?.close()
     return drained
   }
 
@@ -77,7 +78,8 @@ export class Shutdown {
 
   // However the process ends, by a signal, process.exit or an error, what it leaves undone is named.
   readonly nameUnfinished = (): void => {
-    const tasks = [...this.#scheduler.backlog.tasks()]
+    // What is stored will run in another process.
+    const tasks = [...this.#scheduler.backlog.tasks()].filter(({ record }) => !record?.isAccepted)
     if (tasks.length === 0) return
     const error = new AfterwordError('AFTERWORD_UNFINISHED', [listOf(tasks)])
     // Also where somebody listens: what a listener hands on asynchronously is lost with the process.
@@ -88,7 +90,7 @@ export class Shutdown {
   readonly #onSignal = (signal: Signal): void => {
     if (this.#signalled) process.exit(signals[signal])
     this.#signalled = true
-    void this.run(true).then(({ left }) => process.exit(left.length === 0 ? 0 : 1))
+    void this.run(true).then(({ left }) => process.exit(left.every(({ kept }) => kept) ? 0 : 1))
   }
 
   async #stopIntakes(timeout: number): Promise<void> {

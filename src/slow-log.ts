@@ -13,9 +13,11 @@ export interface SlowTask {
   readonly count: number
 }
 
-/** The first tasks are noted with their place, then one in so many: a stack trace costs several µs. */
-const firstNoted = 256
-const notedEach = 256
+/** The first tasks are noted with their place, then one in so many: a stack trace costs as much as dozens of tasks. */
+const firstNoted = 100
+const notedEach = 1024
+/** The caller is not further away than this. */
+const mostFrames = 8
 /** No more places and slow tasks than this are remembered. */
 const mostKnown = 1000
 /** How many slow tasks are told. */
@@ -60,15 +62,19 @@ export class SlowLog {
   }
 }
 
-/** The innermost line of the stack that is not of this package. In a bundle, its lines can't be told from those of the app. */
+/** The innermost place of the stack that is not in this package. In a bundle, that can't be told. */
 function callerPlace(): string | undefined {
   const own = /^file:.*\/(?=slow-log\.[jt]s$)/.exec(import.meta.url)?.[0]
   if (own === undefined) return undefined
-  const { stackTraceLimit } = Error
-  Error.stackTraceLimit = 12
+  const { pathname } = new URL(own)
+  const { stackTraceLimit, prepareStackTrace } = Error
+  Error.stackTraceLimit = mostFrames
+  // As objects, where nobody maps positions: a text of the whole stack would cost several times as much.
+  const maps = prepareStackTrace !== undefined || process.sourceMapsEnabled
+  if (!maps) Error.prepareStackTrace = (_error, sites) => sites.map((site) => `at ${site}`).join('\n')
   const { stack = '' } = new Error()
   Error.stackTraceLimit = stackTraceLimit
-  const { pathname } = new URL(own)
-  const line = stack.split('\n').find((line) => /^\s+at /.test(line) && !line.includes(pathname))
-  return line?.trim().slice('at '.length)
+  Error.prepareStackTrace = prepareStackTrace
+  const line = stack.split('\n').find((line) => /^\s*at /.test(line) && !line.includes(pathname))
+  return line?.replace(/^\s*at /, '')
 }

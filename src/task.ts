@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { TaskSettings } from './options.ts'
 import type { Outcome } from './outcome.ts'
+import type { Record } from './record.ts'
 import type { Scope, SentResponse } from './scope.ts'
 
 /** The caller's handle on a deferred task. */
@@ -9,7 +10,10 @@ export interface Deferred<T = unknown> {
   readonly id: string
   /** True if the task had not begun and will not run; false if it runs or has ended. */
   cancel(): boolean
-  /** Resolves when the task is where its durability promises; for tasks in memory that is at once. */
+  /**
+   * Resolves when the task is where its durability promises; for tasks in memory that is at once. Rejects with
+   * `AFTERWORD_JOURNAL_REFUSED` if it can't be stored: then it will not run.
+   */
   readonly accepted: Promise<void>
   /** Resolves when the task has ended, whatever came of it. Never rejects. */
   readonly outcome: Promise<Outcome<T>>
@@ -59,6 +63,8 @@ export class Task implements Deferred, CurrentTask {
   /** @internal */
   state: 'waiting' | 'running' | 'ended' = 'waiting'
   attempt = 0
+  /** What is stored of it. @internal */
+  readonly record: Record | undefined
 
   readonly #serial = ++serials
   #fn: ((...args: never[]) => unknown) | undefined
@@ -71,7 +77,14 @@ export class Task implements Deferred, CurrentTask {
   #listener: PromiseWithResolvers<Outcome> | undefined
 
   /** @internal */
-  constructor(scope: Scope, settings: TaskSettings, fn: (...args: never[]) => unknown, args: readonly unknown[]) {
+  constructor(
+    scope: Scope,
+    settings: TaskSettings,
+    fn: (...args: never[]) => unknown,
+    args: readonly unknown[],
+    record?: Record,
+  ) {
+    this.record = record
     this.scope = scope
     this.settings = settings
     this.#fn = fn
@@ -80,7 +93,7 @@ export class Task implements Deferred, CurrentTask {
   }
 
   get id(): string {
-    return `${origin()}-${this.#serial.toString(36)}`
+    return this.record?.id ?? `${origin()}-${this.#serial.toString(36)}`
   }
 
   get name(): string {
@@ -118,7 +131,7 @@ export class Task implements Deferred, CurrentTask {
   }
 
   get accepted(): Promise<void> {
-    return Promise.resolve()
+    return this.record?.accepted ?? Promise.resolve()
   }
 
   get outcome(): Promise<Outcome> {

@@ -2,6 +2,7 @@ import { AfterwordError } from '../errors.ts'
 import type { Scope, ScopeResponse, SentResponse } from '../scope.ts'
 import type { FetchHost } from './fetch-host.ts'
 import { followBody } from './followed-body.ts'
+import { refused } from './held-end.ts'
 
 /** A response that its handler returns. */
 export class FetchResponse implements ScopeResponse {
@@ -44,11 +45,17 @@ export class FetchResponse implements ScopeResponse {
   }
 
   /** The handler has returned this one; what comes back is for the host. */
-  async returned(response: Response | undefined): Promise<Response | undefined> {
+  async returned(given: Response | undefined): Promise<Response | undefined> {
+    let response = given
     this.#status = response?.status ?? 101 // Bun's `server.upgrade` returns no response
     if (!this.#isSent) this.#state = 'returned'
     const held = this.scope?.held()
-    if (held !== undefined) await held
+    try {
+      if (held !== undefined) await held
+    } catch {
+      response = refused()
+      this.#status = response.status
+    }
     const { completed } = this.host
     completed?.then(
       () => this.#sent('delivered'),

@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Host, Scope, ScopeResponse, SentResponse } from '../scope.ts'
-import { holdEnd } from './held-end.ts'
+import { endLater } from './held-end.ts'
 import { discardResponseWrites, discardsWrites } from './late-write.ts'
 
 /** What was made for a response is kept on it: a second adapter, or a second copy of the package, finds it there. */
 export const kept = Symbol.for('afterword.response')
 type KeepingResponse = ServerResponse & { [kept]?: Http1Response }
+
+type End = (chunk: unknown, encoding: unknown, callback: unknown) => unknown
 
 /** The responses of a connection that stand behind another one: one listener for all of them. */
 const pipelined = Symbol('afterword.pipelined')
@@ -20,6 +22,8 @@ export class Http1Response implements ScopeResponse {
   readonly #res: KeepingResponse
   #state: 'open' | 'delivered' | 'aborted' = 'open'
   #callback: ((sent: SentResponse) => void) | undefined
+  /** What `end` was before. */
+  #end: End | undefined
 
   private constructor(req: IncomingMessage, res: ServerResponse) {
     this.#req = req
@@ -44,7 +48,19 @@ export class Http1Response implements ScopeResponse {
     res.prependListener('finish', onFinish)
     res.prependListener('close', onClose)
     if (socket !== undefined && res.socket !== socket) track(socket).add(this)
-    if (!res.writableEnded) holdEnd(res, this, () => discardResponseWrites(res, this))
+    if (res.writableEnded) return
+    this.#end = res.end as End
+    res.end = onEnd as ServerResponse['end']
+  }
+
+  /** The handler ends it, and its scope says when it leaves. */
+  ended(chunk?: unknown, encoding?: unknown, callback?: unknown): ServerResponse {
+    const res = this.#res
+    const end = () => this.#end?.call(res, chunk, encoding, callback)
+    const held = this.scope?.held()
+    if (held === undefined) end()
+    else endLater(held, res, () => discardResponseWrites(res, this), end)
+    return res
   }
 
   finished(): void {
@@ -83,6 +99,15 @@ export class Http1Response implements ScopeResponse {
 // Listeners for all responses: a closure for each would be one more object to allocate.
 function onFinish(this: KeepingResponse): void {
   this[kept]?.finished()
+}
+
+function onEnd(
+  this: KeepingResponse,
+  chunk: unknown,
+  encoding: unknown,
+  callback: unknown,
+): ServerResponse | undefined {
+  return this[kept]?.ended(chunk, encoding, callback)
 }
 
 function onClose(this: KeepingResponse): void {

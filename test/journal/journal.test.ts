@@ -1,0 +1,101 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Afterword } from '../../src/index.ts'
+import { serve } from '../support/local-site.ts'
+import { Reports } from '../support/reports.ts'
+
+let folder: string
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-journal-'))))
+afterEach(() => rmSync(folder, { recursive: true }))
+
+/** What is stored in a slot that nobody holds. */
+function stored(table: 'records' | 'failed', slot = 1): Record<string, unknown>[] {
+  using database = new DatabaseSync(join(folder, `${slot}.db`), { readOnly: true })
+  return database.prepare(`SELECT * FROM ${table}`).all()
+}
+
+test('a job is kept until it is done', async () => {
+  const afterword = new Afterword({ journal: folder })
+  const seen: unknown[] = []
+  const Send = afterword.job('send', (to: string, options: { at: Date }) => {
+    seen.push(to, options.at, afterword.currentTask()?.id)
+  })
+  const task = Send.defer('a@b.c', { at: new Date(0) })
+  await task.accepted
+  expect((await task.outcome).status).toBe('done')
+  expect(seen).toEqual(['a@b.c', new Date(0), task.id])
+  await afterword.close()
+  expect(stored('records')).toEqual([])
+  expect(stored('failed')).toEqual([])
+})
+
+test('a response leaves when its jobs are stored', async () => {
+  await using afterword = new Afterword({ journal: folder })
+  const Send = afterword.job('send', () => {})
+  const events: string[] = []
+  await using site = await serve(afterword, (_req, res) => {
+    void Send.defer().accepted.then(() => events.push('stored'))
+    res.on('finish', () => events.push('sent'))
+    events.push('ended')
+    res.end('fine')
+  })
+  expect(await site.get()).toBe('fine')
+  expect(events).toEqual(['ended', 'stored', 'sent'])
+})
+
+test('what fails for good stays listed, with its error', async () => {
+  const afterword = new Afterword({ journal: folder })
+  using reports = new Reports()
+  const Fail = afterword.job('fail', (_n: number) => Promise.reject(new Error('no luck')), { retries: 1, backoff: 0 })
+  expect((await Fail.defer(7).outcome).status).toBe('failed')
+  await afterword.close()
+  expect(stored('records')).toEqual([])
+  expect(stored('failed')).toMatchObject([{ job: 'fail', args: '[7]', attempt: 2, reason: 'failed' }])
+  expect(stored('failed')[0]?.error).toContain('no luck')
+  expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
+})
+
+test('what was not done when the process ended runs in the next one, under the same id', async () => {
+  const before = new Afterword({ journal: folder, shutdownTimeout: 0 })
+  using _reports = new Reports()
+  const Hang = before.job('send', (_to: string): unknown => new Promise(() => {}))
+  const { id, accepted } = Hang.defer('a@b.c')
+  await accepted
+  await before.close()
+
+  await using after = new Afterword({ journal: folder })
+  const { promise, resolve } = Promise.withResolvers<unknown>()
+  after.job('send', (to: string) => resolve([to, after.currentTask()?.id, after.currentTask()?.attempt]))
+  expect(await promise).toEqual(['a@b.c', id, 1])
+})
+
+test('a job without `keep`, and a bare defer, are not stored', async () => {
+  const afterword = new Afterword({ journal: folder, shutdownTimeout: 0 })
+  using reports = new Reports()
+  const Light = afterword.job('light', () => new Promise(() => {}), { keep: false })
+  Light.defer()
+  afterword.defer(() => new Promise(() => {}))
+  await afterword.close()
+  expect(stored('records')).toEqual([])
+  expect(reports.codes).toEqual(['AFTERWORD_UNFINISHED'])
+})
+
+test('what can not be stored is refused where it is deferred', async () => {
+  await using afterword = new Afterword({ journal: folder, maxPayload: 100 })
+  const Send = afterword.job('send', (_user: object) => {})
+  expect(() => Send.defer({ onDone: () => {} })).toThrow("can't be stored: a function at [0].onDone")
+  expect(() => Send.defer({ text: 'x'.repeat(100) })).toThrow('take 113 bytes, more than maxPayload (100)')
+  await expect(Send.dispatch({ onDone: () => {} })).rejects.toMatchObject({ code: 'AFTERWORD_NOT_STORABLE' })
+})
+
+test('two instances on one folder have a slot each', async () => {
+  await using one = new Afterword({ journal: folder })
+  await using two = new Afterword({ journal: folder })
+  const jobs = [one, two].map((afterword) => afterword.job('send', () => {}))
+  const ids = await Promise.all(jobs.map((Send) => Send.dispatch()))
+  expect(ids.map((id) => id.split('-')[0])).toEqual(['1', '2'])
+  expect(readdirSync(folder).filter((name) => name.endsWith('.db'))).toEqual(['1.db', '2.db'])
+})

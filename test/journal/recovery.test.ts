@@ -1,0 +1,189 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Afterword } from '../../src/index.ts'
+import { type Message, Program } from '../support/program.ts'
+import { Reports } from '../support/reports.ts'
+
+let folder: string
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-journal-'))))
+afterEach(() => rmSync(folder, { recursive: true }))
+
+interface Ran extends Message {
+  readonly job: string
+  readonly what: string
+  readonly id: string
+  readonly attempt: number
+}
+
+/** A process on the folder. */
+class Keeper implements AsyncDisposable {
+  readonly program: Program
+
+  private constructor(name: string) {
+    this.program = new Program(new URL('programs/keeper.ts', import.meta.url), { args: [folder, name] })
+  }
+
+  static async start(name: string): Promise<Keeper> {
+    const keeper = new Keeper(name)
+    await keeper.program.message('ready')
+    return keeper
+  }
+
+  /** Resolves with its id once it is kept. */
+  async keep(job: string, what: string): Promise<string> {
+    this.program.send({ type: 'keep', job, what })
+    const { id } = await this.program.message<Message & { id: string }>('kept', (message) => message.what === what)
+    return id
+  }
+
+  ran(what: string): Promise<Ran> {
+    return this.program.message<Ran>('ran', (message) => message.what === what)
+  }
+
+  /** What it has run so far. */
+  get runs(): string[] {
+    return this.program.messages.filter(({ type }) => type === 'ran').map(({ what }) => String(what))
+  }
+
+  async kill(): Promise<void> {
+    this.program.kill()
+    await this.program.exited
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.program[Symbol.asyncDispose]()
+  }
+}
+
+describe('after a kill', () => {
+  test('the next process on the slot runs what was left, under the same id', async () => {
+    await using first = await Keeper.start('first')
+    const id = await first.keep('hang', 'left')
+    await first.ran('left')
+    await first.kill()
+    await using second = await Keeper.start('second')
+    expect(await second.ran('left')).toMatchObject({ id, attempt: 1 })
+  })
+
+  test('a sibling takes the slot over, and lets go of it when all is done', async () => {
+    await using first = await Keeper.start('first')
+    await using second = await Keeper.start('second')
+    const id = await first.keep('hang', 'left')
+    await first.kill()
+    expect(await second.ran('left')).toMatchObject({ id })
+    // The next process gets the slot as soon as it is free again: nothing of it runs twice.
+    await using third = await Keeper.start('third')
+    expect(await third.keep('note', 'mine')).toMatch(/^[13]-/)
+    await third.ran('mine')
+    expect(third.runs).toEqual(['mine'])
+  })
+
+  test('a sibling that is stopped is not dead', async () => {
+    await using stopped = await Keeper.start('stopped')
+    await stopped.keep('hang', 'of the stopped one')
+    stopped.program.kill('SIGSTOP')
+    await using dead = await Keeper.start('dead')
+    await dead.keep('hang', 'of the dead one')
+    await using living = await Keeper.start('living')
+    await dead.kill()
+    // It has looked at the slots of both.
+    await living.ran('of the dead one')
+    expect(living.runs).toEqual(['of the dead one'])
+    stopped.program.kill('SIGCONT')
+    await stopped.keep('note', 'still there')
+    await stopped.ran('still there')
+  })
+
+  test('a record that ends its process again and again is set apart; innocent ones run', async () => {
+    await using first = await Keeper.start('0')
+    await first.keep('hang', 'innocent')
+    await first.keep('kill', 'poison')
+    await first.kill()
+    const runs: string[] = []
+    let reports: unknown[] = []
+    for (let life = 1; life <= 4; life++) {
+      await using keeper = await Keeper.start(String(life))
+      const report = keeper.program.message('report').catch(() => undefined)
+      await Promise.race([keeper.program.exited, report])
+      runs.push(...keeper.runs)
+      reports = keeper.program.messages.filter(({ type }) => type === 'report').map(({ code }) => code)
+    }
+    expect(runs.filter((what) => what === 'poison')).toHaveLength(3)
+    expect(runs).toContain('innocent')
+    expect(reports).toEqual(['AFTERWORD_POISON'])
+    using database = new DatabaseSync(join(folder, '1.db'), { readOnly: true })
+    expect(database.prepare('SELECT job, reason FROM failed').all()).toEqual([{ job: 'kill', reason: 'poison' }])
+    expect(database.prepare('SELECT job FROM records').all()).toEqual([])
+  })
+
+  test('an orderly end hands back what it has not done, and that is no crash', async () => {
+    for (let life = 0; life < 5; life++) {
+      await using keeper = await Keeper.start(String(life))
+      if (life === 0) await keeper.keep('stay', 'handed back')
+      expect(await keeper.ran('handed back')).toMatchObject({ attempt: 1 })
+      keeper.program.send({ type: 'close' })
+      await keeper.program.message('closed')
+    }
+    using database = new DatabaseSync(join(folder, '1.db'), { readOnly: true })
+    expect(database.prepare('SELECT job FROM failed').all()).toEqual([])
+  })
+})
+
+describe('a folder that is not as it should be', () => {
+  const open = () => new Afterword({ journal: folder })
+
+  test('a damaged database is moved aside and reported, and a new one begun', async () => {
+    writeFileSync(join(folder, '1.db'), 'this is no database, whatever its name says'.repeat(100))
+    using reports = new Reports()
+    const afterword = open()
+    expect(reports.codes).toEqual(['AFTERWORD_JOURNAL_DAMAGED'])
+    const Send = afterword.job('send', () => {})
+    expect(await Send.dispatch()).toMatch(/^1-/)
+    await afterword.close()
+    expect(readdirSync(folder).filter((name) => name.includes('damaged'))).toHaveLength(1)
+  })
+
+  test('one of a newer release is left alone', () => {
+    {
+      using database = new DatabaseSync(join(folder, '1.db'))
+      database.exec('CREATE TABLE future (a); PRAGMA user_version = 99')
+    }
+    expect(open).toThrow(expect.objectContaining({ code: 'AFTERWORD_JOURNAL_NEWER' }))
+    using database = new DatabaseSync(join(folder, '1.db'), { readOnly: true })
+    expect(database.prepare('PRAGMA user_version').get()).toEqual({ user_version: 99 })
+  })
+
+  test('a path that is a file', () => {
+    writeFileSync(join(folder, 'file'), '')
+    expect(() => new Afterword({ journal: join(folder, 'file') })).toThrow(
+      expect.objectContaining({ code: 'AFTERWORD_JOURNAL_FOLDER' }),
+    )
+  })
+})
+
+test('a full disk: the client gets 503 for what can not be kept, and what was answered is there', async () => {
+  const program = fileURLToPath(new URL('programs/full-disk.ts', import.meta.url))
+  // A limit on the size of files, in blocks of 512 bytes, whose signal is ignored: writes fail as on a full disk.
+  const command = `trap '' XFSZ; ulimit -f 2048; exec "$0" --disable-warning=ExperimentalWarning "$@"`
+  const run = promisify(execFile)('sh', ['-c', command, process.execPath, program, folder], {
+    env: { ...process.env, NODE_OPTIONS: '' },
+  })
+  const { stdout } = await run.catch((error: { stdout: string }) => error)
+  const { kept, ...refused } = JSON.parse(stdout)
+  expect(refused).toEqual({
+    status: 503,
+    body: 'The work that belongs to this request could not be stored. Please try again.\n',
+    retry: '1',
+    done: null,
+  })
+  expect(kept.length).toBeGreaterThan(10)
+  using database = new DatabaseSync(join(folder, '1.db'))
+  const rows = database.prepare('SELECT args FROM records ORDER BY key').all() as { args: string }[]
+  expect(rows.map(({ args }) => JSON.parse(args)[0])).toEqual(kept)
+})
