@@ -3,10 +3,13 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer as createH2cServer, createSecureServer as createH2Server } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo, Server } from 'node:net'
-import { defer } from 'afterword'
+import { configure, defer } from 'afterword'
 import { cert, key } from '../../test/support/certificate.ts'
 import { answer } from '../program.ts'
 import type { Protocol } from './protocol.ts'
+
+// These tasks are slow on purpose.
+configure({ slowTask: Number.POSITIVE_INFINITY })
 
 /** How long a task burns CPU, in ms. */
 const burn = 500
