@@ -79,6 +79,7 @@ export class Afterword {
     Object.assign(this.#settings, settings)
     if (state === 'closed') this.#shutdown = new Shutdown(this.#scheduler)
     this.#scheduler.state = 'new'
+    this.#scheduler.ending = false
     this.#configured = true
   }
 
@@ -206,13 +207,19 @@ export class Afterword {
   }
 }
 
+const week = 7 * 24 * 3_600_000
+
 /** Loaded when it is asked for, and at once: from the first request on, jobs are to be kept. */
 function openJournal(given: string | JournalOptions, owner: JournalOwner): Journal {
-  const { path, sync = 'normal' } = typeof given === 'string' ? { path: given } : given
+  const {
+    path,
+    sync = 'normal',
+    retention = week,
+  }: JournalOptions = typeof given === 'string' ? { path: given } : given
   const { createRequire } = process.getBuiltinModule('node:module')
   const file = `./journal/journal${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`
   const { FolderJournal } = createRequire(import.meta.url)(file) as typeof import('./journal/journal.ts')
-  return new FolderJournal({ path, sync }, owner)
+  return new FolderJournal({ path, sync, retention }, owner)
 }
 
 const onSentSettings = resolveTask('onSent', {}, 'onSent')

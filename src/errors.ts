@@ -31,6 +31,10 @@ export const errorTable = {
     happened: 'The job "%s" runs in a thread, and the package piscina could not be loaded.',
     next: 'Install it: npm install piscina. The cause is attached.',
   },
+  AFTERWORD_NEEDS_JOURNAL: {
+    happened: 'The job "%s" was dispatched with a delay, and is not kept.',
+    next: "Set configure({ journal: 'data/afterword' }): what runs later has to be stored until then.",
+  },
   AFTERWORD_NOT_STORABLE: {
     happened: 'The arguments of the job "%s" can\'t be stored: %s at %s.',
     next: 'Pass plain data and load the rest in the handler, or define the job with { keep: false }.',

@@ -25,7 +25,7 @@ export type {
   TaskOptions,
 } from './options.ts'
 export type { CancelReason, Outcome } from './outcome.ts'
-export type { Backoff, ExponentialBackoff } from './retry.ts'
+export { type Backoff, type ExponentialBackoff, Retry } from './retry.ts'
 export type { DrainReport, UnfinishedTask } from './scheduler.ts'
 export type { ScopeResponse, SentResponse } from './scope.ts'
 export type { Intake } from './shutdown.ts'

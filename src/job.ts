@@ -5,11 +5,12 @@ import { AfterwordError, describe } from './errors.ts'
 import { Limit } from './limit.ts'
 import {
   type BatchOptions,
+  type CallOptions,
   type JobOptions,
   resolveBatch,
+  resolveCall,
   resolveJob,
   resolveTask,
-  type TaskOptions,
   type TaskSettings,
 } from './options.ts'
 import type { JournalOwner, RecoveredRecord } from './record.ts'
@@ -26,7 +27,7 @@ export interface Job<A extends unknown[] = unknown[], R = unknown> {
   /** Runs the handler whatever becomes of the response. Resolves with the id once accepted. */
   dispatch(...args: A): Promise<string>
   /** The same job with options bound; its limits stay those of the job. */
-  with(options: TaskOptions): Job<A, R>
+  with(options: CallOptions): Job<A, R>
 }
 
 /** A job whose handler is the default export of a module, run in a thread by the package `piscina`. */
@@ -120,23 +121,34 @@ export class Jobs implements JournalOwner {
   }
 
   #bind(handler: Handler, settings: TaskSettings): Job<never[]> {
-    const { label = '', limit } = settings
+    const { label = '', limit, keep = false, delay = 0 } = settings
     const apart = { ...settings, now: true }
     return {
       name: label,
       defer: (...args) => addTask(this.#scheduler, settings, handler, args) as Deferred<never>,
       dispatch: async (...args) => {
+        if (delay > 0) return this.#dispatchLater(settings, args, delay)
         const task = addTask(this.#scheduler, apart, handler, args)
         await task.accepted
         return task.id
       },
       with: (more) =>
         this.#bind(handler, {
-          ...resolveTask(`job("${label}").with`, { ...given(settings), ...more }, label),
+          ...resolveCall(`job("${label}").with`, { ...given(settings), ...more }, label),
           limit,
-          keep: settings.keep ?? false,
+          keep,
         }),
     }
+  }
+
+  /** Stored, and in nobody's memory until it is due. */
+  async #dispatchLater({ label = '', keep }: TaskSettings, args: readonly unknown[], delay: number): Promise<string> {
+    const { journal, settings } = this.#scheduler
+    if (journal === undefined || !keep) throw new AfterwordError('AFTERWORD_NEEDS_JOURNAL', [label])
+    const record = journal.record(label, args, settings.maxPayload, delay)
+    record.accept(() => {})
+    await record.accepted
+    return record.id
   }
 }
 
@@ -145,6 +157,6 @@ function isThread(work: unknown): work is ThreadOptions {
 }
 
 /** The options behind settings. */
-function given({ name, when, timeout, retries, backoff, now }: TaskSettings): TaskOptions {
-  return { ...(name !== undefined && { name }), when, timeout, retries, backoff, now }
+function given({ name, when, timeout, retries, backoff, now, delay = 0 }: TaskSettings): CallOptions {
+  return { ...(name !== undefined && { name }), when, timeout, retries, backoff, now, delay }
 }

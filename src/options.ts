@@ -50,6 +50,8 @@ export interface JournalOptions {
   readonly path: string
   /** `'full'`: each record is synced to the disk before its response leaves. @default 'normal' */
   readonly sync?: 'normal' | 'full'
+  /** For how many ms what has failed stays listed. @default 604800000, seven days */
+  readonly retention?: number
 }
 
 /** What `defer.with` and `job` take. */
@@ -68,8 +70,14 @@ export interface TaskOptions {
   readonly now?: boolean
 }
 
+/** What a call of a job may have. */
+export interface CallOptions extends TaskOptions {
+  /** `dispatch` only, and with a journal: not before so many ms have passed, in whichever process. @default 0 */
+  readonly delay?: number
+}
+
 /** What a job may have besides. Its limits hold for all calls of the job in this process. */
-export interface JobOptions extends TaskOptions {
+export interface JobOptions extends CallOptions {
   /** How many runs of this job may go on at once. @default without limit, in threads as many as there are */
   readonly concurrency?: number
   /** How many runs of this job may begin within a time. @default without limit */
@@ -103,6 +111,8 @@ export interface TaskSettings extends Readonly<Required<Omit<TaskOptions, 'name'
   readonly gathering?: Gathering | undefined
   /** Its calls are kept in the journal, if there is one. */
   readonly keep?: boolean
+  /** In ms, for `dispatch`. */
+  readonly delay?: number
   /** Made here, not by a caller: it is always accepted, and whoever made it reports its trouble. */
   readonly internal?: boolean
 }
@@ -166,7 +176,7 @@ const afterwordRules: Rules<AfterwordOptions> = {
   slowTask: time(50),
   journal: {
     standard: undefined as never,
-    expected: "the path of a folder, or { path, sync: 'normal' | 'full' }",
+    expected: "the path of a folder, or { path, sync: 'normal' | 'full', retention: ms }",
     accepts: isJournal,
   },
   maxPayload: count(256 * 1024, 1),
@@ -201,8 +211,10 @@ const taskRules: Rules<TaskOptions> = {
   now: flag(false),
 }
 
+const callRules: Rules<CallOptions> = { ...taskRules, delay: time(0) }
+
 const jobRules: Rules<JobOptions> = {
-  ...taskRules,
+  ...callRules,
   retries: count(5, 0),
   concurrency: count(Infinity, 1),
   rate: {
@@ -224,10 +236,9 @@ const batchRules: Rules<BatchOptions> = {
 function isJournal(value: unknown): boolean {
   if (typeof value === 'string') return value !== ''
   if (typeof value !== 'object' || value === null) return false
-  const { path, sync = 'normal', ...rest } = value as { path?: unknown; sync?: unknown }
-  return (
-    typeof path === 'string' && path !== '' && (sync === 'normal' || sync === 'full') && Object.keys(rest).length === 0
-  )
+  const { path, sync = 'normal', retention = 0, ...rest } = value as Record<string, unknown>
+  if (typeof path !== 'string' || path === '' || Object.keys(rest).length > 0) return false
+  return (sync === 'normal' || sync === 'full') && isTime(retention)
 }
 
 function isRate(value: unknown): boolean {
@@ -255,6 +266,10 @@ export function resolveDrain(given: DrainOptions, shutdownTimeout: number): Requ
 
 export function resolveTask(place: string, given: TaskOptions, label?: string): TaskSettings {
   return { ...(resolve(place, taskRules, given) as Required<TaskOptions>), label }
+}
+
+export function resolveCall(place: string, given: CallOptions, label: string): TaskSettings {
+  return { ...resolve(place, callRules, given), label }
 }
 
 export function resolveJob(place: string, given: JobOptions): Required<JobOptions> {

@@ -10,10 +10,10 @@ export type Outcome<T = unknown> =
   | { readonly status: 'cancelled'; readonly reason: CancelReason }
 
 /**
- * `cancel()` was called, `when` said no, a later task has the same name, `onError: 'stop'` skipped it, the host's time was up, or
- * the journal refused its record.
+ * `cancel()` was called, `when` said no, a later task has the same name, `onError: 'stop'` skipped it, the host's time was up,
+ * the journal refused its record, or it is kept for the next process, since this one ends while it waits for a retry.
  */
-export type CancelReason = 'cancel' | 'when' | 'replaced' | 'stopped' | 'host' | 'refused'
+export type CancelReason = 'cancel' | 'when' | 'replaced' | 'stopped' | 'host' | 'refused' | 'kept'
 
 export function isTrouble(outcome: Outcome): boolean {
   return outcome.status === 'failed' || outcome.status === 'timed-out'

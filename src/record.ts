@@ -32,8 +32,8 @@ export interface RecoveredRecord {
 
 /** Where the records of one instance are. */
 export interface Journal {
-  /** Makes a record. @throws AfterwordError `AFTERWORD_NOT_STORABLE`, `AFTERWORD_PAYLOAD_TOO_LARGE` */
-  record(job: string, args: readonly unknown[], maxPayload: number): Record
+  /** Makes a record; with a `delay`, in ms, it is handed out when it is due. @throws AfterwordError `AFTERWORD_NOT_STORABLE`, `AFTERWORD_PAYLOAD_TOO_LARGE` */
+  record(job: string, args: readonly unknown[], maxPayload: number, delay?: number): Record
   /** From now on records of these jobs can be run here. */
   know(jobs: readonly string[]): void
   /** Stores what is on its way, and lets go of the folder. */

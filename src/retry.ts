@@ -11,6 +11,31 @@ export interface ExponentialBackoff {
 /** A fixed delay in ms, an exponential one with full jitter, or a function of the attempt that failed (1, 2, …). */
 export type Backoff = number | ExponentialBackoff | ((attempt: number, error: unknown) => number)
 
+/** On the class: another copy of the package recognises it. */
+const decision = Symbol.for('afterword.retry')
+
+/** Thrown by a handler that knows better than its `backoff` when to try again, or that there is no point in it. */
+export class Retry extends Error {
+  override readonly name = 'Retry'
+  /** In ms; `undefined` for never. */
+  readonly [decision]: number | undefined
+
+  private constructor(message: string, delay: number | undefined, options?: ErrorOptions) {
+    super(message, options)
+    this[decision] = delay
+  }
+
+  /** Again in `ms`, if there is an attempt left: what a `Retry-After` header says, for instance. */
+  static after(ms: number, options?: ErrorOptions): Retry {
+    return new Retry(`Try again in ${ms} ms`, Math.max(0, ms), options)
+  }
+
+  /** Not again: the outcome is `failed`. */
+  static never(reason: string, options?: ErrorOptions): Retry {
+    return new Retry(reason, undefined, options)
+  }
+}
+
 /**
  * How long to wait after a failed attempt (1, 2, …), in ms; `undefined` to give up.
  * Throws what a `backoff` function throws. Full jitter spreads the retries of many tasks that failed together:
@@ -24,6 +49,7 @@ export function retryDelay(
   random: () => number = Math.random,
 ): number | undefined {
   if (attempt > retries) return undefined
+  if (typeof error === 'object' && error !== null && decision in error) return (error as Retry)[decision]
   if (typeof backoff === 'number') return backoff
   if (typeof backoff === 'function') return Math.max(Number(backoff(attempt, error)) || 0, 0)
   const { base = 1000, factor = 2, max = 60_000 } = backoff

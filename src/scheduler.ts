@@ -67,6 +67,7 @@ export class Scheduler {
   #turnSet = false
   readonly #retries = new Map<Task, NodeJS.Timeout>()
   #drains = 0
+  #ending = false
 
   constructor(settings: AfterwordSettings) {
     this.settings = settings
@@ -131,7 +132,7 @@ export class Scheduler {
       await limit?.entered()
       if (task.state === 'waiting') {
         this.#now = performance.now()
-        this.settle(task, await this.#attempt(task))
+        this.#conclude(scope, task, await this.#attempt(task))
       }
       limit?.leave()
     }
@@ -151,6 +152,13 @@ export class Scheduler {
     clearTimeout(this.#retries.get(task))
     this.#retries.delete(task)
     this.#end(task, { status: 'cancelled', reason })
+  }
+
+  /** The process or the instance ends: what is stored and waits for its retry is left to the next one, and costs no attempt. */
+  set ending(ending: boolean) {
+    this.#ending = ending
+    if (!ending) return
+    for (const task of [...this.#retries.keys()]) if (task.record?.isAccepted) this.cancel(task, 'kept')
   }
 
   /** Resolves when no task is left, or after `timeout` ms. Tasks that wait for a retry are tried at once. */
@@ -242,10 +250,12 @@ export class Scheduler {
     const { gathering } = task.settings
     if (gathering !== undefined) {
       gathering.add(task)
+      this.#now = performance.now()
       return scope.resume()
     }
     if (limit !== undefined && !limit.enter(scope)) {
       scope.putBack(task)
+      this.#now = performance.now()
       return limit.line(scope)
     }
     scope.state = 'running'
@@ -262,9 +272,13 @@ export class Scheduler {
 
   #stepped(scope: Scope, task: Task, outcome: Outcome): void {
     task.settings.limit?.leave()
+    this.#conclude(scope, task, outcome)
+    scope.resume()
+  }
+
+  #conclude(scope: Scope, task: Task, outcome: Outcome): void {
     this.settle(task, outcome)
     if (this.settings.onError === 'stop' && task.state === 'ended' && isTrouble(outcome)) scope.stop()
-    scope.resume()
   }
 
   /** Runs one attempt. The clock is read once for each, at its end: the next one begins there. */
@@ -286,7 +300,10 @@ export class Scheduler {
   settle(task: Task, outcome: Outcome): void {
     const delay = isTrouble(outcome) ? delayOf(task, outcome) : undefined
     if (delay === undefined || delay > task.scope.timeLeft) this.#end(task, outcome)
-    else this.#retryLater(task, outcome, this.draining ? 0 : delay)
+    else if (this.#ending && task.record?.isAccepted) {
+      task.record.retry(task.attempt, delay)
+      this.#end(task, { status: 'cancelled', reason: 'kept' })
+    } else this.#retryLater(task, outcome, this.draining ? 0 : delay)
   }
 
   /** The scope moves on meanwhile; the new attempt stands at the end of its lane. */
@@ -311,7 +328,7 @@ export class Scheduler {
 
   #end(task: Task, outcome: Outcome): void {
     this.backlog.end(task, outcome)
-    task.record?.settle(outcome, task.attempt)
+    if (outcome.status !== 'cancelled' || outcome.reason !== 'kept') task.record?.settle(outcome, task.attempt)
     task.state = 'ended'
     const channel = channels['task:ended']
     if (channel.hasSubscribers) task.inContext(() => channel.publish({ task, outcome }))

@@ -53,6 +53,7 @@ export class Shutdown {
     const timeout = this.#scheduler.settings.shutdownTimeout
     const deadline = performance.now() + timeout
     if (stopIntakes) await this.#stopIntakes(timeout * requestShare)
+    this.#scheduler.ending = true
     const drained = await this.#scheduler.drain(Math.max(0, deadline - performance.now()))
     const functions = this.#functions
     this.#functions = []

@@ -56,10 +56,12 @@ export class Http1Response implements ScopeResponse {
   /** The handler ends it, and its scope says when it leaves. */
   ended(chunk?: unknown, encoding?: unknown, callback?: unknown): ServerResponse {
     const res = this.#res
-    const end = () => this.#end?.call(res, chunk, encoding, callback)
     const held = this.scope?.held()
-    if (held === undefined) end()
-    else endLater(held, res, () => discardResponseWrites(res, this), end)
+    if (held === undefined) this.#end?.call(res, chunk, encoding, callback)
+    else {
+      const end = () => this.#end?.call(res, chunk, encoding, callback)
+      endLater(held, res, () => discardResponseWrites(res, this), end)
+    }
     return res
   }
 

@@ -11,9 +11,12 @@ interface Target {
 
 type Discard = (this: Target | undefined, ...args: unknown[]) => unknown
 
+/** All of them: so they are told from what was there before. */
+const discards = new Set<unknown>()
+
 /** A method that writes nothing, calls back, and returns what the original would. */
 function discard(name: string, returned: 'this' | true | undefined): Discard {
-  return function (...args) {
+  const discarded: Discard = function (...args) {
     const response = this?.[unreported]
     if (this !== undefined && response !== undefined) {
       this[unreported] = undefined
@@ -24,6 +27,8 @@ function discard(name: string, returned: 'this' | true | undefined): Discard {
     if (typeof callback === 'function') process.nextTick(callback)
     return returned === 'this' ? this : returned
   }
+  discards.add(discarded)
+  return discarded
 }
 
 const write = discard('write', true)
@@ -92,43 +97,24 @@ export function discardsWrites(res: object): boolean {
   return unreported in res
 }
 
-/** All that `discardResponseWrites` and `discardStreamWrites` replace. */
-const replaced = {
-  write,
-  end,
-  writeHead,
-  setHeader,
-  setHeaders,
-  appendHeader,
-  removeHeader,
-  flushHeaders,
-  addTrailers,
-  writeContinue,
-  writeProcessing,
-  writeEarlyHints,
-  createPushResponse,
-  respond,
-  respondWithFD,
-  respondWithFile,
-  additionalHeaders,
-  pushStream,
-  sendTrailers,
-}
-
 /**
  * Keeps a response that its handler has ended as it is: what is written to it until the returned function is called is discarded.
  * The handler believes that it was sent.
  */
 export function suspendWrites(res: object, discardWrites: () => void): () => void {
-  const before = Object.getOwnPropertyDescriptors(res)
+  const before: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(res)
   const { statusCode } = res as Partial<ServerResponse>
   discardWrites()
   return () => {
-    for (const name of [...Object.keys(replaced), 'statusMessage', unreported]) {
-      const own = (before as PropertyDescriptorMap)[name as string]
-      if (own === undefined) Reflect.deleteProperty(res, name)
-      else Object.defineProperty(res, name, own)
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(res))) {
+      if (discards.has(value) || name === 'statusMessage') restore(res, name, before[name])
     }
+    restore(res, unreported, undefined)
     if (statusCode !== undefined) Object.assign(res, { statusCode })
   }
+}
+
+function restore(res: object, name: PropertyKey, own: PropertyDescriptor | undefined): void {
+  if (own === undefined) Reflect.deleteProperty(res, name)
+  else Object.defineProperty(res, name, own)
 }

@@ -3,13 +3,13 @@
 /** What is committed at once: in `accepts` each record takes {@link acceptWidth} values, in `settles` {@link settleWidth}. */
 export interface Group {
   readonly type: 'group'
-  /** Key, job, arguments, when it was created. */
+  /** Key, job, arguments, when it was created, when it is due, and whether it is in nobody's memory until then. */
   readonly accepts: (string | number)[]
   /** What is done, slot, key, and two values that depend on it. */
   readonly settles: (string | number)[]
 }
 
-export const acceptWidth = 4
+export const acceptWidth = 6
 export const settleWidth = 5
 
 /** What becomes of a record. */

@@ -5,6 +5,7 @@ import type { Outcome } from '../outcome.ts'
 import type { Journal, JournalOwner, Record } from '../record.ts'
 import { decode, encode, Unstorable } from './encoding.ts'
 import { type FromThread, type Group, type HandedOut, settle, type ToThread } from './group.ts'
+import { epochSize, idOf } from './key.ts'
 import { type OwnSlot, openSlot, type Sync } from './slot.ts'
 import type { ThreadData } from './thread.ts'
 
@@ -12,10 +13,10 @@ interface FolderJournalOptions {
   /** The folder, on a local disk. Processes on the same machine may share it. */
   readonly path: string
   readonly sync: Sync
+  /** For how many ms failed records stay listed. */
+  readonly retention: number
 }
 
-/** Keys of one epoch; more than a process will ever give. */
-const epochSize = 2 ** 32
 /** So many recovered records are in memory at once. */
 const mostRecovered = 64
 /** How long settles may wait for accepts to ride along with, and what was refused for its next try, in ms. */
@@ -43,12 +44,12 @@ export class FolderJournal implements Journal {
   #closed: PromiseWithResolvers<void> | undefined
 
   /** @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER` */
-  constructor({ path, sync }: FolderJournalOptions, owner: JournalOwner) {
+  constructor({ path, sync, retention }: FolderJournalOptions, owner: JournalOwner) {
     this.#owner = owner
     this.#own = openSlot(path)
     // Beside this file, by the same ending: run from source or compiled.
     const file = new URL(import.meta.url.replace(/journal(\.[jt]s)$/, 'thread$1'))
-    const workerData: ThreadData = { folder: path, slot: this.#own.lock.slot, sync }
+    const workerData: ThreadData = { folder: path, slot: this.#own.lock.slot, sync, retention }
     this.#thread = new Worker(file, { workerData, execArgv: ['--disable-warning=ExperimentalWarning'] })
     this.#thread.on('message', (message: FromThread) => this.#receive(message))
     this.#thread.on('error', (cause) => report(new AfterwordError('AFTERWORD_JOURNAL_FAILED', [], { cause })))
@@ -56,12 +57,12 @@ export class FolderJournal implements Journal {
     this.#thread.unref()
   }
 
-  record(job: string, args: readonly unknown[], maxPayload: number): KeptRecord {
+  record(job: string, args: readonly unknown[], maxPayload: number, delay = 0): KeptRecord {
     const text = encodeArgs(job, args)
     const bytes = Buffer.byteLength(text)
     if (bytes > maxPayload) throw new AfterwordError('AFTERWORD_PAYLOAD_TOO_LARGE', [job, bytes, maxPayload])
     const key = this.#own.epoch * epochSize + ++this.#counter
-    return new KeptRecord(this, this.#own.lock.slot, key, { job, args: text })
+    return new KeptRecord(this, this.#own.lock.slot, key, { job, args: text, delay })
   }
 
   know(jobs: readonly string[]): void {
@@ -70,8 +71,9 @@ export class FolderJournal implements Journal {
   }
 
   /** Adds a record to the next group. */
-  accept(record: KeptRecord, job: string, args: string): void {
-    this.#next.group.accepts.push(record.key, job, args, Date.now())
+  accept(record: KeptRecord, { job, args, delay }: Call): void {
+    const now = Date.now()
+    this.#next.group.accepts.push(record.key, job, args, now, now + Math.ceil(delay), delay > 0 ? 1 : 0)
     this.#next.accepting.push(record)
     if (this.#closed !== undefined) return this.#refuse([record], 'the journal is closed')
     // The phase of the event loop gathers what other requests accept.
@@ -229,6 +231,14 @@ function encodeArgs(job: string, args: readonly unknown[]): string {
   }
 }
 
+/** What is stored of a call. */
+interface Call {
+  readonly job: string
+  readonly args: string
+  /** In ms. */
+  readonly delay: number
+}
+
 /** A record of a {@link FolderJournal}. */
 class KeptRecord implements Record {
   readonly slot: number
@@ -237,12 +247,12 @@ class KeptRecord implements Record {
   begun = false
   readonly #journal: FolderJournal
   /** What is to be stored, until it is on its way. */
-  #call: { readonly job: string; readonly args: string } | undefined
+  #call: Call | undefined
   #state: 'accepting' | 'accepted' | AfterwordError
   #accepted: PromiseWithResolvers<void> | undefined
   #onRefused: (() => void) | undefined
 
-  constructor(journal: FolderJournal, slot: number, key: number, call?: { job: string; args: string }) {
+  constructor(journal: FolderJournal, slot: number, key: number, call?: Call) {
     this.#journal = journal
     this.slot = slot
     this.key = key
@@ -251,7 +261,7 @@ class KeptRecord implements Record {
   }
 
   get id(): string {
-    return `${this.slot}-${Math.floor(this.key / epochSize).toString(36)}-${(this.key % epochSize).toString(36)}`
+    return idOf(this.slot, this.key)
   }
 
   get isAccepted(): boolean {
@@ -269,7 +279,7 @@ class KeptRecord implements Record {
     const call = this.#call
     this.#call = undefined
     this.#onRefused = refused
-    if (call !== undefined) this.#journal.accept(this, call.job, call.args)
+    if (call !== undefined) this.#journal.accept(this, call)
   }
 
   stored(): void {

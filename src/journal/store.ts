@@ -25,7 +25,9 @@ export class Store {
     this.lock = lock
     this.#sync = this.#syncs = sync
     const database = (this.#database = openDatabase(folder, slot, sync))
-    this.#accept = database.prepare('INSERT INTO records (key, job, args, created, run_at) VALUES (?1, ?2, ?3, ?4, ?4)')
+    this.#accept = database.prepare(
+      'INSERT INTO records (key, job, args, created, run_at, loose) VALUES (?, ?, ?, ?, ?, ?)',
+    )
     this.#done = database.prepare('DELETE FROM records WHERE key = ?')
     this.#failed = database.prepare(`
       INSERT OR REPLACE INTO failed (key, job, args, created, attempt, reason, error, failed_at)
@@ -51,8 +53,13 @@ export class Store {
     if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
   }
 
-  accept(key: number, job: string, args: string, created: number): void {
-    this.#accept.run(key, job, args, created)
+  accept(key: number, job: string, args: string, created: number, runAt: number, loose: number): void {
+    this.#accept.run(key, job, args, created, runAt, loose)
+  }
+
+  /** Forgets what failed before then. */
+  forget(before: number): void {
+    this.#database.prepare('DELETE FROM failed WHERE failed_at < ?').run(before)
   }
 
   done(key: number): void {
@@ -128,6 +135,14 @@ export class Store {
       .prepare('SELECT min(run_at) AS next FROM records WHERE loose = 1 AND run_at > ?')
       .get(Date.now())
     return (row as { next: number | null }).next ?? undefined
+  }
+
+  /** There is something to hand out. */
+  get loose(): boolean {
+    return (
+      this.#database.prepare('SELECT 1 FROM records WHERE loose = 1 AND run_at <= ? LIMIT 1').get(Date.now()) !==
+      undefined
+    )
   }
 
   get empty(): boolean {

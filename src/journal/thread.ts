@@ -17,6 +17,7 @@ export interface ThreadData {
   readonly folder: string
   readonly slot: number
   readonly sync: Sync
+  readonly retention: number
 }
 
 /** How often dead siblings are looked for, in ms, with as much again of jitter. */
@@ -24,7 +25,11 @@ const siblingInterval = 500
 /** The clock may be set: nothing is slept over for longer than this, in ms. */
 const longestWait = 60_000
 
-const { folder, slot: ownSlot, sync } = workerData as ThreadData
+/** How often old failures are forgotten, in ms. */
+const forgetInterval = 3_600_000
+let forgetAt = 0
+
+const { folder, slot: ownSlot, sync, retention } = workerData as ThreadData
 const stores = new Map([[ownSlot, new Store(folder, ownSlot, sync)]])
 const tell = (message: FromThread) => parentPort?.postMessage(message)
 
@@ -39,11 +44,12 @@ function commit({ accepts, settles }: Group): void {
   try {
     for (const store of touched) store.begin(store === own && accepts.length > 0)
     for (let i = 0; i < accepts.length; i += acceptWidth) {
-      own.accept(...(accepts.slice(i, i + acceptWidth) as [number, string, string, number]))
+      own.accept(...(accepts.slice(i, i + acceptWidth) as Parameters<Store['accept']>))
     }
     for (let i = 0; i < settles.length; i += settleWidth) apply(settles.slice(i, i + settleWidth))
     for (const store of touched) store.commit()
     tell({ type: 'committed' })
+    if (accepts.some((value, i) => i % acceptWidth === acceptWidth - 1 && value === 1)) wakeLater()
   } catch (error) {
     for (const store of touched) store.rollback()
     tell({ type: 'refused', message: String(error) })
@@ -103,7 +109,6 @@ function wakeLater(): void {
 
 /** Takes over the slots of processes that have died, and lets go of those that are done. */
 function lookForSiblings(): void {
-  let found = false
   for (const slot of slotsIn(folder)) {
     if (stores.has(slot)) continue
     const lock = SlotLock.take(folder, slot)
@@ -115,15 +120,28 @@ function lookForSiblings(): void {
     }
     store.loosen()
     stores.set(slot, store)
-    found = true
+  }
+  if (Date.now() >= forgetAt) {
+    for (const store of stores.values()) store.forget(Date.now() - retention)
+    forgetAt = Date.now() + forgetInterval
   }
   for (const [slot, store] of stores) {
     if (slot === ownSlot || !store.empty) continue
     stores.delete(slot)
     store.close()
   }
-  if (found) tell({ type: 'loose' })
-  setTimeout(lookForSiblings, siblingInterval * (1 + Math.random()))
+  // Also what was retried by hand, in another process.
+  if ([...stores.values()].some((store) => store.loose)) tell({ type: 'loose' })
+}
+
+/** A full disk, say, passes. */
+function lookAgainAndAgain(): void {
+  try {
+    lookForSiblings()
+  } catch (error) {
+    tell({ type: 'report', code: 'AFTERWORD_JOURNAL_REFUSED', values: [String(error)] })
+  }
+  setTimeout(lookAgainAndAgain, siblingInterval * (1 + Math.random()))
 }
 
 function close(): void {
@@ -141,4 +159,4 @@ parentPort?.on('message', (message: ToThread) => {
       return close()
   }
 })
-lookForSiblings()
+lookAgainAndAgain()

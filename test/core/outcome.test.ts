@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { Afterword, currentTask, type Outcome, subscribe } from '../../src/index.ts'
+import { Afterword, currentTask, type Outcome, Retry, subscribe } from '../../src/index.ts'
 import { Reports } from '../support/reports.ts'
 
 const boom = new Error('boom')
@@ -253,4 +253,34 @@ function inOneScope(afterword: Afterword, defers: () => Promise<Outcome>[]) {
 
 it('has no current task outside', () => {
   expect(currentTask()).toBeUndefined()
+})
+
+describe('Retry', () => {
+  it('is tried again when it says so, as often as there are attempts', async () => {
+    await using afterword = new Afterword()
+    using reports = new Reports()
+    const delays: number[] = []
+    using _listening = { [Symbol.dispose]: subscribe('task:retrying', ({ delay }) => void delays.push(delay)) }
+    const task = afterword.defer.with({ retries: 2, backoff: 60_000 })(() => {
+      throw Retry.after(1, { cause: new Error('429') })
+    })
+    expect(await task.outcome).toMatchObject({
+      status: 'failed',
+      error: { name: 'Retry', message: 'Try again in 1 ms' },
+    })
+    expect(delays).toEqual([1, 1])
+    expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
+  })
+
+  it('is never tried again when it says so', async () => {
+    await using afterword = new Afterword()
+    using _reports = new Reports()
+    let runs = 0
+    const task = afterword.defer.with({ retries: 5 })(async () => {
+      runs++
+      throw Retry.never('no such user')
+    })
+    expect(await task.outcome).toMatchObject({ status: 'failed', error: { message: 'no such user' } })
+    expect(runs).toBe(1)
+  })
 })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Afterword } from '../../src/index.ts'
+import { Afterword, subscribe } from '../../src/index.ts'
 import { serve } from '../support/local-site.ts'
 import { Reports } from '../support/reports.ts'
 
@@ -98,4 +98,56 @@ test('two instances on one folder have a slot each', async () => {
   const ids = await Promise.all(jobs.map((Send) => Send.dispatch()))
   expect(ids.map((id) => id.split('-')[0])).toEqual(['1', '2'])
   expect(readdirSync(folder).filter((name) => name.endsWith('.db'))).toEqual(['1.db', '2.db'])
+})
+
+test("dispatch with a delay is in nobody's memory until it is due, then runs in whichever process there is", async () => {
+  const before = new Afterword({ journal: folder })
+  const ran: string[] = []
+  const Send = before.job('send', () => void ran.push('too early'))
+  const id = await Send.with({ delay: 400 }).dispatch()
+  expect(before.status()).toMatchObject({ backlog: 0, running: 0 })
+  await before.close()
+  expect(stored('records')).toMatchObject([{ job: 'send', loose: 1 }])
+
+  await using after = new Afterword({ journal: folder })
+  const { promise, resolve } = Promise.withResolvers<unknown>()
+  after.job('send', () => resolve(after.currentTask()?.id))
+  expect(await promise).toBe(id)
+  expect(ran).toEqual([])
+})
+
+test('a delay needs a journal', async () => {
+  await using afterword = new Afterword()
+  const Send = afterword.job('send', () => {})
+  await expect(Send.with({ delay: 1 }).dispatch()).rejects.toMatchObject({ code: 'AFTERWORD_NEEDS_JOURNAL' })
+})
+
+test('what has failed is forgotten after a while', async () => {
+  using _reports = new Reports()
+  const before = new Afterword({ journal: folder })
+  await before.job('fail', () => Promise.reject(new Error('no luck')), { retries: 0 }).defer().outcome
+  await before.close()
+  expect(stored('failed')).toHaveLength(1)
+  const after = new Afterword({ journal: { path: folder, retention: 0 } })
+  await after.job('send', () => {}).dispatch()
+  await after.close()
+  expect(stored('failed')).toEqual([])
+})
+
+test('attempts and waiting times survive the process', async () => {
+  using _reports = new Reports()
+  const before = new Afterword({ journal: folder, shutdownTimeout: 0 })
+  const retrying = Promise.withResolvers<void>()
+  using _subscription = { [Symbol.dispose]: subscribe('task:retrying', () => retrying.resolve()) }
+  const task = before.job('fail', () => Promise.reject(new Error('no luck')), { backoff: 300 }).defer()
+  await Promise.all([retrying.promise, task.accepted])
+  await before.close()
+  const [{ attempt, run_at: runAt } = {}] = stored('records')
+  expect(attempt).toBe(1)
+  expect(await task.outcome).toEqual({ status: 'cancelled', reason: 'kept' })
+
+  await using after = new Afterword({ journal: folder })
+  const { promise, resolve } = Promise.withResolvers<unknown>()
+  after.job('fail', () => resolve([after.currentTask()?.attempt, Date.now() >= Number(runAt)]))
+  expect(await promise).toEqual([2, true])
 })

@@ -59,6 +59,7 @@ describe('the package', () => {
       'Afterword',
       'AfterwordError',
       'BatchError',
+      'Retry',
       'batch',
       'configure',
       'currentTask',
