@@ -6,6 +6,8 @@ const quietGap = 0.02
 const mostCredit = 2
 /** So many turns in a row may be left to requests. */
 const mostSkipped = 16
+/** Tasks that take no longer, in ms, have a slice of this length in every turn: putting them off would cost more than they do. */
+const short = 0.02
 
 /**
  * Decides for each turn of the event loop whether tasks run in it, and for how long. Requests come first: tasks have the turns in
@@ -16,6 +18,8 @@ export class Pace {
   /** Of the turn and of its slice of tasks, by `performance.now()`. */
   turnBegan = 0
   sliceEnd = 0
+  /** How long the longest task of the last slice took, in ms. */
+  longest = 0
   #turnEnded = 0
   #events = 0
   #credit = 0
@@ -39,12 +43,13 @@ export class Pace {
       return true
     }
     this.#skipped++
-    return false
+    this.sliceEnd = now + short
+    return this.longest < short
   }
 
   /** The turn is over, and tasks are left for the next one. */
   end(now: number): void {
-    if (!this.#quiet) this.#credit -= now - this.turnBegan
+    if (!this.#quiet) this.#credit = Math.max(-mostCredit, this.#credit - (now - this.turnBegan))
     this.#turnEnded = now
     this.#events = eventsHandled()
   }

@@ -217,12 +217,15 @@ export class Scheduler {
       return this.#yielded.shift()?.resolve()
     }
     let took = 0
+    let longest = 0
     // As long as one more task of the length of the last one fits in.
     do {
       const began = this.#now
       this.#step(this.#lane.shift() as Scope)
       took = this.#now - began
+      if (took > longest) longest = took
     } while (this.#laneRuns && this.#now + took < this.#pace.sliceEnd)
+    this.#pace.longest = longest
   }
 
   #release(): void {
