@@ -15,9 +15,10 @@ const short = 0.02
  */
 export class Pace {
   readonly #settings: AfterwordSettings
-  /** Of the turn and of its slice of tasks, by `performance.now()`. */
+  /** When the turn began, until when tasks may begin in it, and until when one that yields goes on, by `performance.now()`. */
   turnBegan = 0
-  sliceEnd = 0
+  beginUntil = 0
+  goOnUntil = 0
   /** How long the longest task of the last slice took, in ms. */
   longest = 0
   #turnEnded = 0
@@ -39,12 +40,14 @@ export class Pace {
     this.#quiet = gap < quietGap || this.#events === eventsHandled()
     if (this.#quiet || this.#credit >= turnBudget || this.#skipped === mostSkipped) {
       this.#skipped = 0
-      this.sliceEnd = now + turnBudget
+      this.beginUntil = this.goOnUntil = now + turnBudget
       return true
     }
     this.#skipped++
-    this.sliceEnd = now + short
-    return this.longest < short
+    if (this.longest >= short) return false
+    this.beginUntil = now + short
+    this.goOnUntil = now + turnBudget
+    return true
   }
 
   /** The turn is over, and tasks are left for the next one. */

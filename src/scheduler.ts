@@ -141,7 +141,7 @@ export class Scheduler {
   /** Resolves at once while the slice of the task that runs lasts, else when it is the task's turn again. */
   yield(): Promise<void> {
     if (isolatesRequests) return new Promise((resolve) => void setImmediate(resolve))
-    if (performance.now() < this.#pace.sliceEnd) return Promise.resolve()
+    if (performance.now() < this.#pace.goOnUntil) return Promise.resolve()
     return new Promise((resolve) => {
       this.#yielded.push({ resolve, next: undefined })
       this.#wake()
@@ -213,7 +213,7 @@ export class Scheduler {
     // Those that have yielded and the lane have slices in turn. A task goes on when this turn is over: one for each slice.
     this.#yieldedNext = !this.#yieldedNext
     if (!this.#yielded.empty && (this.#yieldedNext || !this.#laneRuns)) {
-      this.#now = this.#pace.sliceEnd
+      this.#now = this.#pace.goOnUntil
       return this.#yielded.shift()?.resolve()
     }
     let took = 0
@@ -224,7 +224,7 @@ export class Scheduler {
       this.#step(this.#lane.shift() as Scope)
       took = this.#now - began
       if (took > longest) longest = took
-    } while (this.#laneRuns && this.#now + took < this.#pace.sliceEnd)
+    } while (this.#laneRuns && this.#now + took < this.#pace.beginUntil)
     this.#pace.longest = longest
   }
 
