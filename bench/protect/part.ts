@@ -131,7 +131,7 @@ function toResult(rows: readonly Row[]): Result {
       [...new Set(rows.filter(({ scenario }) => scenario === undefined || scenario.ms < 1).map(({ way }) => way))]
         .filter((way) => way !== 'none')
         .map((way) => ({
-          title: ways[way].replaceAll('`', ''),
+          title: ways[way].replaceAll('`', '').replace(/ \(.*\)/, ''),
           points: [none, ...rows.filter((row) => row.way === way && row.scenario?.ms === 0.2)].map((row) => ({
             x: 100 * (row.scenario?.share ?? 0),
             ys: [row.p50, row.p99, row.p999],
