@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { measureAnswerFirst } from './answer-first/part.ts'
 import { measureFrameworks, measureNext } from './frameworks/part.ts'
+import { measureJournal } from './journal/part.ts'
 import { machine } from './machine.ts'
 import { measureMemory } from './memory/part.ts'
 import { measureProtect } from './protect/part.ts'
@@ -11,7 +12,7 @@ import { type Result, toMarkdown } from './result.ts'
 import { measureTaskCost } from './task-cost/part.ts'
 import { measureThroughput } from './throughput/part.ts'
 
-const parts: Readonly<Record<string, () => Promise<Result>>> = {
+const parts: Readonly<Record<string, () => Promise<Result | readonly Result[]>>> = {
   throughput: measureThroughput,
   frameworks: measureFrameworks,
   next: measureNext,
@@ -19,6 +20,7 @@ const parts: Readonly<Record<string, () => Promise<Result>>> = {
   memory: measureMemory,
   'answer-first': measureAnswerFirst,
   protect: measureProtect,
+  journal: measureJournal,
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { write: { type: 'boolean' } } })
@@ -31,11 +33,12 @@ console.log(`${origin}\n`)
 const sections = [origin]
 for (const [name, measure] of Object.entries(parts)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue
-  const result = await measure()
-  const section = toMarkdown(result)
-  sections.push(result.plot === undefined ? section : `${section}\n\n![${result.title}](${name}.svg)`)
-  console.log(`${section}\n`)
-  if (result.plot !== undefined) save(name, result.plot)
+  for (const result of [await measure()].flat()) {
+    const section = toMarkdown(result)
+    sections.push(result.plot === undefined ? section : `${section}\n\n![${result.title}](${name}.svg)`)
+    console.log(`${section}\n`)
+    if (result.plot !== undefined) save(name, result.plot)
+  }
 }
 if (values.write) write(sections.join('\n\n'))
 

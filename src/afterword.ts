@@ -1,25 +1,29 @@
 import type { Batch, BatchHandler } from './batch.ts'
 import { createDefer, type Defer } from './defer.ts'
 import { AfterwordError, describe } from './errors.ts'
+import type { InputOf, OutputOf, StandardSchema } from './input.ts'
 import { type Job, Jobs, type ThreadOptions } from './job.ts'
+import { resolveJournal } from './journal-options.ts'
+import { beside, load } from './loading.ts'
 import {
   type AfterwordOptions,
   type AfterwordSettings,
-  type BatchOptions,
   type DrainOptions,
-  type JobOptions,
-  type JournalOptions,
   resolveAfterword,
   resolveDrain,
-  resolveTask,
+  type WorkOptions,
 } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import type { Journal, JournalOwner } from './record.ts'
+import { Registry } from './registry.ts'
+import type { ScopeResponse } from './response.ts'
 import { type DrainReport, Scheduler } from './scheduler.ts'
-import { Scope, type ScopeResponse } from './scope.ts'
+import { Scope } from './scope.ts'
 import { type Intake, Shutdown } from './shutdown.ts'
 import type { SlowTask } from './slow-log.ts'
 import { type CurrentTask, Task } from './task.ts'
+import { type BatchOptions, type JobOptions, resolveTask } from './task-options.ts'
+import { Worker } from './worker.ts'
 
 /** Cheap to ask for. */
 export interface Status {
@@ -44,6 +48,9 @@ export interface Status {
   readonly slowest: readonly SlowTask[]
 }
 
+/** Arguments that are inferred elsewhere. `NoInfer` would stay around them, and no function may take fewer of those. */
+type Settled<A extends unknown[]> = A extends unknown ? A : never
+
 /** Ties the parts of one instance together. Most programs use the process-wide one, `instance()`. */
 export class Afterword {
   /** Calls a function with its arguments after the response. */
@@ -52,13 +59,17 @@ export class Afterword {
   readonly #settings: AfterwordSettings
   readonly #scheduler: Scheduler
   readonly #jobs: Jobs
+  readonly #worker: Worker
   #shutdown: Shutdown
   #configured = false
+  readonly #work: Intake = { stop: async () => this.#worker.stop(), abort() {} }
 
   constructor(options?: AfterwordOptions) {
     this.#settings = resolveAfterword({})
     this.#scheduler = new Scheduler(this.#settings)
-    this.#jobs = new Jobs(this.#scheduler)
+    const registry = new Registry()
+    this.#worker = new Worker(this.#scheduler, registry)
+    this.#jobs = new Jobs(this.#scheduler, registry, this.#worker)
     this.#shutdown = new Shutdown(this.#scheduler)
     this.defer = createDefer(this.#scheduler)
     if (options !== undefined) this.configure(options)
@@ -74,26 +85,37 @@ export class Afterword {
     if (state === 'started' || (state === 'new' && this.#configured)) {
       throw new AfterwordError('AFTERWORD_ALREADY_STARTED')
     }
-    if (settings.journal !== undefined) this.#scheduler.journal = openJournal(settings.journal, this.#jobs)
-    this.#jobs.tellJournal()
+    this.#scheduler.journal = openJournal(settings, this.#worker)
+    this.#worker.setUp(settings.worker)
+    this.#worker.tellJobs()
     Object.assign(this.#settings, settings)
     if (state === 'closed') this.#shutdown = new Shutdown(this.#scheduler)
     this.#scheduler.state = 'new'
-    this.#scheduler.ending = false
+    this.#scheduler.settlement.ending = false
     this.#configured = true
   }
 
   /**
-   * Names work: `handler` gets the arguments of each call.
+   * Names work: `handler` gets the arguments of each call, as the schema in `input` makes them.
    * @throws AfterwordError `AFTERWORD_DUPLICATE_JOB` where another handler has that name
    */
-  job<A extends unknown[], R>(name: string, handler: (...args: A) => R, options?: JobOptions): Job<A, R>
+  job<S extends StandardSchema, R>(
+    name: string,
+    handler: (...args: OutputOf<S>) => R,
+    options: JobOptions<InputOf<S>> & { readonly input: S },
+  ): Job<InputOf<S>, R>
+  /** The same without a schema. */
+  job<A extends unknown[], R>(
+    name: string,
+    handler: (...args: A) => R,
+    options?: Omit<JobOptions<Settled<A>>, 'input'>,
+  ): Job<A, R>
   /** The same for CPU-heavy work: the handler is the default export of a module, `job<typeof render>(name, { thread })`. */
   job<F extends (...args: never[]) => unknown>(
     name: string,
     options: ThreadOptions<Parameters<F>>,
   ): Job<Parameters<F>, ReturnType<F>>
-  job(name: string, work: unknown, options: JobOptions = {}): unknown {
+  job(name: string, work: unknown, options: object = {}): unknown {
     return this.#jobs.define(name, work, options)
   }
 
@@ -186,6 +208,19 @@ export class Afterword {
     return this.#scheduler.drain(resolveDrain(options, this.#settings.shutdownTimeout).timeout)
   }
 
+  /**
+   * Runs jobs that any process on the journal's folder may run, those of `dispatch`, and holds this process until `stop()`: for a
+   * process that does nothing else, or where the option `worker` is `false`. What is not given is as that option says.
+   * @throws AfterwordError `AFTERWORD_NO_JOURNAL`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
+   */
+  work(options: WorkOptions = {}): Worker {
+    if (this.#scheduler.journal === undefined) throw new AfterwordError('AFTERWORD_NO_JOURNAL')
+    const worker = this.#worker.start(options)
+    // A process that does nothing else is ended by a signal as well.
+    this.addIntake(this.#work)
+    return worker
+  }
+
   /** Runs `fn` after the drain of a shutdown or of `close()`, in the order of the calls: to close pools and the like. */
   onShutdown(fn: () => unknown): void {
     if (typeof fn !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['onShutdown', describe(fn)])
@@ -197,6 +232,7 @@ export class Afterword {
     if (this.#scheduler.state === 'closed') return
     const { left } = await this.#shutdown.run(false)
     if (left.length > 0) this.#shutdown.nameUnfinished()
+    this.#worker.stop()
     this.#scheduler.journal = undefined
     this.#scheduler.state = 'closed'
     this.#shutdown.dispose()
@@ -207,19 +243,17 @@ export class Afterword {
   }
 }
 
-const week = 7 * 24 * 3_600_000
-
 /** Loaded when it is asked for, and at once: from the first request on, jobs are to be kept. */
-function openJournal(given: string | JournalOptions, owner: JournalOwner): Journal {
-  const {
-    path,
-    sync = 'normal',
-    retention = week,
-  }: JournalOptions = typeof given === 'string' ? { path: given } : given
-  const { createRequire } = process.getBuiltinModule('node:module')
-  const file = `./journal/journal${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`
-  const { FolderJournal } = createRequire(import.meta.url)(file) as typeof import('./journal/journal.ts')
-  return new FolderJournal({ path, sync, retention }, owner)
+function openJournal({ journal, maxPayload }: AfterwordSettings, owner: JournalOwner): Journal | undefined {
+  if (journal === undefined) return undefined
+  const { path, database, ...settings } = resolveJournal(journal)
+  const url = import.meta.url
+  if (database !== undefined) {
+    const { AppJournal } = load<typeof import('./journal/app-journal.ts')>(beside('./journal/app-journal', url), url)
+    return new AppJournal({ database, maxPayload, ...settings }, owner)
+  }
+  const { FolderJournal } = load<typeof import('./journal/journal.ts')>(beside('./journal/journal', url), url)
+  return new FolderJournal({ path, maxPayload, ...settings }, owner)
 }
 
 const onSentSettings = resolveTask('onSent', {}, 'onSent')

@@ -2,12 +2,12 @@ import { root } from './backlog.ts'
 import { AfterwordError } from './errors.ts'
 import { report } from './events.ts'
 import { isolatesRequests } from './isolation.ts'
-import { type BatchOptions, resolveTask, type TaskSettings } from './options.ts'
 import { isTrouble, type Outcome } from './outcome.ts'
 import { isWanted } from './run.ts'
 import type { Scheduler } from './scheduler.ts'
 import { Scope } from './scope.ts'
 import { type Deferred, Task } from './task.ts'
+import { type BatchOptions, resolveTask, type TaskSettings } from './task-options.ts'
 
 /** One run for the items of many responses. */
 export interface Batch<T> {
@@ -55,12 +55,12 @@ export class Gathering {
 
   /** Adds the task of an item, whose turn it is. */
   add(task: Task): void {
-    if (!isWanted(task)) return this.#scheduler.cancel(task, 'when')
+    if (!isWanted(task)) return this.#scheduler.settlement.cancel(task, 'when')
     task.scope.keep(task)
     this.#tasks.push(task)
     // Where requests are isolated, they can't be gathered.
     if (this.#tasks.length >= this.#size || isolatesRequests) return this.flush()
-    const wait = this.#scheduler.draining ? 0 : this.#within
+    const wait = this.#scheduler.settlement.draining ? 0 : this.#within
     this.#timer ??= root.runInAsyncScope(setTimeout, undefined, this.flush, wait)
   }
 
@@ -91,7 +91,7 @@ export class Gathering {
     const trouble = troubleOf(outcome)
     const failed = trouble === undefined ? new Set() : failedOf(tasks, trouble)
     for (const task of tasks) {
-      this.#scheduler.settle(
+      this.#scheduler.settlement.settle(
         task,
         trouble !== undefined && failed.has(task) ? trouble : { status: 'done', value: undefined },
       )

@@ -1,8 +1,8 @@
 import { AfterwordError, describe } from './errors.ts'
-import { resolveTask, type TaskOptions, type TaskSettings } from './options.ts'
 import type { Scheduler } from './scheduler.ts'
 import { Scope } from './scope.ts'
 import { type Deferred, Task } from './task.ts'
+import { resolveTask, type TaskOptions, type TaskSettings } from './task-options.ts'
 
 type Fn<A extends unknown[], R> = (...args: A) => R
 
@@ -35,13 +35,34 @@ export function addTask(
 ): Task {
   const inScope = settings.now ? undefined : scheduler.scope
   if (inScope === undefined && !settings.now) scheduler.stray.suspect(settings.label ?? 'defer')
-  scheduler.slow.sample(settings.label, fn)
-  const record = settings.keep
-    ? scheduler.journal?.record(settings.label as string, args, scheduler.settings.maxPayload)
+  const { keep, label = '', version = 1, bound, dispatched = false } = settings
+  const key = keyOf(settings, args)
+  const record = keep
+    ? scheduler.journal?.record({ job: label, version, args, options: bound, key, takesPlace: dispatched })
     : undefined
   const scope = inScope ?? new Scope(scheduler)
+  // What runs apart from the response belongs to it all the same: that leaves when it is stored.
+  if (record !== undefined && inScope === undefined) scheduler.scope?.hold(record)
   const task = new Task(scope, settings, fn, args, record)
+  scheduler.slow.sample(task)
   scope.add(task)
-  record?.accept(() => scope.cancel(task, 'refused'))
+  if (record !== undefined) record.accept((why) => scope.cancel(task, why))
+  else if (key !== undefined) {
+    task.original = scheduler.claimKey(label, key, task)
+    if (task.original !== undefined) scope.cancel(task, 'duplicate')
+  }
   return task
+}
+
+/** @throws AfterwordError `AFTERWORD_INVALID_OPTION` */
+export function keyOf({ key, label }: TaskSettings, args: readonly unknown[]): string | undefined {
+  if (typeof key !== 'function') return key
+  const made: unknown = key(...(args as never[]))
+  if (typeof made === 'string' && made !== '') return made
+  throw new AfterwordError('AFTERWORD_INVALID_OPTION', [
+    `job("${label}")`,
+    'its key',
+    'a non-empty string',
+    describe(made),
+  ])
 }

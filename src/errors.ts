@@ -35,6 +35,18 @@ export const errorTable = {
     happened: 'The job "%s" was dispatched with a delay, and is not kept.',
     next: "Set configure({ journal: 'data/afterword' }): what runs later has to be stored until then.",
   },
+  AFTERWORD_NO_JOURNAL: {
+    happened: 'work was called, and there is no journal to take jobs from.',
+    next: "Set configure({ journal: 'data/afterword' }), the folder that the other processes use.",
+  },
+  AFTERWORD_INVALID_INPUT: {
+    happened: 'The arguments of the job "%s" are not what its input says: %s.',
+    next: 'Correct the call; stored calls of an earlier release need a version and an upgrade function.',
+  },
+  AFTERWORD_ASYNC_INPUT: {
+    happened: 'The input of the job "%s" checks asynchronously, and defer can\'t wait.',
+    next: 'Use a schema without asynchronous parts, and check those in the handler.',
+  },
   AFTERWORD_NOT_STORABLE: {
     happened: 'The arguments of the job "%s" can\'t be stored: %s at %s.',
     next: 'Pass plain data and load the rest in the handler, or define the job with { keep: false }.',
@@ -46,6 +58,10 @@ export const errorTable = {
   AFTERWORD_JOURNAL_FOLDER: {
     happened: 'The journal can\'t be opened in the folder "%s".',
     next: 'Give it a folder on a local disk that this process may write to. The cause is attached.',
+  },
+  AFTERWORD_JOURNAL_NETWORK: {
+    happened: 'The journal\'s folder "%s" is on a network file system (%s).',
+    next: "Its locks and its shared memory can't be trusted there: records may run twice, or be lost. Move it to a local disk.",
   },
   AFTERWORD_JOURNAL_NEWER: {
     happened: 'The journal "%s" has version %s; this release knows version %s.',
@@ -61,7 +77,15 @@ export const errorTable = {
   },
   AFTERWORD_JOURNAL_FAILED: {
     happened: 'The thread of the journal has ended.',
-    next: 'Jobs are refused from now on; restart the process. The cause is attached.',
+    next: 'It is started again; what was being stored was refused, its responses became 503. The cause is attached.',
+  },
+  AFTERWORD_SEALED: {
+    happened: 'A record of the job "%s" (%s) is sealed with a key that this process does not have.',
+    next: 'It waits, and so does all that is sealed with that key. Give the key in journal.encrypt.previous, and start again.',
+  },
+  AFTERWORD_UNREADABLE: {
+    happened: 'The stored arguments of the job "%s" (%s) can\'t be read: %s.',
+    next: 'It is listed as failed and was not run. The cause is attached.',
   },
   AFTERWORD_POISON: {
     happened: 'The job "%s" (%s) was running each time that three processes ended.',
@@ -140,7 +164,7 @@ export type ErrorCode = keyof typeof errorTable
 export class AfterwordError extends Error {
   override readonly name = 'AfterwordError'
   readonly code: ErrorCode
-  /** For error handlers of web frameworks: 503 when the backlog is full. */
+  /** For error handlers of web frameworks: 503 when the backlog is full or the journal refuses. */
   readonly status?: number
   /** The same as `status`, under the name that Fastify reads. */
   readonly statusCode?: number
@@ -155,7 +179,7 @@ export class AfterwordError extends Error {
       options,
     )
     this.code = code
-    if (code === 'AFTERWORD_OVERLOADED') {
+    if (code === 'AFTERWORD_OVERLOADED' || code === 'AFTERWORD_JOURNAL_REFUSED') {
       this.status = this.statusCode = 503
       this.headers = { 'retry-after': '1' }
     }

@@ -1,6 +1,6 @@
 import { Afterword } from './afterword.ts'
 import type { Defer } from './defer.ts'
-import type { AfterwordOptions, JobOptions } from './options.ts'
+import type { AfterwordOptions } from './options.ts'
 
 /** Two copies of the package in one process (bundled twice, two versions) find the same instance here. */
 const key = Symbol.for('afterword')
@@ -22,7 +22,7 @@ export function configure(options: AfterwordOptions): Afterword {
 export const defer: Defer = Object.assign(((fn, ...args) => instance().defer(fn, ...args)) as Defer, {
   with: ((options) => instance().defer.with(options)) as Defer['with'],
 })
-export const job = ((name: string, work: never, options?: JobOptions) =>
+export const job = ((name: string, work: never, options: never) =>
   instance().job(name, work, options)) as Afterword['job']
 export const batch: Afterword['batch'] = (...args) => instance().batch(...args)
 export const onSent: Afterword['onSent'] = (fn) => instance().onSent(fn)

@@ -1,10 +1,15 @@
-import { root } from './backlog.ts'
 import { type Batch, type BatchHandler, Gathering } from './batch.ts'
-import { addTask } from './defer.ts'
-import { AfterwordError, describe } from './errors.ts'
+import { addTask, keyOf } from './defer.ts'
+import { AfterwordError } from './errors.ts'
+import { checkInput, runInput, type StandardSchema } from './input.ts'
 import { Limit } from './limit.ts'
+import type { Record } from './record.ts'
+import type { Handler, Registry } from './registry.ts'
+import type { Scheduler } from './scheduler.ts'
+import type { Deferred } from './task.ts'
 import {
   type BatchOptions,
+  boundOptions,
   type CallOptions,
   type JobOptions,
   resolveBatch,
@@ -12,95 +17,84 @@ import {
   resolveJob,
   resolveTask,
   type TaskSettings,
-} from './options.ts'
-import type { JournalOwner, RecoveredRecord } from './record.ts'
-import type { Scheduler } from './scheduler.ts'
-import { Scope } from './scope.ts'
-import { type Deferred, Task } from './task.ts'
+} from './task-options.ts'
 import { inThread, threads } from './thread.ts'
+import type { Worker } from './worker.ts'
 
 /** Named, typed work. */
 export interface Job<A extends unknown[] = unknown[], R = unknown> {
   readonly name: string
   /** Runs the handler after the response; outside a request, on the next turn. */
   defer(...args: A): Deferred<Awaited<R>>
-  /** Runs the handler whatever becomes of the response. Resolves with the id once accepted. */
+  /**
+   * Runs the handler whatever becomes of the response; with a journal, in whichever process has room. Resolves with the id once
+   * accepted, with that of the call which is there already if it has the same `key`.
+   */
   dispatch(...args: A): Promise<string>
   /** The same job with options bound; its limits stay those of the job. */
-  with(options: CallOptions): Job<A, R>
+  with(options: CallOptions<A>): Job<A, R>
+  /** With an earlier version it takes the arguments of that. */
+  with<B extends unknown[]>(options: CallOptions<B> & { readonly version: number }): Job<B, R>
 }
 
 /** A job whose handler is the default export of a module, run in a thread by the package `piscina`. */
-export interface ThreadOptions<A extends unknown[] = unknown[]> extends JobOptions {
+export interface ThreadOptions<A extends unknown[] = unknown[]> extends JobOptions<A> {
   /** The module: `new URL('./render.ts', import.meta.url)`. */
   readonly thread: URL
   /** What of the arguments is moved into the thread instead of being copied; such a job can't be retried. */
   readonly transfer?: (...args: A) => readonly unknown[]
 }
 
-type Handler = (...args: never[]) => unknown
+/** What all calls of a job have in common, whatever options are bound to them. */
+interface Work {
+  readonly name: string
+  readonly version: number
+  readonly input: StandardSchema | undefined
+  /** For calls of a version of the job. */
+  handler(version: number): Handler
+}
 
-/** The jobs of an instance, by name: two handlers can't share one, or a stored call could run the wrong one. */
-export class Jobs implements JournalOwner {
+/** Defines jobs. */
+export class Jobs {
   readonly #scheduler: Scheduler
-  /** Those whose calls are kept: what to run for a record of another process. */
-  readonly #kept = new Map<string, { readonly handler: Handler; readonly settings: TaskSettings }>()
-  #tellSet = false
-  readonly #handlers = new Map<string, Handler | string>()
+  readonly #registry: Registry
+  readonly #worker: Worker
 
-  constructor(scheduler: Scheduler) {
+  constructor(scheduler: Scheduler, registry: Registry, worker: Worker) {
     this.#scheduler = scheduler
+    this.#registry = registry
+    this.#worker = worker
   }
 
-  define(name: string, work: unknown, given: object): Job<never[]> {
-    const { thread, transfer, ...options } = (isThread(work) ? work : given) as Partial<ThreadOptions<never[]>>
-    this.#claim('job', name, thread?.href ?? work)
-    const place = `job("${name}")`
-    const { concurrency, rate, ...rest } = resolveJob(
-      place,
-      transfer === undefined ? options : { retries: 0, ...options },
-    )
+  define(name: string, given: unknown, more: object): Job<never[]> {
+    const { thread, transfer, ...rest } = (isThread(given) ? given : more) as Partial<ThreadOptions<never[]>>
+    this.#registry.claim('job', name, thread?.href ?? given)
+    const options: JobOptions<never[]> = transfer === undefined ? rest : { retries: 0, ...rest }
+    const { concurrency, rate, input, upgrade, ...call } = resolveJob(`job("${name}")`, options)
+    const { version } = call
     const most = thread === undefined ? concurrency : Math.min(concurrency, threads)
-    const limit = most === Infinity && rate === undefined ? undefined : new Limit(most, rate)
     const signal = () => (this.#scheduler.task as { signal: AbortSignal }).signal
-    const handler = thread === undefined ? (work as Handler) : inThread(name, thread, transfer, signal)
-    const settings = { ...rest, label: name, limit }
+    const plain = thread === undefined ? (given as Handler) : inThread(name, thread, transfer, signal)
+    const checked: Handler =
+      input === undefined ? plain : (...args) => plain(...(runInput(input, name, args) as never[]))
+    const work: Work = {
+      name,
+      version,
+      input,
+      handler: (from) =>
+        from < version && upgrade !== undefined ? (...args) => checked(...(upgrade(args, from) as never[])) : checked,
+    }
+    const limit = most === Infinity && rate === undefined ? undefined : new Limit(most, rate)
+    const settings: TaskSettings = { ...call, label: name, limit }
     if (settings.keep) {
-      this.#kept.set(name, { handler, settings })
-      this.tellJournal()
+      this.#registry.keep(name, { version, settings, handler: work.handler })
+      this.#worker.tellJobs()
     }
-    return this.#bind(handler, settings)
-  }
-
-  /** Tells the journal which jobs there are, once all of a module are defined. */
-  tellJournal(): void {
-    if (this.#tellSet || this.#scheduler.journal === undefined) return
-    this.#tellSet = true
-    setImmediate(() => {
-      this.#tellSet = false
-      this.#scheduler.journal?.know([...this.#kept.keys()])
-    })
-  }
-
-  /** Runs records whose process has ended, each in a scope of its own. */
-  recover(records: readonly RecoveredRecord[]): void {
-    if (this.#scheduler.state === 'closed') return
-    for (const { record, job, args, attempt } of records) {
-      const known = this.#kept.get(job)
-      if (known === undefined) continue
-      const scope = new Scope(this.#scheduler)
-      const handler = async (...args: unknown[]) => {
-        await record.begin()
-        return known.handler(...(args as never[]))
-      }
-      const task = root.runInAsyncScope(() => new Task(scope, known.settings, handler, args, record))
-      task.attempt = attempt
-      scope.add(task)
-    }
+    return this.#bind(work, settings)
   }
 
   batch<T>(name: string, handler: BatchHandler<T>, options: BatchOptions): Batch<T> {
-    this.#claim('batch', name, handler)
+    this.#registry.claim('batch', name, handler)
     const resolved = resolveBatch(`batch("${name}")`, options)
     const gathering = new Gathering(name, handler, this.#scheduler, resolved)
     const { size, within, timeout, ...rest } = resolved
@@ -108,55 +102,49 @@ export class Jobs implements JournalOwner {
     return { name, defer: (item) => addTask(this.#scheduler, settings, handler, [item]) as Deferred<void> }
   }
 
-  #claim(kind: 'job' | 'batch', name: string, work: unknown): void {
-    if (typeof name !== 'string' || name === '') {
-      throw new AfterwordError('AFTERWORD_INVALID_JOB_NAME', [kind, describe(name), kind])
-    }
-    if (typeof work !== 'function' && typeof work !== 'string') {
-      throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', [`${kind}("${name}")`, describe(work)])
-    }
-    const known = this.#handlers.get(name)
-    if (known !== undefined && known !== work) throw new AfterwordError('AFTERWORD_DUPLICATE_JOB', [name])
-    this.#handlers.set(name, work as Handler | string)
-  }
-
-  #bind(handler: Handler, settings: TaskSettings): Job<never[]> {
-    const { label = '', limit, keep = false, delay = 0 } = settings
-    const apart = { ...settings, now: true }
+  #bind(work: Work, settings: TaskSettings): Job<never[]> {
+    const { name } = work
+    const { version = 1, delay = 0, keep = false, bound } = settings
+    // A call of an earlier version is checked when it was upgraded, which is when it is run.
+    const input = version === work.version ? work.input : undefined
+    const handler = work.handler(version)
+    const apart = { ...settings, now: true, dispatched: true }
+    const scheduler = this.#scheduler
     return {
-      name: label,
-      defer: (...args) => addTask(this.#scheduler, settings, handler, args) as Deferred<never>,
-      dispatch: async (...args) => {
-        if (delay > 0) return this.#dispatchLater(settings, args, delay)
-        const task = addTask(this.#scheduler, apart, handler, args)
-        await task.accepted
-        return task.id
+      name,
+      defer: (...args) => {
+        if (input !== undefined) checkInput(input, name, args)
+        return addTask(scheduler, settings, handler, args) as Deferred<never>
       },
-      with: (more) =>
-        this.#bind(handler, {
-          ...resolveCall(`job("${label}").with`, { ...given(settings), ...more }, label),
-          limit,
-          keep,
-        }),
+      dispatch: async (...args) => {
+        if (input !== undefined) checkInput(input, name, args)
+        if (scheduler.state === 'closed') throw new AfterwordError('AFTERWORD_CLOSED', [name])
+        const journal = keep ? scheduler.journal : undefined
+        if (journal === undefined && delay > 0) throw new AfterwordError('AFTERWORD_NEEDS_JOURNAL', [name])
+        const goesOn = journal === undefined || (delay === 0 && journal.hasRoom(name))
+        const added = goesOn ? addTask(scheduler, apart, handler, args) : this.#share(settings, args)
+        await added.accepted
+        return added.id
+      },
+      with: (more: object) => {
+        const given = resolveCall(`job("${name}").with`, more, work.version)
+        return this.#bind(work, { ...settings, ...given, bound: boundOptions({ ...bound, ...given }) }) as Job<never>
+      },
     }
   }
 
-  /** Stored, and in nobody's memory until it is due. */
-  async #dispatchLater({ label = '', keep }: TaskSettings, args: readonly unknown[], delay: number): Promise<string> {
-    const { journal, settings } = this.#scheduler
-    if (journal === undefined || !keep) throw new AfterwordError('AFTERWORD_NEEDS_JOURNAL', [label])
-    const record = journal.record(label, args, settings.maxPayload, delay)
+  /** Stores a call that is in nobody's memory until somebody takes it. */
+  #share(settings: TaskSettings, args: readonly unknown[]): Record {
+    const { journal, scope } = this.#scheduler
+    const { label = '', version = 1, delay = 0, bound } = settings
+    const call = { job: label, version, args, options: bound, key: keyOf(settings, args), delay, forAnybody: true }
+    const record = (journal as NonNullable<typeof journal>).record(call)
+    scope?.hold(record)
     record.accept(() => {})
-    await record.accepted
-    return record.id
+    return record
   }
 }
 
 function isThread(work: unknown): work is ThreadOptions {
   return typeof work === 'object' && work !== null && (work as Partial<ThreadOptions>).thread instanceof URL
-}
-
-/** The options behind settings. */
-function given({ name, when, timeout, retries, backoff, now, delay = 0 }: TaskSettings): CallOptions {
-  return { ...(name !== undefined && { name }), when, timeout, retries, backoff, now, delay }
 }

@@ -7,6 +7,10 @@ export class Lane<T extends { next: T | undefined }> {
     return this.#head === undefined
   }
 
+  get first(): T | undefined {
+    return this.#head
+  }
+
   push(item: T): void {
     if (this.#tail === undefined) this.#head = item
     else this.#tail.next = item

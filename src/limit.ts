@@ -1,8 +1,8 @@
 import { root } from './backlog.ts'
 import { Lane } from './lane.ts'
-import type { Rate } from './options.ts'
+import type { Rate } from './task-options.ts'
 
-/** What waits for a limit: a scope, whose next task is of the job. */
+/** What waits for a limit: a scope whose next task is of the job, or one such task by itself. */
 export interface Limited {
   next: this | undefined
   /** The limit that has called it: it has the room that there is now. */
@@ -26,11 +26,11 @@ export class Limit {
     this.#rate = rate
   }
 
-  /** Begins a run, if there is room for one and no other scope was here before. */
-  enter(scope: Limited): boolean {
-    const called = scope.calledBy === this
+  /** Begins a run, if there is room for one and nothing else was here before. */
+  enter(waiting: Limited): boolean {
+    const called = waiting.calledBy === this
     if ((!called && !this.#lane.empty) || this.#wait() > 0) return false
-    scope.calledBy = undefined
+    waiting.calledBy = undefined
     this.#running++
     if (this.#rate !== undefined) {
       this.#begun[this.#oldest] = performance.now()
@@ -40,11 +40,11 @@ export class Limit {
     return true
   }
 
-  /** The scope stands here until there is room. */
-  line(scope: Limited): void {
-    if (scope.calledBy === this) this.#lane.unshift(scope)
-    else this.#lane.push(scope)
-    scope.calledBy = undefined
+  /** What waits stands here until there is room. */
+  line(waiting: Limited): void {
+    if (waiting.calledBy === this) this.#lane.unshift(waiting)
+    else this.#lane.push(waiting)
+    waiting.calledBy = undefined
     this.call()
   }
 
@@ -65,7 +65,7 @@ export class Limit {
     this.call()
   }
 
-  /** Calls the next scope if there is room for it. */
+  /** Calls the next one if there is room for it. */
   call(): void {
     if (this.#lane.empty) return
     const wait = this.#wait()
@@ -74,9 +74,9 @@ export class Limit {
       this.#timer ??= root.runInAsyncScope(setTimeout, undefined, this.#onTime, Math.ceil(wait))
       return
     }
-    const scope = this.#lane.shift() as Limited
-    scope.calledBy = this
-    scope.resume()
+    const next = this.#lane.shift() as Limited
+    next.calledBy = this
+    next.resume()
   }
 
   readonly #onTime = (): void => {

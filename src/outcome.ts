@@ -1,4 +1,5 @@
 import { AfterwordError } from './errors.ts'
+import type { NotAdded } from './record.ts'
 import type { Task } from './task.ts'
 
 /** What came of a task. */
@@ -11,9 +12,10 @@ export type Outcome<T = unknown> =
 
 /**
  * `cancel()` was called, `when` said no, a later task has the same name, `onError: 'stop'` skipped it, the host's time was up,
- * the journal refused its record, or it is kept for the next process, since this one ends while it waits for a retry.
+ * the journal refused its record, there is a call with its key already, the app's transaction that it was deferred in was rolled back, or
+ * it is kept: until its retry, for whoever has room then, or for a later process.
  */
-export type CancelReason = 'cancel' | 'when' | 'replaced' | 'stopped' | 'host' | 'refused' | 'kept'
+export type CancelReason = 'cancel' | 'when' | 'replaced' | 'stopped' | 'host' | NotAdded | 'kept'
 
 export function isTrouble(outcome: Outcome): boolean {
   return outcome.status === 'failed' || outcome.status === 'timed-out'

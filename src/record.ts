@@ -1,46 +1,83 @@
 import type { Outcome } from './outcome.ts'
+import type { BoundOptions } from './task-options.ts'
+
+/** Why a record was not added: it could not be stored, there is one with its key, or the app's transaction was rolled back. */
+export type NotAdded = 'refused' | 'duplicate' | 'rolled-back'
 
 /** A job call as it is stored. What stores it is the journal; the core knows no more of it than this. */
 export interface Record {
-  /** Unique among all processes on the same folder, and the same in every run. */
+  /** Unique among all processes on the same folder, and the same in every run. Of a duplicate, that of the one which stands for it. */
   readonly id: string
   /** Resolves when the record is where its durability promises. @throws AfterwordError `AFTERWORD_JOURNAL_REFUSED` */
   readonly accepted: Promise<void>
   /** It has been accepted. */
   readonly isAccepted: boolean
-  /** Hands it to the journal. @param refused is called if it can't be stored */
-  accept(refused: () => void): void
+  /** Any process could have taken it: it leaves this one's memory when it is tried again. */
+  readonly isTaken: boolean
+  /** Hands it to the journal. @param lost is called if it is not added */
+  accept(lost: (why: NotAdded) => void): void
+  /** Resolves when it is stored that it runs: should it end this process, that is known. `undefined` where that need not be. */
+  begin(): Promise<void> | undefined
   /** It is tried again, `delay` ms from now. */
   retry(attempt: number, delay: number): void
   /** It has its outcome. */
   settle(outcome: Outcome, attempt: number): void
 }
 
-/** A record whose process has ended, and which is to be run by this one. */
-export interface RecoveredRecord {
-  readonly record: Record & {
-    /** Resolves when it is stored that it runs: should it end this process, that is known. */
-    begin(): Promise<void>
-  }
+/** A call that is to be stored. */
+export interface Call {
   readonly job: string
+  readonly version: number
   readonly args: readonly unknown[]
+  /** Instead of the job's own. */
+  readonly options?: BoundOptions | undefined
+  /** No other record of the job with this key is added until it is done. */
+  readonly key?: string | undefined
+  /** It is due in so many ms. */
+  readonly delay?: number
+  /** It stays in no memory: whoever has room takes it. */
+  readonly forAnybody?: boolean
+  /** It counts among those that this process has taken. */
+  readonly takesPlace?: boolean
+}
+
+/** A record that nobody runs, and which is this process's from now on. */
+export interface TakenRecord {
+  readonly record: Record
+  readonly job: string
+  readonly version: number
+  readonly args: readonly unknown[]
+  readonly options: BoundOptions | undefined
   /** How often it was run, and failed. */
   readonly attempt: number
-  /** Not before, by `Date.now()`. */
-  readonly runAt: number
+}
+
+/** What a process takes of the work that any process may do. */
+export interface WorkSettings {
+  /** It takes some, besides what dead processes have left. */
+  readonly shared: boolean
+  /** Of these jobs; `undefined` for all. */
+  readonly jobs: readonly string[] | undefined
+  /** How many records at once. */
+  readonly concurrency: number
 }
 
 /** Where the records of one instance are. */
 export interface Journal {
-  /** Makes a record; with a `delay`, in ms, it is handed out when it is due. @throws AfterwordError `AFTERWORD_NOT_STORABLE`, `AFTERWORD_PAYLOAD_TOO_LARGE` */
-  record(job: string, args: readonly unknown[], maxPayload: number, delay?: number): Record
-  /** From now on records of these jobs can be run here. */
-  know(jobs: readonly string[]): void
+  /** Makes a record. @throws AfterwordError `AFTERWORD_NOT_STORABLE`, `AFTERWORD_PAYLOAD_TOO_LARGE` */
+  record(call: Call): Record
+  /** From now on records of these jobs, up to these versions, can be run here. */
+  know(jobs: readonly (readonly [name: string, version: number])[]): void
+  work(settings: WorkSettings): void
+  /** This process would take another record of the job at once, and nobody waits for that. */
+  hasRoom(job: string): boolean
+  /** Takes nothing any more that nobody runs: the process is ending. */
+  rest(): void
   /** Stores what is on its way, and lets go of the folder. */
   close(): Promise<void>
 }
 
 /** What a journal needs of its instance. */
 export interface JournalOwner {
-  recover(records: readonly RecoveredRecord[]): void
+  take(records: readonly TakenRecord[]): void
 }

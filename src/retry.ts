@@ -1,3 +1,5 @@
+import { longestTimer } from './rules.ts'
+
 /** Exponential backoff: `base * factor ** (attempt - 1)`, at most `max`, then full jitter. Milliseconds. */
 export interface ExponentialBackoff {
   /** Upper bound of the first delay. @default 1000 */
@@ -49,7 +51,14 @@ export function retryDelay(
   random: () => number = Math.random,
 ): number | undefined {
   if (attempt > retries) return undefined
-  if (typeof error === 'object' && error !== null && decision in error) return (error as Retry)[decision]
+  const decided = typeof error === 'object' && error !== null && decision in error
+  const asked = decided ? (error as Retry)[decision] : Number.NaN
+  if (asked === undefined) return undefined
+  // What was made of a header that is no number says nothing.
+  return Math.min(Number.isNaN(asked) ? backoffDelay(attempt, backoff, error, random) : asked, longestTimer)
+}
+
+function backoffDelay(attempt: number, backoff: Backoff, error: unknown, random: () => number): number {
   if (typeof backoff === 'number') return backoff
   if (typeof backoff === 'function') return Math.max(Number(backoff(attempt, error)) || 0, 0)
   const { base = 1000, factor = 2, max = 60_000 } = backoff

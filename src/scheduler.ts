@@ -2,16 +2,15 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { Backlog, root } from './backlog.ts'
 import type { Gathering } from './batch.ts'
 import { AfterwordError } from './errors.ts'
-import { channels, report } from './events.ts'
 import { isolatesRequests } from './isolation.ts'
 import { Lane } from './lane.ts'
 import type { AfterwordSettings } from './options.ts'
-import { type CancelReason, errorOf, isTrouble, type Outcome } from './outcome.ts'
+import { isTrouble, type Outcome } from './outcome.ts'
 import { Pace } from './pace.ts'
 import type { Journal } from './record.ts'
-import { retryDelay } from './retry.ts'
 import { run } from './run.ts'
 import type { Scope } from './scope.ts'
+import { Settlement } from './settlement.ts'
 import { SlowLog } from './slow-log.ts'
 import { StrayWatch } from './stray.ts'
 import { Task } from './task.ts'
@@ -43,6 +42,7 @@ export class Scheduler {
   readonly storage = new AsyncLocalStorage<Scope | Task>()
   readonly settings: AfterwordSettings
   readonly backlog: Backlog
+  readonly settlement: Settlement
   readonly stray = new StrayWatch()
   readonly slow = new SlowLog()
   /** Where records are kept, if anywhere. */
@@ -65,13 +65,13 @@ export class Scheduler {
   /** Scopes whose task waits for a promise, of which `concurrency` are allowed. */
   #busy = 0
   #turnSet = false
-  readonly #retries = new Map<Task, NodeJS.Timeout>()
-  #drains = 0
-  #ending = false
+  /** Of tasks that are not kept. */
+  readonly #keys = new Map<string, Task>()
 
   constructor(settings: AfterwordSettings) {
     this.settings = settings
     this.backlog = new Backlog(settings)
+    this.settlement = new Settlement(this.backlog)
     this.#pace = new Pace(settings)
   }
 
@@ -116,8 +116,8 @@ export class Scheduler {
     if (task.state !== 'waiting') return
     this.#now = performance.now()
     const outcome = this.#attempt(task)
-    if (outcome instanceof Promise) void outcome.then((outcome) => this.settle(task, outcome))
-    else this.settle(task, outcome)
+    if (outcome instanceof Promise) void outcome.then((outcome) => this.settlement.settle(task, outcome))
+    else this.settlement.settle(task, outcome)
   }
 
   /** Runs the tasks of a scope at once, one after another, outside the lanes and whatever the places. */
@@ -148,27 +148,14 @@ export class Scheduler {
     })
   }
 
-  cancel(task: Task, reason: CancelReason): void {
-    clearTimeout(this.#retries.get(task))
-    this.#retries.delete(task)
-    this.#end(task, { status: 'cancelled', reason })
-  }
-
-  /** The process or the instance ends: what is stored and waits for its retry is left to the next one, and costs no attempt. */
-  set ending(ending: boolean) {
-    this.#ending = ending
-    if (!ending) return
-    for (const task of [...this.#retries.keys()]) if (task.record?.isAccepted) this.cancel(task, 'kept')
-  }
-
   /** Resolves when no task is left, or after `timeout` ms. Tasks that wait for a retry are tried at once. */
   async drain(timeout: number): Promise<DrainReport> {
     const before = { ...this.backlog.ended }
-    this.#drains++
-    for (const task of [...this.#retries.keys()]) this.#retry(task)
+    this.settlement.drains++
+    this.settlement.retryNow()
     for (const gathering of this.gatherings) gathering.flush()
     await this.backlog.emptied(timeout)
-    this.#drains--
+    this.settlement.drains--
     const { done, failed, timedOut } = this.backlog.ended
     return {
       done: done - before.done,
@@ -181,9 +168,14 @@ export class Scheduler {
     }
   }
 
-  /** Somebody waits for what is now under way. */
-  get draining(): boolean {
-    return this.#drains > 0
+  /** Makes a task the only one of its job with a key until it has ended. Returns the one that there is already. */
+  claimKey(job: string, key: string, task: Task): Task | undefined {
+    const name = JSON.stringify([job, key])
+    const holder = this.#keys.get(name)
+    if (holder !== undefined && holder.state !== 'ended') return holder
+    this.#keys.set(name, task)
+    void task.outcome.then(() => this.#keys.get(name) === task && this.#keys.delete(name))
+    return undefined
   }
 
   get #laneRuns(): boolean {
@@ -280,7 +272,7 @@ export class Scheduler {
   }
 
   #conclude(scope: Scope, task: Task, outcome: Outcome): void {
-    this.settle(task, outcome)
+    this.settlement.settle(task, outcome)
     if (this.settings.onError === 'stop' && task.state === 'ended' && isTrouble(outcome)) scope.stop()
   }
 
@@ -297,59 +289,5 @@ export class Scheduler {
   begin(task: Task): void {
     this.backlog.begin(task)
     task.begin()
-  }
-
-  /** An attempt is over: the task is tried again later, or has its outcome. */
-  settle(task: Task, outcome: Outcome): void {
-    const delay = isTrouble(outcome) ? delayOf(task, outcome) : undefined
-    if (delay === undefined || delay > task.scope.timeLeft) this.#end(task, outcome)
-    else if (this.#ending && task.record?.isAccepted) {
-      task.record.retry(task.attempt, delay)
-      this.#end(task, { status: 'cancelled', reason: 'kept' })
-    } else this.#retryLater(task, outcome, this.draining ? 0 : delay)
-  }
-
-  /** The scope moves on meanwhile; the new attempt stands at the end of its lane. */
-  #retryLater(task: Task, outcome: Outcome, delay: number): void {
-    task.state = 'waiting'
-    this.backlog.retry()
-    task.scope.keep(task)
-    this.#retries.set(
-      task,
-      setTimeout(() => this.#retry(task), delay),
-    )
-    task.record?.retry(task.attempt, delay)
-    const channel = channels['task:retrying']
-    if (channel.hasSubscribers) task.inContext(() => channel.publish({ task, outcome, delay }))
-  }
-
-  #retry(task: Task): void {
-    clearTimeout(this.#retries.get(task))
-    this.#retries.delete(task)
-    task.scope.push(task)
-  }
-
-  #end(task: Task, outcome: Outcome): void {
-    this.backlog.end(task, outcome)
-    if (outcome.status !== 'cancelled' || outcome.reason !== 'kept') task.record?.settle(outcome, task.attempt)
-    task.state = 'ended'
-    const channel = channels['task:ended']
-    if (channel.hasSubscribers) task.inContext(() => channel.publish({ task, outcome }))
-    const { internal, gathering } = task.settings
-    const trouble = internal || gathering !== undefined ? undefined : errorOf(task, outcome)
-    task.end(outcome)
-    task.scope.leave(task)
-    if (trouble !== undefined) report(trouble, task)
-  }
-}
-
-/** How long to wait before the next attempt, in ms; `undefined` for none. */
-function delayOf(task: Task, outcome: Outcome): number | undefined {
-  const { retries, backoff } = task.settings
-  try {
-    return retryDelay(task.attempt, retries, backoff, outcome.status === 'failed' ? outcome.error : undefined)
-  } catch (cause) {
-    report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['backoff'], { cause }), task)
-    return undefined
   }
 }

@@ -2,43 +2,9 @@ import { Lane } from './lane.ts'
 import type { Limit } from './limit.ts'
 import type { CancelReason, Outcome } from './outcome.ts'
 import type { Record } from './record.ts'
+import type { Host, ScopeResponse, SentResponse } from './response.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Task } from './task.ts'
-
-/** A response as it was when it was sent. */
-export interface SentResponse {
-  readonly method: string
-  /** Without the query, which may hold secrets. */
-  readonly path: string
-  readonly status: number
-  /** The client was still there when the last byte left. */
-  readonly delivered: boolean
-  /** The client, or the handler, broke the response off. */
-  readonly aborted: boolean
-}
-
-/** What the place where the code runs asks of the work of a request. A server that lives on asks nothing. */
-export interface Host {
-  /** Is handed the work whenever there is some: the platforms' `waitUntil`. */
-  waitUntil?(work: Promise<void>): void
-  /** Nothing can run after the response: the tasks run before it. */
-  readonly before?: boolean
-  /** When the host ends the work, by `performance.now()`. */
-  readonly deadline?: number | undefined
-}
-
-/** What a scope needs of a response. Written by an adapter. */
-export interface ScopeResponse {
-  readonly host?: Host | undefined
-  /** Set by `Afterword.scope`. @internal */
-  scope?: Scope
-  /** Calls back once, when the response was sent or the client has gone, at once if that is past. Asked once at most. */
-  whenSent(callback: (sent: SentResponse) => void): void
-  /** How the response stands now. */
-  describe(): SentResponse
-  /** Ends the response if it is still open, and discards what is written to it from now on. */
-  end(): void
-}
 
 /** With less of the host's time than this, in ms, no task begins. */
 const least = 1
@@ -109,8 +75,15 @@ export class Scope {
       this.#named.set(name, task)
     }
     this.#finishing?.push(task)
-    if (task.record !== undefined && this.state === 'open') (this.#records ??= []).push(task.record)
+    if (task.record !== undefined) this.hold(task.record)
     this.push(task)
+  }
+
+  /** The response leaves when the record is accepted. */
+  hold(record: Record): void {
+    if (this.state !== 'open') return
+    ;(this.#records ??= []).push(record)
+    this.#askWhenSent()
   }
 
   /** Adds a task that runs the moment the response was sent, ahead of every lane and outside the limits. */
@@ -145,6 +118,10 @@ export class Scope {
   take(): Task | undefined {
     for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
       if (task.state !== 'waiting') continue
+      if (task.record !== undefined && this.scheduler.settlement.leaving) {
+        this.scheduler.settlement.keep(task)
+        continue
+      }
       if (this.timeLeft > least) return task
       this.cancel(task, 'host')
     }
@@ -162,11 +139,18 @@ export class Scope {
    */
   held(): Promise<unknown> | undefined {
     if (this.state !== 'open' || this.leaving) return undefined
-    const records = this.#records?.filter(({ isAccepted }) => !isAccepted)
-    this.#records = undefined
+    const stored = this.storing()
     const room = this.#room()
-    if (records === undefined || records.length === 0) return room
-    return Promise.all([room, ...records.map(({ accepted }) => accepted)])
+    return stored === undefined || room === undefined ? (stored ?? room) : Promise.all([stored, room])
+  }
+
+  /** What the next bytes of the response have to wait for, as `held` does; it asks for no room, and the response does not leave. */
+  storing(): Promise<unknown> | undefined {
+    if (this.state !== 'open') return undefined
+    const waits: Promise<unknown>[] = []
+    for (const record of this.#records ?? []) if (!record.isAccepted) waits.push(record.accepted)
+    this.#records = undefined
+    return waits.length > 1 ? Promise.all(waits) : waits[0]
   }
 
   /** Resolves when there is room for its tasks; `undefined` if there is. */
@@ -197,8 +181,14 @@ export class Scope {
 
   /** Stands in the scheduler's lane again if there is more to run. */
   resume(): void {
-    this.state = this.#tasks.empty ? 'idle' : 'lined'
-    if (this.state === 'lined') this.scheduler.line(this)
+    const { record, state } = this.#tasks.first ?? {}
+    // What is not stored yet may never be, and its process could end before it is.
+    const waits = record !== undefined && state === 'waiting' && !record.isAccepted
+    this.state = this.#tasks.empty || waits ? 'idle' : 'lined'
+    if (this.state === 'lined') return this.scheduler.line(this)
+    if (!waits) return
+    const goOn = () => void (this.state === 'idle' && this.resume())
+    record.accepted.then(goOn, goOn)
   }
 
   /** A task has its outcome. */
@@ -214,7 +204,7 @@ export class Scope {
   /** False if the task has begun. */
   cancel(task: Task, reason: CancelReason): boolean {
     if (task.state !== 'waiting') return false
-    this.scheduler.cancel(task, reason)
+    this.scheduler.settlement.cancel(task, reason)
     return true
   }
 

@@ -53,13 +53,15 @@ export class Shutdown {
     const timeout = this.#scheduler.settings.shutdownTimeout
     const deadline = performance.now() + timeout
     if (stopIntakes) await this.#stopIntakes(timeout * requestShare)
-    this.#scheduler.ending = true
+    this.#scheduler.settlement.ending = true
+    this.#scheduler.journal?.rest()
     const drained = await this.#scheduler.drain(Math.max(0, deadline - performance.now()))
     const functions = this.#functions
     this.#functions = []
     // Also those that a shutdown at the same time, a framework's own, has begun to call.
     this.#called = this.#called.then(() => callInOrder(functions))
     await within(Math.max(leastForFunctions, deadline - performance.now()), this.#called)
+    this.#scheduler.settlement.leave()
     await this.#scheduler.journal?.close()
     return drained
   }

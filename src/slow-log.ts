@@ -25,17 +25,17 @@ const mostTold = 5
 
 /** Reports tasks that keep the event loop busy, with the place where they were deferred. */
 export class SlowLog {
-  /** By the name of a job, or the text of a function, which tells one closure from another. */
+  /** By the key of a task: the text of a function tells one closure from another. */
   readonly #places = new Map<string, string>()
   readonly #slow = new Map<string, SlowTask>()
   #left = firstNoted
   #calls = 0
 
   /** Notes where a task is deferred, now and then. */
-  sample(label: string | undefined, fn: (...args: never[]) => unknown): void {
+  sample(task: Task): void {
     if (this.#left > 0) this.#left--
     else if (++this.#calls % notedEach !== 0) return
-    const key = label ?? String(fn)
+    const { key } = task
     if (this.#places.size >= mostKnown && !this.#places.has(key)) return
     const place = callerPlace()
     if (place !== undefined) this.#places.set(key, place)

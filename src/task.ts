@@ -1,8 +1,9 @@
 import { AsyncResource } from 'node:async_hooks'
-import type { TaskSettings } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import type { Record } from './record.ts'
-import type { Scope, SentResponse } from './scope.ts'
+import type { SentResponse } from './response.ts'
+import type { Scope } from './scope.ts'
+import type { TaskSettings } from './task-options.ts'
 
 /** The caller's handle on a deferred task. */
 export interface Deferred<T = unknown> {
@@ -65,6 +66,8 @@ export class Task implements Deferred, CurrentTask {
   attempt = 0
   /** What is stored of it. @internal */
   readonly record: Record | undefined
+  /** The task with its key that was there before it. @internal */
+  original: Task | undefined
 
   readonly #serial = ++serials
   #fn: ((...args: never[]) => unknown) | undefined
@@ -93,7 +96,7 @@ export class Task implements Deferred, CurrentTask {
   }
 
   get id(): string {
-    return this.record?.id ?? `${origin()}-${this.#serial.toString(36)}`
+    return this.record?.id ?? this.original?.id ?? `${origin()}-${this.#serial.toString(36)}`
   }
 
   get name(): string {

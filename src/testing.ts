@@ -1,8 +1,9 @@
 import { subscribe } from './events.ts'
 import { instance } from './instance.ts'
 import type { Outcome } from './outcome.ts'
+import type { ScopeResponse, SentResponse } from './response.ts'
 import type { DrainReport } from './scheduler.ts'
-import type { Scope, ScopeResponse, SentResponse } from './scope.ts'
+import type { Scope } from './scope.ts'
 import type { Task } from './task.ts'
 
 export {

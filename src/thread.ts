@@ -1,5 +1,6 @@
 import type { Piscina } from 'piscina'
 import { AfterwordError } from './errors.ts'
+import { beside, load } from './loading.ts'
 
 type Transfer = (...args: never[]) => readonly unknown[]
 
@@ -12,7 +13,7 @@ let pool: Promise<Piscina> | undefined
 /** A handler that calls the default export of a module in a thread, with a structured clone of its arguments. */
 export function inThread(name: string, module: URL, transfer: Transfer | undefined, signal: () => AbortSignal) {
   return async (...args: unknown[]): Promise<unknown> => {
-    const { run } = await load(name)
+    const { run } = await open(name)
     const ended = signal()
     const transferList = transfer?.(...(args as never[])) as never
     try {
@@ -25,7 +26,7 @@ export function inThread(name: string, module: URL, transfer: Transfer | undefin
   }
 }
 
-async function load(name: string) {
+async function open(name: string) {
   pool ??= start()
   try {
     const piscina = await pool
@@ -37,10 +38,7 @@ async function load(name: string) {
 }
 
 async function start(): Promise<Piscina> {
-  // An optional peer: bundlers, Deno and Workers would look for it if it were imported.
-  const { createRequire } = process.getBuiltinModule('node:module')
-  const { Piscina } = createRequire(import.meta.url)('piscina') as typeof import('piscina')
-  // Beside this file, by the same ending: run from source or compiled.
-  const filename = import.meta.url.replace(/thread(\.[jt]s)$/, 'thread-worker$1')
+  const { Piscina } = load<typeof import('piscina')>('piscina', import.meta.url)
+  const filename = new URL(beside('./thread-worker', import.meta.url), import.meta.url).href
   return new Piscina({ filename, minThreads: 0, maxThreads: threads, idleTimeout: 10_000 })
 }

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -10,21 +11,43 @@ const links = ['next', 'react', 'react-dom', '@vercel/functions', 'typescript', 
 /** What `next` is run with. */
 export const nextEnvironment = { NEXT_TELEMETRY_DISABLED: '1', NODE_ENV: 'production' } as const
 
-/** `next`, as {@link buildNext} installs it. */
-export const nextProgram = (folder: string): string => join(folder, 'node_modules/next/dist/bin/next')
+/** An app of this repository, copied into a folder outside of it where `afterword` and Next are installed. */
+export class NextBuild implements Disposable {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'afterword-next-'))
+  /** Where the app lies. */
+  readonly app: string
+  /** `next`. */
+  readonly program = join(this.#folder, 'node_modules/next/dist/bin/next')
 
-/** Installs `afterword` and Next in `folder`, outside of the repository, and builds the app that lies in `app`. */
-export async function buildNext(folder: string, app: string): Promise<void> {
-  // A copy, as it is installed: what is outside of node_modules Next takes for a part of the app.
-  for (const path of ['dist', 'package.json']) {
-    cpSync(join(repository, path), join(folder, 'node_modules/afterword', path), { recursive: true })
+  /** @param app its folder in the repository */
+  constructor(app: string) {
+    this.app = join(this.#folder, app)
+    this.copy('tools/next.config.ts', join(app, 'next.config.ts'))
+    // An app's own comes in its place.
+    this.copy(app)
+    // Their own extend it.
+    this.copy('examples/next/tsconfig.json')
   }
-  for (const name of links) {
-    const link = join(folder, 'node_modules', name)
-    mkdirSync(dirname(link), { recursive: true })
-    symlinkSync(join(repository, 'node_modules', name), link)
+
+  /** Copies what else the app needs, to the same place as in the repository or to another one. */
+  copy(path: string, to = path): void {
+    cpSync(join(repository, path), join(this.#folder, to), { recursive: true })
   }
-  await promisify(execFile)(process.execPath, [nextProgram(folder), 'build', app], {
-    env: { ...process.env, ...nextEnvironment },
-  })
+
+  async run(): Promise<void> {
+    // A copy, as it is installed: what is outside of node_modules Next takes for a part of the app.
+    for (const path of ['dist', 'package.json']) this.copy(path, join('node_modules/afterword', path))
+    for (const name of links) {
+      const link = join(this.#folder, 'node_modules', name)
+      mkdirSync(dirname(link), { recursive: true })
+      symlinkSync(join(repository, 'node_modules', name), link)
+    }
+    await promisify(execFile)(process.execPath, [this.program, 'build', this.app], {
+      env: { ...process.env, ...nextEnvironment },
+    })
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#folder, { recursive: true })
+  }
 }

@@ -1,7 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { buildNext, repository } from '../../tools/next-build.ts'
+import { NextBuild } from '../../tools/next-build.ts'
 import { compare } from '../load/comparison.ts'
 import type { Result } from '../result.ts'
 import { frameworkVariants, nextVariants } from './variant.ts'
@@ -25,24 +22,16 @@ export function measureFrameworks(): Promise<Result> {
 
 /** Its own part: a request takes so long that it needs longer slices, and many of them until the compiler is done. */
 export async function measureNext(): Promise<Result> {
-  const folder = mkdtempSync(join(tmpdir(), 'afterword-bench-'))
-  const app = 'bench/frameworks/next-app'
-  try {
-    for (const path of ['examples/next/tsconfig.json', app]) {
-      cpSync(join(repository, path), join(folder, path), { recursive: true })
-    }
-    await buildNext(folder, join(folder, app))
-    return await compare({
-      title: 'Next',
-      server,
-      variants: nextVariants,
-      rounds: 25,
-      slice: 1000,
-      warmUp: 8000,
-      env: { NODE_ENV: 'production', NEXT_APP: join(folder, app) },
-      notes: [ratios],
-    })
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  using build = new NextBuild('bench/frameworks/next-app')
+  await build.run()
+  return await compare({
+    title: 'Next',
+    server,
+    variants: nextVariants,
+    rounds: 25,
+    slice: 1000,
+    warmUp: 8000,
+    env: { NODE_ENV: 'production', NEXT_APP: build.app },
+    notes: [ratios],
+  })
 }

@@ -1,6 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { answerUsage } from '../load/usage.ts'
+import { serve } from '../load/server.ts'
 
 const noop = () => {}
 const [framework = '', way = 'alone'] = (process.argv[2] ?? '').split('-')
@@ -90,7 +89,4 @@ async function afterResponse(): Promise<() => void> {
   return () => void defer(noop)
 }
 
-const server = await servers[framework]?.()
-if (server === undefined) throw new Error(`Unknown framework "${framework}"`)
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-answerUsage((server.address() as AddressInfo).port)
+await serve(await servers[framework]?.())

@@ -7,6 +7,8 @@ export interface Slice {
   readonly connections: number
   /** How long, in ms. */
   readonly duration: number
+  /** Leaves its core to others while it waits. */
+  readonly sleeps?: boolean | undefined
 }
 
 export interface Load {
@@ -23,13 +25,13 @@ const headEnd = '\r\n\r\n'
  * One request after the other on each of some kept-alive connections. Every response of a server has the same length,
  * so counting bytes will do: that costs a fraction of what the server does, which keeps the server the bottleneck.
  */
-async function load({ port, path, connections, duration }: Slice): Promise<Load> {
+async function load({ port, path, connections, duration, sleeps = false }: Slice): Promise<Load> {
   const request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   const times: number[] = []
   let over = false
   const start = performance.now()
   const timer = setTimeout(() => (over = true), duration)
-  stayAwake()
+  if (!sleeps) stayAwake()
   await Promise.all(Array.from({ length: connections }, () => converse(port)))
   clearTimeout(timer)
   const elapsed = performance.now() - start

@@ -2,7 +2,7 @@ import { Program } from '../program.ts'
 import { type Result, type Target, whole } from '../result.ts'
 import { median, summary } from '../statistics.ts'
 import type { Load, Slice } from './client.ts'
-import type { Usage } from './usage.ts'
+import type { Usage } from './server.ts'
 import type { Variant } from './variant.ts'
 
 export interface Comparison {
@@ -15,11 +15,13 @@ export interface Comparison {
   readonly slice?: number
   /** How long each server is asked before the first round, in ms. @default 1500 */
   readonly warmUp?: number
+  /** @default 50 */
+  readonly connections?: number
+  /** The servers leave work to threads and other processes: they have all cores, wait for others, and the client sleeps meanwhile. */
+  readonly shared?: boolean
   readonly env?: Readonly<Record<string, string>>
   readonly notes?: readonly string[]
 }
-
-const connections = 50
 
 interface Sample {
   readonly perSecond: number
@@ -32,14 +34,20 @@ interface Sample {
 
 /** All servers live at once and get their slices in turn, so that what disturbs the machine disturbs all of them. */
 export async function compare(comparison: Comparison): Promise<Result> {
-  const { server: file, variants, rounds, slice = 250, warmUp = 1500, env = {} } = comparison
+  const { server: file, variants, rounds, slice = 250, warmUp = 1500, connections = 50, shared, env = {} } = comparison
   await using programs = new AsyncDisposableStack()
   const client = programs.use(new Program(new URL('client.ts', import.meta.url), [], { core: 1 }))
   const names = Object.keys(variants)
-  const servers = new Map(names.map((name) => [name, programs.use(new Program(file, [name], { core: 0, env }))]))
+  const options = shared ? { env } : { core: 0, env }
+  const servers = new Map(names.map((name) => [name, programs.use(new Program(file, [name], options))]))
   const samples = new Map<string, Sample[]>(names.map((name) => [name, []]))
   const take = (name: string, duration: number) =>
-    sample(servers.get(name) as Program, client, duration, variants[name]?.path)
+    sample(servers.get(name) as Program, client, {
+      path: variants[name]?.path ?? '/',
+      connections,
+      duration,
+      sleeps: shared,
+    })
   for (const name of names) await take(name, warmUp)
   for (let round = 0; round < rounds; round++) {
     // Each round begins with another variant: none always follows the same one.
@@ -51,10 +59,9 @@ export async function compare(comparison: Comparison): Promise<Result> {
   return toResult(samples, comparison)
 }
 
-async function sample(server: Program, client: Program, duration: number, path = '/'): Promise<Sample> {
+async function sample(server: Program, client: Program, slice: Omit<Slice, 'port'>): Promise<Sample> {
   const before = await server.ask<Usage>({})
-  const given: Slice = { port: before.port, path, connections, duration }
-  const { responses, elapsed, p99 } = await client.ask<Load>(given)
+  const { responses, elapsed, p99 } = await client.ask<Load>({ ...slice, port: before.port } satisfies Slice)
   const cpu = (await server.ask<Usage>({})).cpu - before.cpu
   return { perSecond: (responses / elapsed) * 1000, cpu: cpu / responses, busy: cpu / 1000 / elapsed, p99 }
 }
@@ -64,7 +71,7 @@ const busyEnough = 0.9
 
 function toResult(
   samples: ReadonlyMap<string, readonly Sample[]>,
-  { title: heading, variants, rounds, slice = 250, notes = [] }: Comparison,
+  { title: heading, variants, rounds, slice = 250, connections = 50, shared = false, notes = [] }: Comparison,
 ): Result {
   const targets: Target[] = []
   const rows = Object.entries(variants).map(([name, { title, against, target }]) => {
@@ -93,7 +100,7 @@ function toResult(
       `${whole(100 * median(own.map(({ busy }) => busy)))} %`,
     ]
   })
-  const undisturbed = [...samples.values()].every((own) => median(own.map(({ busy }) => busy)) >= busyEnough)
+  const undisturbed = shared || [...samples.values()].every((own) => median(own.map(({ busy }) => busy)) >= busyEnough)
   return {
     title: heading,
     columns: [

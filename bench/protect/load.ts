@@ -15,6 +15,8 @@ export interface Plan {
   readonly work: Work
   /** Requests in a second, whether or not earlier ones were answered. */
   readonly rate: number
+  /** So many are due at the same moment. @default 1 */
+  readonly together?: number
   /** In ms. */
   readonly duration: number
 }
@@ -28,7 +30,7 @@ export interface Latencies {
 const patience = 5000
 
 /** Open loop: requests are due at fixed moments, as with clients that don't know of each other. */
-async function load({ port, work, rate, duration }: Plan): Promise<Latencies> {
+async function load({ port, work, rate, together = 1, duration }: Plan): Promise<Latencies> {
   const requests = Math.floor((rate * duration) / 1000)
   const each = Math.round(rate / work.bursts)
   const idle: Connection[] = []
@@ -47,11 +49,12 @@ async function load({ port, work, rate, duration }: Plan): Promise<Latencies> {
 
   const start = performance.now()
   let next = 0
+  const dueAt = (request: number) => start + ((request - (request % together)) * 1000) / rate
 
   const send = () => {
-    while (next < requests && performance.now() >= start + (next * 1000) / rate) {
+    while (next < requests && performance.now() >= dueAt(next)) {
       const path = each > 0 && next % each === Math.floor(each / 2) ? `/${work.tasks}/${work.ms}` : '/'
-      due.push({ path, at: start + (next * 1000) / rate })
+      due.push({ path, at: dueAt(next) })
       next++
     }
     for (let request = due[0]; request !== undefined; request = due[0]) {

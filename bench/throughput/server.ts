@@ -1,6 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { answerUsage } from '../load/usage.ts'
+import { serve } from '../load/server.ts'
 
 const noop = () => {}
 const send: RequestListener = (_req, res) => {
@@ -60,8 +59,4 @@ async function deferring(): Promise<RequestListener> {
   }
 }
 
-const variant = process.argv[2] ?? ''
-const server = await servers[variant]?.()
-if (server === undefined) throw new Error(`Unknown variant "${variant}"`)
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-answerUsage((server.address() as AddressInfo).port)
+await serve(await servers[process.argv[2] ?? '']?.())

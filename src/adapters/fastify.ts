@@ -1,4 +1,5 @@
 import { instance } from '../instance.ts'
+import { storing } from './kept-response.ts'
 import { enterServed, type Request, type Response } from './node-http.ts'
 
 type Done = (error?: Error) => void
@@ -21,11 +22,25 @@ export function afterword(fastify: FastifyInstance, _options: object, done: Done
   const enter: RequestHook = ({ raw: req }, { raw: res }, done) => enterServed(req, res, done)
   fastify.addHook('onRequest', enter)
   // Fastify calls these where the response ends, which may be outside the request's context.
-  fastify.addHook('onSend', ({ raw: req }, { raw: res }, _payload, done) => enterServed(req, res, done))
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    enter(request, reply, () => sendStored(reply, payload, done))
+  })
   fastify.addHook('onResponse', enter)
   // Comes when the requests in flight have ended.
   fastify.addHook('onClose', () => instance().drain())
   done()
+}
+
+/** What can't be stored is an error like others, which the app's own error handler answers: nothing was sent yet. */
+function sendStored({ raw: res }: Raw<Response>, payload: unknown, done: Done): void {
+  const stored = storing(res)
+  if (stored === undefined) return done()
+  const refuse = (error: Error) => {
+    // A file that nobody will read.
+    ;(payload as { destroy?(): unknown } | null | undefined)?.destroy?.()
+    done(error)
+  }
+  void stored.then(() => done(), refuse)
 }
 
 // What `fastify-plugin` does: the hooks belong to the instance that registers them, not to one of the plugin's own.

@@ -1,5 +1,5 @@
 import { isolatesRequests } from '../isolation.ts'
-import type { Host } from '../scope.ts'
+import type { Host } from '../response.ts'
 import { own } from './request-context.ts'
 
 /** What the code runs on, seen from a handler that returns its `Response`. */

@@ -1,8 +1,9 @@
 import { AfterwordError } from '../errors.ts'
-import type { Scope, ScopeResponse, SentResponse } from '../scope.ts'
+import type { ScopeResponse, SentResponse } from '../response.ts'
+import type { Scope } from '../scope.ts'
 import type { FetchHost } from './fetch-host.ts'
 import { followBody } from './followed-body.ts'
-import { refused } from './held-end.ts'
+import { refused } from './refusal.ts'
 
 /** A response that its handler returns. */
 export class FetchResponse implements ScopeResponse {
@@ -45,33 +46,36 @@ export class FetchResponse implements ScopeResponse {
   }
 
   /** The handler has returned this one; what comes back is for the host. */
-  async returned(given: Response | undefined): Promise<Response | undefined> {
-    let response = given
+  async returned(response: Response | undefined): Promise<Response | undefined> {
     this.#status = response?.status ?? 101 // Bun's `server.upgrade` returns no response
     if (!this.#isSent) this.#state = 'returned'
-    const held = this.scope?.held()
+    this.host.completed?.then(
+      () => this.#sent('delivered'),
+      () => this.#sent('aborted'),
+    )
     try {
+      const held = this.scope?.held()
       if (held !== undefined) await held
+      // Nothing is deferred yet: the body is left alone, it may be a file that the host sends by itself.
+      const waits = this.#callback !== undefined && !this.host.before && this.#method !== 'HEAD'
+      if (waits && response !== undefined && response.body !== null) return await followBody(response, this)
     } catch {
       response = refused()
       this.#status = response.status
     }
-    const { completed } = this.host
-    completed?.then(
-      () => this.#sent('delivered'),
-      () => this.#sent('aborted'),
-    )
-    // Nothing is deferred yet: the body is left alone, it may be a file that the host sends by itself.
-    const waits = this.#callback !== undefined && !this.host.before && this.#method !== 'HEAD'
-    if (waits && response !== undefined && response.body !== null) {
-      return followBody(response, (whole) => {
-        if (!whole) this.#sent('aborted')
-        else if (completed === undefined) this.#sent('delivered')
-      })
-    }
-    if (completed !== undefined) return response
-    await this.#finished()
+    if (this.host.completed === undefined) await this.#finished()
     return response
+  }
+
+  /** What the next bytes of the body have to wait for: what is deferred amid a stream is kept too. */
+  stored(): Promise<unknown> | undefined {
+    return this.scope?.storing()
+  }
+
+  /** The host has taken the body, or it broke off. */
+  ended(whole: boolean): void {
+    if (!whole) this.#sent('aborted')
+    else if (this.host.completed === undefined) this.#sent('delivered')
   }
 
   /** The handler has thrown: its host answers. */

@@ -3,36 +3,42 @@ const onePiece = 65_536
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>
 
-/**
- * The same response, whose body tells when its last byte was taken by the host.
- * @param ended is called once, with `false` if the body broke off
- */
-export async function followBody(response: Response, ended: (whole: boolean) => void): Promise<Response> {
+/** Who follows a body. */
+interface Follower {
+  /** What the next bytes, or the end, have to wait for. If it rejects, they are not sent. */
+  stored(): Promise<unknown> | undefined
+  /** Is called once, with `false` if the body broke off. */
+  ended(whole: boolean): void
+}
+
+/** The same response, whose body tells when its last byte was taken by the host. Rejects as `stored` does while nothing was sent. */
+export async function followBody(response: Response, follower: Follower): Promise<Response> {
   const reader = (response.body as ReadableStream<Uint8Array>).getReader()
   const chunks: Uint8Array[] = []
   let size = 0
+  let whole = false
   let pending: ReturnType<Reader['read']> | undefined
   const turn = new Promise<'late'>((resolve) => setImmediate(resolve, 'late'))
-  while (size <= onePiece) {
+  while (size <= onePiece && !whole) {
     pending = reader.read()
     const read = await Promise.race([pending, turn]).catch(() => 'late' as const)
     if (read === 'late') break
-    if (read.done) {
-      ended(true)
-      return new Response(new Blob(chunks as Uint8Array<ArrayBuffer>[]), response)
-    }
-    chunks.push(read.value)
-    size += read.value.byteLength
+    whole = read.done
+    if (read.value !== undefined) chunks.push(read.value)
+    size += read.value?.byteLength ?? 0
     pending = undefined
   }
-  return new Response(follow(reader, chunks, pending, ended), response)
+  await follower.stored()
+  if (!whole) return new Response(follow(reader, chunks, pending, follower), response)
+  follower.ended(true)
+  return new Response(new Blob(chunks as Uint8Array<ArrayBuffer>[]), response)
 }
 
 function follow(
   reader: Reader,
   chunks: Uint8Array[],
   pending: ReturnType<Reader['read']> | undefined,
-  ended: (whole: boolean) => void,
+  follower: Follower,
 ): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -41,16 +47,17 @@ function follow(
       try {
         const { done, value } = await (pending ?? reader.read())
         pending = undefined
+        await follower.stored()
         if (!done) return controller.enqueue(value)
         controller.close()
-        ended(true)
+        follower.ended(true)
       } catch (error) {
         controller.error(error)
-        ended(false)
+        follower.ended(false)
       }
     },
     cancel(reason) {
-      ended(false)
+      follower.ended(false)
       return reader.cancel(reason)
     },
   })

@@ -1,29 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Host, Scope, ScopeResponse, SentResponse } from '../scope.ts'
-import { endLater } from './held-end.ts'
+import type { Host, SentResponse } from '../response.ts'
+import type { Scope } from '../scope.ts'
+import { type HeldResponse, hold } from './held-response.ts'
+import { kept } from './kept-response.ts'
 import { discardResponseWrites, discardsWrites } from './late-write.ts'
 
-/** What was made for a response is kept on it: a second adapter, or a second copy of the package, finds it there. */
-export const kept = Symbol.for('afterword.response')
 type KeepingResponse = ServerResponse & { [kept]?: Http1Response }
-
-type End = (chunk: unknown, encoding: unknown, callback: unknown) => unknown
 
 /** The responses of a connection that stand behind another one: one listener for all of them. */
 const pipelined = Symbol('afterword.pipelined')
 type TrackedSocket = Socket & { [pipelined]?: Set<Http1Response> }
 
 /** A response of `node:http` or `node:https`, or of what poses as one. */
-export class Http1Response implements ScopeResponse {
+export class Http1Response implements HeldResponse {
   scope?: Scope
   host?: Host | undefined
+  nodeEnd: HeldResponse['nodeEnd']
+  writes: HeldResponse['writes']
   readonly #req: IncomingMessage
   readonly #res: KeepingResponse
   #state: 'open' | 'delivered' | 'aborted' = 'open'
   #callback: ((sent: SentResponse) => void) | undefined
-  /** What `end` was before. */
-  #end: End | undefined
 
   private constructor(req: IncomingMessage, res: ServerResponse) {
     this.#req = req
@@ -48,21 +46,7 @@ export class Http1Response implements ScopeResponse {
     res.prependListener('finish', onFinish)
     res.prependListener('close', onClose)
     if (socket !== undefined && res.socket !== socket) track(socket).add(this)
-    if (res.writableEnded) return
-    this.#end = res.end as End
-    res.end = onEnd as ServerResponse['end']
-  }
-
-  /** The handler ends it, and its scope says when it leaves. */
-  ended(chunk?: unknown, encoding?: unknown, callback?: unknown): ServerResponse {
-    const res = this.#res
-    const held = this.scope?.held()
-    if (held === undefined) this.#end?.call(res, chunk, encoding, callback)
-    else {
-      const end = () => this.#end?.call(res, chunk, encoding, callback)
-      endLater(held, res, () => discardResponseWrites(res, this), end)
-    }
-    return res
+    if (!res.writableEnded) hold(res, this)
   }
 
   finished(): void {
@@ -84,6 +68,14 @@ export class Http1Response implements ScopeResponse {
 
   end(): void {
     if (!this.#res.writableEnded && !discardsWrites(this.#res)) this.#res.end()
+    this.discardWrites()
+  }
+
+  makeHead(): void {
+    if (!this.#res.headersSent) this.#res.writeHead(this.#res.statusCode)
+  }
+
+  discardWrites(): void {
     discardResponseWrites(this.#res, this)
   }
 
@@ -92,7 +84,7 @@ export class Http1Response implements ScopeResponse {
     this.#state = state
     ;(this.#req.socket as TrackedSocket | undefined)?.[pipelined]?.delete(this)
     // A handler whose client has left may still write: it need not know.
-    if (this.#res.writableEnded) discardResponseWrites(this.#res, this)
+    if (this.#res.writableEnded) this.discardWrites()
     this.#callback?.(this.describe())
     this.#callback = undefined
   }
@@ -101,15 +93,6 @@ export class Http1Response implements ScopeResponse {
 // Listeners for all responses: a closure for each would be one more object to allocate.
 function onFinish(this: KeepingResponse): void {
   this[kept]?.finished()
-}
-
-function onEnd(
-  this: KeepingResponse,
-  chunk: unknown,
-  encoding: unknown,
-  callback: unknown,
-): ServerResponse | undefined {
-  return this[kept]?.ended(chunk, encoding, callback)
 }
 
 function onClose(this: KeepingResponse): void {

@@ -1,14 +1,19 @@
 import type { Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
-import type { Scope, ScopeResponse, SentResponse } from '../scope.ts'
-import { holdEnd } from './held-end.ts'
-import { kept, pathOf } from './http1-response.ts'
+import type { Host, SentResponse } from '../response.ts'
+import type { Scope } from '../scope.ts'
+import { type HeldResponse, hold } from './held-response.ts'
+import { pathOf } from './http1-response.ts'
+import { kept } from './kept-response.ts'
 import { discardResponseWrites, discardStreamWrites, discardsWrites } from './late-write.ts'
 
 type KeepingStream = ServerHttp2Stream & { [kept]?: Http2Response }
 
 /** A response of `node:http2`, written through the stream itself or through the compatibility API. */
-export class Http2Response implements ScopeResponse {
+export class Http2Response implements HeldResponse {
   scope?: Scope
+  host?: Host | undefined
+  nodeEnd: HeldResponse['nodeEnd']
+  writes: HeldResponse['writes']
   /** The compatibility API's response to the same stream. */
   compat: Http2ServerResponse | undefined
   readonly #stream: ServerHttp2Stream
@@ -38,7 +43,7 @@ export class Http2Response implements ScopeResponse {
       if (this.#sent) return
       this.#sent = true
       // A handler whose client has left may still write: it need not know.
-      if ((this.compat ?? this.#stream).writableEnded) this.#discardWrites()
+      if (this.#res.writableEnded) this.discardWrites()
       callback(this.describe())
     }
     const stream = this.#stream
@@ -46,8 +51,7 @@ export class Http2Response implements ScopeResponse {
     stream.prependListener('close', sent)
     this.compat?.prependListener('finish', sent)
     this.compat?.prependListener('close', sent)
-    const res = this.compat ?? stream
-    if (!res.writableEnded) holdEnd(res, this, () => this.#discardWrites())
+    if (!this.#res.writableEnded) hold(this.#res, this)
   }
 
   describe(): SentResponse {
@@ -59,18 +63,23 @@ export class Http2Response implements ScopeResponse {
   }
 
   end(): void {
-    if (discardsWrites(this.compat ?? this.#stream)) return
+    if (discardsWrites(this.#res)) return
     if (this.compat !== undefined) {
       if (!this.compat.writableEnded) this.compat.end()
     } else if (!this.#stream.writableEnded && !this.#stream.destroyed) {
       if (!this.#stream.headersSent) this.#stream.respond()
       this.#stream.end()
     }
-    this.#discardWrites()
+    this.discardWrites()
   }
 
-  #discardWrites(): void {
+  discardWrites(): void {
     if (this.compat === undefined) discardStreamWrites(this.#stream, this)
     else discardResponseWrites(this.compat, this)
+  }
+
+  /** What the handler writes to. */
+  get #res(): Http2ServerResponse | ServerHttp2Stream {
+    return this.compat ?? this.#stream
   }
 }

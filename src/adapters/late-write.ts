@@ -1,25 +1,21 @@
-import type { ServerResponse } from 'node:http'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
-import type { SentResponse } from '../scope.ts'
+import type { SentResponse } from '../response.ts'
 
-/** Where the report of the first late call finds the request; taken away once that was made. */
-const unreported = Symbol('afterword.unreported')
+/** What is written to a response is discarded: where the report of the first such call finds the request; `null` once it was made. */
+const discarding = Symbol('afterword.discarding')
 interface Target {
-  [unreported]?: { describe(): SentResponse } | undefined
+  [discarding]?: { describe(): SentResponse } | null | undefined
 }
 
-type Discard = (this: Target | undefined, ...args: unknown[]) => unknown
-
-/** All of them: so they are told from what was there before. */
-const discards = new Set<unknown>()
+type Method = (this: Target | undefined, ...args: never[]) => unknown
 
 /** A method that writes nothing, calls back, and returns what the original would. */
-function discard(name: string, returned: 'this' | true | undefined): Discard {
-  const discarded: Discard = function (...args) {
-    const response = this?.[unreported]
-    if (this !== undefined && response !== undefined) {
-      this[unreported] = undefined
+function discard(name: string, returned: 'this' | true | undefined): Method {
+  return function (...args: unknown[]) {
+    const response = this?.[discarding]
+    if (this !== undefined && response) {
+      this[discarding] = null
       const { method, path } = response.describe()
       report(new AfterwordError('AFTERWORD_LATE_WRITE', [name, method, path]))
     }
@@ -27,29 +23,67 @@ function discard(name: string, returned: 'this' | true | undefined): Discard {
     if (typeof callback === 'function') process.nextTick(callback)
     return returned === 'this' ? this : returned
   }
-  discards.add(discarded)
-  return discarded
 }
 
-const write = discard('write', true)
-const end = discard('end', 'this')
-const writeHead = discard('writeHead', 'this')
-const setHeader = discard('setHeader', 'this')
-const setHeaders = discard('setHeaders', 'this')
-const appendHeader = discard('appendHeader', 'this')
-const removeHeader = discard('removeHeader', undefined)
-const flushHeaders = discard('flushHeaders', undefined)
-const addTrailers = discard('addTrailers', undefined)
-const writeContinue = discard('writeContinue', undefined)
-const writeProcessing = discard('writeProcessing', undefined)
-const writeEarlyHints = discard('writeEarlyHints', undefined)
-const createPushResponse = discard('createPushResponse', undefined)
-const respond = discard('respond', undefined)
-const respondWithFD = discard('respondWithFD', undefined)
-const respondWithFile = discard('respondWithFile', undefined)
-const additionalHeaders = discard('additionalHeaders', undefined)
-const pushStream = discard('pushStream', undefined)
-const sendTrailers = discard('sendTrailers', undefined)
+const discards = {
+  write: discard('write', true),
+  end: discard('end', 'this'),
+  writeHead: discard('writeHead', 'this'),
+  setHeader: discard('setHeader', 'this'),
+  setHeaders: discard('setHeaders', 'this'),
+  appendHeader: discard('appendHeader', 'this'),
+  removeHeader: discard('removeHeader', undefined),
+  flushHeaders: discard('flushHeaders', undefined),
+  addTrailers: discard('addTrailers', undefined),
+  writeContinue: discard('writeContinue', undefined),
+  writeProcessing: discard('writeProcessing', undefined),
+  writeEarlyHints: discard('writeEarlyHints', undefined),
+  createPushResponse: discard('createPushResponse', undefined),
+}
+type Methods = { -readonly [Name in keyof typeof discards]: Method | undefined }
+
+/** What a stream of the core API of `node:http2` has. */
+const streamDiscards = {
+  write: discards.write,
+  end: discards.end,
+  respond: discard('respond', undefined),
+  respondWithFD: discard('respondWithFD', undefined),
+  respondWithFile: discard('respondWithFile', undefined),
+  additionalHeaders: discard('additionalHeaders', undefined),
+  pushStream: discard('pushStream', undefined),
+  sendTrailers: discard('sendTrailers', undefined),
+}
+
+/** Each by its name: a loop over names costs ten times as much, and this happens on every response that has tasks. */
+function copy(from: Methods, to: Methods): void {
+  to.write = from.write
+  to.end = from.end
+  to.writeHead = from.writeHead
+  to.setHeader = from.setHeader
+  to.setHeaders = from.setHeaders
+  to.appendHeader = from.appendHeader
+  to.removeHeader = from.removeHeader
+  to.flushHeaders = from.flushHeaders
+  to.addTrailers = from.addTrailers
+  to.writeContinue = from.writeContinue
+  to.writeProcessing = from.writeProcessing
+  to.writeEarlyHints = from.writeEarlyHints
+}
+
+function layOver(res: object, methods: Methods): void {
+  const target = res as Methods
+  copy(methods, target)
+  // Only on HTTP/2.
+  if (target.createPushResponse !== undefined) target.createPushResponse = methods.createPushResponse
+}
+
+/** By which methods it is written now, its own or its class's. */
+function methodsOf(res: object): Methods {
+  const { createPushResponse } = res as Methods
+  const methods = { ...discards, createPushResponse }
+  copy(res as Methods, methods)
+  return methods
+}
 
 /**
  * From now on whatever is written to a response of `node:http`, or of the compatibility API of `node:http2`, is discarded
@@ -57,64 +91,50 @@ const sendTrailers = discard('sendTrailers', undefined)
  * Express would destroy the connection, the next request on it included.
  */
 export function discardResponseWrites(res: object, response: { describe(): SentResponse }): void {
-  if (unreported in res) return
-  const target = res as Target & Record<string, Discard>
-  target[unreported] = response
-  // Each by its name: a loop over names costs ten times as much, and this happens on every response that has tasks.
-  target.write = write
-  target.end = end
-  target.writeHead = writeHead
-  target.setHeader = setHeader
-  target.setHeaders = setHeaders
-  target.appendHeader = appendHeader
-  target.removeHeader = removeHeader
-  target.flushHeaders = flushHeaders
-  target.addTrailers = addTrailers
-  target.writeContinue = writeContinue
-  target.writeProcessing = writeProcessing
-  target.writeEarlyHints = writeEarlyHints
-  if ('createPushResponse' in res) target.createPushResponse = createPushResponse
+  if (discardsWrites(res)) return
+  ;(res as Target)[discarding] = response
+  layOver(res, discards)
 }
 
 /** The same for a stream of the core API of `node:http2`. */
 export function discardStreamWrites(stream: object, response: { describe(): SentResponse }): void {
-  if (unreported in stream) return
-  Object.assign(stream, {
-    [unreported]: response,
-    write,
-    end,
-    respond,
-    respondWithFD,
-    respondWithFile,
-    additionalHeaders,
-    pushStream,
-    sendTrailers,
-  })
+  if (discardsWrites(stream)) return
+  Object.assign(stream, { [discarding]: response, ...streamDiscards })
 }
 
 /** What is written to it is discarded. */
 export function discardsWrites(res: object): boolean {
-  return unreported in res
+  return (res as Target)[discarding] !== undefined
 }
 
 /**
  * Keeps a response that its handler has ended as it is: what is written to it until the returned function is called is discarded.
  * The handler believes that it was sent.
  */
-export function suspendWrites(res: object, discardWrites: () => void): () => void {
-  const before: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(res)
-  const { statusCode } = res as Partial<ServerResponse>
-  discardWrites()
+export function suspendWrites(res: object, response: { discardWrites(): void }): () => void {
+  const target = res as Target & { statusCode?: number }
+  const isStream = 'respond' in res
+  const methods = isStream ? streamMethodsOf(res) : methodsOf(res)
+  const { statusCode } = target
+  const statusMessage = ownStatusMessage(res)
+  response.discardWrites()
   return () => {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(res))) {
-      if (discards.has(value) || name === 'statusMessage') restore(res, name, before[name])
-    }
-    restore(res, unreported, undefined)
-    if (statusCode !== undefined) Object.assign(res, { statusCode })
+    target[discarding] = undefined
+    // As its own, also where they are its class's: an object that loses properties gets slow.
+    if (isStream) Object.assign(res, methods)
+    else layOver(res, methods as Methods)
+    if (statusCode !== undefined) target.statusCode = statusCode
+    if (ownStatusMessage(res) !== statusMessage) Object.assign(res, { statusMessage })
   }
 }
 
-function restore(res: object, name: PropertyKey, own: PropertyDescriptor | undefined): void {
-  if (own === undefined) Reflect.deleteProperty(res, name)
-  else Object.defineProperty(res, name, own)
+function streamMethodsOf(stream: object): object {
+  return Object.fromEntries(
+    Object.keys(streamDiscards).map((name) => [name, (stream as Record<string, unknown>)[name]]),
+  )
+}
+
+/** On HTTP/2 there is none, and asking for it warns. */
+function ownStatusMessage(res: { statusMessage?: string }): string | undefined {
+  return Object.hasOwn(res, 'statusMessage') ? res.statusMessage : undefined
 }

@@ -13,7 +13,7 @@ import type { Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Afterword } from '../afterword.ts'
 import { instance } from '../instance.ts'
-import type { Host } from '../scope.ts'
+import type { Host } from '../response.ts'
 import { Http1Response } from './http1-response.ts'
 import { Http2Response } from './http2-response.ts'
 import { NodeIntake } from './node-intake.ts'
@@ -67,7 +67,7 @@ export function enterServed<T>(req: Request, res: Response, fn: () => T, host?: 
 
 /** Calls `fn` in the scope of a request, opened here or before. */
 export function enter<T>(afterword: Afterword, req: Request, res: Response, fn: () => T, host?: Host): T {
-  if (isHttp2(res)) return enterCompat(afterword, req as Http2ServerRequest, res, fn)
+  if (isHttp2(res)) return enterCompat(afterword, req as Http2ServerRequest, res, fn, host)
   const response = Http1Response.of(req as IncomingMessage, res)
   response.host ??= host
   if (response.scope !== undefined || !mayHaveBody(req.method)) return afterword.scope(response, fn)
@@ -78,11 +78,18 @@ export function enter<T>(afterword: Afterword, req: Request, res: Response, fn: 
 }
 
 /** The compatibility API's `request` is emitted inside the core API's `stream`: both are one scope. */
-function enterCompat<T>(afterword: Afterword, req: Http2ServerRequest, res: Http2ServerResponse, fn: () => T): T {
-  return enterStream(afterword, res.stream as ServerHttp2Stream, req.headers, (response) => {
+function enterCompat<T>(
+  afterword: Afterword,
+  req: Http2ServerRequest,
+  res: Http2ServerResponse,
+  fn: () => T,
+  host: Host | undefined,
+): T {
+  const inScope = (response: Http2Response) => {
     response.compat ??= res
     return fn()
-  })
+  }
+  return enterStream(afterword, res.stream as ServerHttp2Stream, req.headers, inScope, host)
 }
 
 function enterStream<T>(
@@ -90,10 +97,12 @@ function enterStream<T>(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   fn: (response: Http2Response) => T,
+  host?: Host,
 ): T {
   const known = Http2Response.known(stream)
   if (known !== undefined) return afterword.scope(known, () => fn(known))
   const response = Http2Response.open(stream, headers)
+  response.host = host
   return afterword.scope(response, () => {
     bindListeners(stream)
     return fn(response)

@@ -1,66 +1,71 @@
 #!/usr/bin/env node
-import { parseArgs, styleText } from 'node:util'
-import { AfterwordError } from '../errors.ts'
-import { Inspection } from '../journal/inspection.ts'
-import { type Command, commands } from './commands.ts'
+import { once } from 'node:events'
+import { inspect, parseArgs, styleText } from 'node:util'
+import type { Command, Input } from './command.ts'
+import { discard, retry } from './commands/change.ts'
+import { list } from './commands/list.ts'
+import { show } from './commands/show.ts'
+import { status } from './commands/status.ts'
+import { work } from './commands/work.ts'
+
+const commands: Readonly<Record<string, Command>> = { status, list, show, retry, discard, work }
 
 const usage = `afterword <command> <folder of the journal> [id] [--all] [--json]
 
 ${Object.entries(commands)
-  .map(
-    ([name, { takes, does }]) =>
-      `  ${`${name} <folder>${takes === 'id' ? ' <id>' : takes === 'ids' ? ' <id>|--all' : ''}`.padEnd(34)}${does}`,
-  )
+  .map(([name, { takes, does }]) => `  ${`${name} ${takes}`.padEnd(46)}${does}`)
   .join('\n')}
 
-  --json prints for machines. Exit codes: 0, or 1 if it could not be done, or 2 if it was not understood.
+  --json prints for machines. AFTERWORD_KEY, or several separated by commas, opens what is sealed.
+  Exit codes: 0, or 1 if it could not be done, or 2 if it was not understood.
 `
 
-process.exitCode = main(process.argv.slice(2))
+// Whoever reads may have read enough: `| head`.
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
+const code = await main(process.argv.slice(2))
+if (code !== undefined) process.exitCode = code
 
-function main(args: string[]): number {
+/** @returns the exit code; `undefined` if the command goes on */
+async function main(args: string[]): Promise<number | undefined> {
   const parsed = parse(args)
   if (parsed === undefined) {
     process.stderr.write(usage)
     return 2
   }
-  const { command, folder, ids, all, json } = parsed
   try {
-    using journal = new Inspection(folder)
-    const { done, value, text } = command.run(
-      journal,
-      all ? Array.from(journal.records('failed'), ({ id }) => id) : ids,
-    )
-    process.stdout.write(json ? `${JSON.stringify(value)}\n` : text)
-    return done ? 0 : 1
+    const output = parsed.command.run(parsed.input)
+    for (;;) {
+      const { done, value } = await output.next()
+      if (done) return value === undefined ? undefined : value ? 0 : 1
+      if (!process.stdout.write(value)) await once(process.stdout, 'drain')
+    }
   } catch (error) {
-    const { message } = error instanceof AfterwordError ? error : (error as Error)
+    const { message, cause } = error as Error
     process.stderr.write(`${styleText('red', message, { stream: process.stderr })}\n`)
-    return 1
+    if (cause !== undefined) process.stderr.write(`${inspect(cause)}\n`)
+    process.exit(1)
   }
 }
 
-interface Parsed {
-  readonly command: Command
-  readonly folder: string
-  readonly ids: readonly string[]
-  readonly all: boolean
-  readonly json: boolean
-}
-
 /** `undefined` where it makes no sense. */
-function parse(args: string[]): Parsed | undefined {
-  const options = { all: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } } as const
+function parse(args: string[]): { readonly command: Command; readonly input: Input } | undefined {
+  const options = {
+    all: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    concurrency: { type: 'string' },
+    jobs: { type: 'string' },
+  } as const
   try {
     const { values, positionals } = parseArgs({ args, allowPositionals: true, options })
-    const [name = '', folder, ...ids] = positionals
+    const [name = '', place, ...ids] = positionals
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-    if (command === undefined || folder === undefined) return undefined
-    const { takes } = command
-    if (takes === 'nothing' && (ids.length > 0 || values.all)) return undefined
-    if (takes === 'id' && (ids.length !== 1 || values.all)) return undefined
-    if (takes === 'ids' && ids.length === 0 && !values.all) return undefined
-    return { command, folder, ids, ...values }
+    if (command === undefined || place === undefined) return undefined
+    const { all, json } = values
+    const concurrency = values.concurrency === undefined ? undefined : Number(values.concurrency)
+    if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency > 0)) return undefined
+    const jobs = values.jobs?.split(',').map((job) => job.trim())
+    const input: Input = { place, ids, all, json, concurrency, jobs }
+    return command.accepts(input) ? { command, input } : undefined
   } catch {
     return undefined
   }

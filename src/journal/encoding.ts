@@ -73,8 +73,10 @@ function isPlain(value: unknown, depth: number): boolean {
     return value.every((item) => isPlain(item, depth + 1))
   }
   if (Object.getPrototypeOf(value) !== Object.prototype || Object.getOwnPropertySymbols(value).length > 0) return false
-  for (const [key, item] of Object.entries(value)) {
-    if (key === '__proto__' || key === 'toJSON' || !isPlain(item, depth + 1)) return false
+  // Also what somebody has added to `Object.prototype`: JSON leaves that out.
+  for (const key in value) {
+    if (key === '__proto__' || key === 'toJSON' || !isPlain((value as Record<string, unknown>)[key], depth + 1))
+      return false
   }
   return true
 }
@@ -194,31 +196,8 @@ function fromTable(table: readonly Entry[]): unknown {
     const index = Number(place)
     if (values.has(index)) return values.get(index)
     const entry = table[index]
-    if (!Array.isArray(entry)) {
-      values.set(index, entry)
-      return entry
-    }
+    if (!Array.isArray(entry)) return keep(index, entry)
     const [kind, ...parts] = entry
-    switch (kind) {
-      case 'array':
-      case 'object':
-      case 'map':
-      case 'set':
-      case 'error':
-        return fill(kind, index, parts)
-      default: {
-        const value = leaf(kind, parts)
-        values.set(index, value)
-        return value
-      }
-    }
-  }
-  // What refers to others is known before they are made: they may refer back to it.
-  const keep = <T>(index: number, value: T): T => {
-    values.set(index, value)
-    return value
-  }
-  const fill = (kind: Kind, index: number, parts: readonly (string | number)[]): unknown => {
     switch (kind) {
       case 'array': {
         const value = keep(index, new Array(parts.length) as unknown[])
@@ -240,7 +219,7 @@ function fromTable(table: readonly Entry[]): unknown {
         for (const part of parts) value.add(at(part))
         return value
       }
-      default: {
+      case 'error': {
         const [name, message, stack, cause] = parts
         const value = keep(index, new Error(String(message)))
         own(value, 'stack', stack, false)
@@ -248,7 +227,14 @@ function fromTable(table: readonly Entry[]): unknown {
         if (cause !== undefined) own(value, 'cause', at(cause), false)
         return value
       }
+      default:
+        return keep(index, leaf(kind, parts))
     }
+  }
+  // What refers to others is known before they are made: they may refer back to it.
+  const keep = <T>(index: number, value: T): T => {
+    values.set(index, value)
+    return value
   }
   return at(0)
 }

@@ -1,56 +1,95 @@
-// What goes between the thread of the requests and that of the journal. Flat arrays of plain values: they are cloned fastest.
+import type { ErrorCode } from '../errors.ts'
 
-/** What is committed at once: in `accepts` each record takes {@link acceptWidth} values, in `settles` {@link settleWidth}. */
+// What goes between the thread of the requests and the keeper. Flat arrays of plain values: they are cloned fastest.
+
+/** Where a record is: in the slot of the process that made it, or where any process may take it. */
+export type Place = 'slot' | 'shared'
+
+/** What is committed at once. */
 export interface Group {
   readonly type: 'group'
-  /** Key, job, arguments, when it was created, when it is due, and whether it is in nobody's memory until then. */
-  readonly accepts: (string | number)[]
-  /** What is done, slot, key, and two values that depend on it. */
+  readonly place: Place
+  /** Of each record {@link acceptWidth} values. */
+  readonly accepts: (string | number | null)[]
+  /** The keys of those that are done. */
+  readonly done: number[]
+  /** What became of others, {@link settleWidth} values each: what is done, key, and two values that depend on it. */
   readonly settles: (string | number)[]
 }
 
-export const acceptWidth = 6
-export const settleWidth = 5
+/**
+ * Key, job, version, arguments, options; for shared ones also its delay, whether the process keeps it, what it must be single by, and what else
+ * that may have been stored as, in JSON.
+ */
+export const acceptWidth = { slot: 5, shared: 9 } as const
+export const settleWidth = 4
 
 /** What becomes of a record. */
 export const settle = {
-  /** It is deleted. */
-  done: 0,
   /** It is listed as failed: attempt, reason and error as one text. */
   failed: 1,
-  /** It is tried again: attempt, when. */
+  /** It stays in the memory of its process, and is tried again: attempt, delay. */
   retry: 2,
+  /** Whoever has room tries it again: attempt, delay. */
+  release: 3,
   /** It was handed out, and its process ends in order: whether it had begun. */
-  back: 3,
+  back: 4,
   /** It was handed out, and begins: should its process die now, that counts. */
-  begin: 4,
+  begin: 5,
 } as const
 
-/** To the journal's thread. */
-export type ToThread =
+/** A name and a version of a job. */
+export type KnownJob = readonly [name: string, version: number]
+
+/** Which jobs a process runs. */
+export interface RunnableJobs {
+  /** All that it knows. */
+  readonly known: readonly KnownJob[]
+  /** Those whose records it takes although they are not its own, and nobody has left them. */
+  readonly shared: readonly KnownJob[]
+}
+
+/** To the keeper. */
+export type ToKeeper =
   | Group
-  /** Records of these jobs can be run: hand out some. */
-  | { readonly type: 'hand-out'; readonly jobs: readonly string[]; readonly most: number }
+  /** Records of these jobs can be run. */
+  | { readonly type: 'know'; readonly jobs: RunnableJobs }
+  /** The keeper is a new one: of what was handed out by the one before, the process has these. */
+  | { readonly type: 'resume'; readonly keys: readonly number[] }
+  /** Hand out some. @param alone nothing that was handed out runs */
+  | { readonly type: 'hand-out'; readonly most: number; readonly alone: boolean }
+  /** There may be something that nobody has. */
+  | { readonly type: 'look' }
   | { readonly type: 'close' }
 
 /** A record that is handed out. */
 export interface HandedOut {
-  readonly slot: number
+  readonly place: Place
   readonly key: number
   readonly job: string
+  readonly version: number
   readonly args: string
+  readonly options: string | null
   readonly attempt: number
   readonly crashes: number
-  readonly runAt: number
+  /** It was in a process that has died. */
+  readonly orphan: boolean
 }
 
-/** From the journal's thread. */
-export type FromThread =
-  | { readonly type: 'committed' }
+/** From the keeper. */
+export type FromKeeper =
+  /** @param duplicates key by key, the records that were not added, each with the one that is there already */
+  | { readonly type: 'committed'; readonly place: Place; readonly duplicates: readonly number[] }
   /** Nothing of the group was stored. */
-  | { readonly type: 'refused'; readonly message: string }
-  | { readonly type: 'handed-out'; readonly records: readonly HandedOut[] }
+  | { readonly type: 'refused'; readonly place: Place; readonly message: string }
+  /** @param suspects some wait that may end a process, and are handed out alone; `behind`: more are due that any process may take */
+  | {
+      readonly type: 'handed-out'
+      readonly records: readonly HandedOut[]
+      readonly suspects: boolean
+      readonly behind: boolean
+    }
   /** There may be records to hand out. */
   | { readonly type: 'loose' }
   | { readonly type: 'closed' }
-  | { readonly type: 'report'; readonly code: string; readonly values: readonly unknown[] }
+  | { readonly type: 'report'; readonly code: ErrorCode; readonly values: readonly unknown[]; readonly cause?: unknown }

@@ -1,18 +1,32 @@
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { AfterwordError } from '../errors.ts'
-import { idOf, keyOf } from './key.ts'
-import { SlotLock, slotsIn } from './slot.ts'
+import type { KnownJob } from './group.ts'
+import { idOf, keyOf, slotOf } from './key.ts'
+import { locksOf, SlotLock, slotsIn } from './lock.ts'
+import { owner } from './schema.ts'
+import { sealIdOf, sealIdSql } from './sealed.ts'
+import { atomically } from './transaction.ts'
+
+/**
+ * What has not failed waits or runs. But if there are processes, and none of them knows its job and version, it is unknown; sealed, if
+ * none that knows it has its key.
+ */
+export type WaitingState = 'pending' | 'unknown' | 'sealed'
 
 /** A record as it is listed. */
 export interface ListedRecord {
   readonly id: string
   readonly job: string
-  /** It waits or runs, or its process has died and nobody has taken it over; or it has failed for good. */
-  readonly state: 'pending' | 'failed'
+  readonly version: number
+  readonly state: WaitingState | 'failed'
   /** The arguments as they are stored. */
   readonly args: string
+  /** What was bound to the call, as it is stored. */
+  readonly options?: string
+  /** What it must be single by. */
+  readonly key?: string
   /** Milliseconds since 1970, as all dates here. */
   readonly created: number
   readonly attempt: number
@@ -23,103 +37,223 @@ export interface ListedRecord {
   readonly error?: string | null
 }
 
-export interface ListedSlot {
-  readonly slot: number
-  /** A living process has it. */
-  readonly alive: boolean
+/** A database of the journal: a slot's, or the one whose records any process may take. */
+export interface ListedDatabase {
+  readonly name: string
+  /** A living process has it; `undefined` where it is nobody's own. */
+  readonly alive: boolean | undefined
   readonly pending: number
   readonly failed: number
+  /** What of `pending` no living process can run. */
+  readonly stuck: readonly Stuck[]
   /** In bytes. */
   readonly size: number
 }
 
+/** Records of one job that wait for a process that can run them. */
+export interface Stuck {
+  readonly job: string
+  readonly version: number
+  readonly state: 'unknown' | 'sealed'
+  readonly count: number
+}
+
+/** What became of a record that was to be changed. */
+export interface Changed {
+  readonly id: string
+  readonly done: boolean
+}
+
+/** What a living process can run, and which keys it has. */
+interface Living {
+  readonly jobs: readonly KnownJob[]
+  readonly seals: readonly string[]
+}
+
+/** So many records are read, or changed, in one transaction: no process waits long for it, and no memory is filled. */
+const pageSize = 500
+
+type Row = Omit<ListedRecord, 'id' | 'state' | 'key' | 'options'> & {
+  readonly key: number
+  readonly options: string | null
+  readonly singleton: string | null
+}
+
+const sqlOf = {
+  pending: `SELECT key, job, version, args, options, created, attempt, run_at AS runAt, singleton
+    FROM afterword_records`,
+  failed: `SELECT key, job, version, args, options, created, attempt, failed_at AS failedAt, reason, error, singleton
+    FROM afterword_failed`,
+} as const
+
+const removeSql = 'DELETE FROM afterword_failed WHERE key = ?'
+
 /** A journal seen from outside: from another process than those that work with it. They may be alive. */
 export class Inspection implements Disposable {
-  readonly #folder: string
-  readonly #databases = new Map<number, DatabaseSync>()
+  readonly #locks: string
+  readonly #databases = new Map<string, DatabaseSync>()
+  /** The one whose records any process may take. */
+  readonly #shared: string
+  #living: readonly Living[] | undefined
 
-  /** @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER` */
-  constructor(folder: string) {
-    this.#folder = folder
+  /** @param path the folder, or the file of an app's own database @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER` */
+  constructor(path: string) {
+    const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true
+    this.#locks = isFolder ? path : locksOf(path)
+    this.#shared = isFolder ? 'shared' : basename(path)
     try {
-      for (const slot of slotsIn(folder)) {
-        const database = new DatabaseSync(join(folder, `${slot}.db`))
+      const slots = isFolder ? slotsIn(path).map(String) : []
+      for (const name of [...slots, this.#shared]) {
+        const file = isFolder ? join(path, `${name}.db`) : path
+        // What is only looked at is not made: a slot has its lock first.
+        if (!existsSync(file) && slots.includes(name)) continue
+        statSync(file)
+        const database = new DatabaseSync(file)
         database.exec('PRAGMA busy_timeout = 5000')
-        this.#databases.set(slot, database)
+        this.#databases.set(name, database)
+        database.prepare('SELECT version FROM afterword').get()
       }
     } catch (cause) {
-      throw new AfterwordError('AFTERWORD_JOURNAL_FOLDER', [folder], { cause })
+      this[Symbol.dispose]()
+      throw new AfterwordError('AFTERWORD_JOURNAL_FOLDER', [path], { cause })
     }
   }
 
-  slots(): ListedSlot[] {
-    return Array.from(this.#databases, ([slot, database]) => {
-      const lock = SlotLock.take(this.#folder, slot)
-      lock?.release()
-      const count = (table: string) => Number(database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n)
-      const size = statSync(join(this.#folder, `${slot}.db`)).size
-      return { slot, alive: lock === undefined, pending: count('records'), failed: count('failed'), size }
+  databases(): ListedDatabase[] {
+    return Array.from(this.#databases, ([name, database]) => {
+      const size = statSync(database.location() as string).size
+      const alive = name === this.#shared ? undefined : this.#isAlive(Number(name))
+      const stuck = this.#stuck(database)
+      return { name, alive, pending: count(database, 'records'), failed: count(database, 'failed'), stuck, size }
     })
   }
 
-  /** In the order in which they were deferred, slot by slot. */
-  *records(state: 'pending' | 'failed'): Iterable<ListedRecord> {
-    const sql =
-      state === 'pending'
-        ? 'SELECT key, job, args, created, attempt, run_at AS runAt FROM records ORDER BY key'
-        : 'SELECT key, job, args, created, attempt, failed_at AS failedAt, reason, error FROM failed ORDER BY key'
-    for (const [slot, database] of this.#databases) {
-      for (const { key, ...row } of database.prepare(sql).iterate() as Iterable<ListedRecord & { key: number }>) {
-        yield { ...row, id: idOf(slot, key), state }
-      }
+  /** How many records have failed. */
+  get failed(): number {
+    return Array.from(this.#databases.values()).reduce((sum, database) => sum + count(database, 'failed'), 0)
+  }
+
+  /** In the order in which they were deferred, database by database. */
+  *records(state: 'pending' | 'failed'): Generator<ListedRecord[]> {
+    for (const database of this.#databases.values()) {
+      for (const rows of pages<Row>(database, sqlOf[state])) yield rows.map((row) => this.#listed(row, state))
     }
   }
 
   find(id: string): ListedRecord | undefined {
     for (const state of ['failed', 'pending'] as const) {
-      for (const record of this.records(state)) if (record.id === id) return record
+      for (const database of this.#databases.values()) {
+        const row = database.prepare(`${sqlOf[state]} WHERE key = ?`).get(keyOf(id)) as Row | undefined
+        if (row !== undefined) return this.#listed(row, state)
+      }
     }
     return undefined
   }
 
-  /** Makes a failed record pending again, its attempts forgotten. A living process takes it up within a second or so. */
-  retry(id: string): boolean {
-    return this.#change(id, (database, key) => {
-      const moved = database
-        .prepare(
-          `INSERT INTO records (key, job, args, created, run_at, loose)
-          SELECT key, job, args, created, ?2, 1 FROM failed WHERE key = ?1`,
-        )
-        .run(key, Date.now())
-      database.prepare('DELETE FROM failed WHERE key = ?').run(key)
-      return moved.changes > 0
+  /**
+   * Makes failed records pending again, their attempts forgotten; all of them without `ids`. A living process takes them up within a
+   * second or so. Not where the key of one is another record's by now.
+   */
+  retry(ids?: readonly string[]): Generator<Changed[]> {
+    return this.#change(ids, (database) => {
+      const add = database.prepare(
+        `INSERT OR IGNORE INTO afterword_records (key, job, version, args, options, created, run_at, owner, singleton)
+        SELECT key, job, version, args, options, created, ?2, ${owner.nobody}, singleton FROM afterword_failed WHERE key = ?1`,
+      )
+      const remove = database.prepare(removeSql)
+      return (key) => add.run(key, Date.now()).changes > 0 && remove.run(key).changes > 0
     })
   }
 
-  /** Deletes a failed record. */
-  discard(id: string): boolean {
-    return this.#change(
-      id,
-      (database, key) => database.prepare('DELETE FROM failed WHERE key = ?').run(key).changes > 0,
-    )
+  /** Deletes failed records; all of them without `ids`. */
+  discard(ids?: readonly string[]): Generator<Changed[]> {
+    return this.#change(ids, (database) => {
+      const remove = database.prepare(removeSql)
+      return (key) => remove.run(key).changes > 0
+    })
   }
 
   [Symbol.dispose](): void {
     for (const database of this.#databases.values()) database.close()
   }
 
-  #change(id: string, change: (database: DatabaseSync, key: number) => boolean): boolean {
-    const { slot, key } = keyOf(id)
-    const database = this.#databases.get(slot)
-    if (database === undefined) return false
-    database.exec('BEGIN IMMEDIATE')
-    try {
-      const changed = change(database, key)
-      database.exec('COMMIT')
-      return changed
-    } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK')
-      throw error
+  *#change(ids: readonly string[] | undefined, prepare: (database: DatabaseSync) => (key: number) => boolean) {
+    const databases = [...this.#databases.values()]
+    if (ids !== undefined) {
+      // In whichever database it is.
+      const changes = databases.map((database) => (key: number) => atomically(database, () => prepare(database)(key)))
+      yield ids.map((id) => ({ id, done: changes.some((change) => change(keyOf(id))) }))
+      return
     }
+    for (const database of databases) {
+      const change = prepare(database)
+      // What fails anew meanwhile has a key that is past.
+      for (const rows of pages<{ key: number }>(database, 'SELECT key FROM afterword_failed')) {
+        yield atomically(database, () => rows.map(({ key }) => ({ id: idOf(key), done: change(key) })))
+      }
+    }
+  }
+
+  #stuck(database: DatabaseSync): Stuck[] {
+    const rows = database
+      .prepare(
+        `SELECT job, version, ${sealIdSql('args')} AS seal, count(*) AS count FROM afterword_records GROUP BY 1, 2, 3`,
+      )
+      .all() as unknown as { job: string; version: number; seal: string | null; count: number }[]
+    return rows.flatMap(({ job, version, seal, count }) => {
+      const state = this.#stateOf(job, version, seal ?? undefined)
+      return state === 'pending' ? [] : [{ job, version, state, count }]
+    })
+  }
+
+  #stateOf(job: string, version: number, seal: string | undefined): WaitingState {
+    const living = (this.#living ??= this.#findLiving())
+    const knowing = living.filter(({ jobs }) => jobs.some(([name, latest]) => name === job && latest >= version))
+    if (living.length > 0 && knowing.length === 0) return 'unknown'
+    return seal === undefined || living.length === 0 || knowing.some(({ seals }) => seals.includes(seal))
+      ? 'pending'
+      : 'sealed'
+  }
+
+  #isAlive(slot: number): boolean {
+    const lock = SlotLock.take(this.#locks, slot)
+    lock?.release()
+    return lock === undefined
+  }
+
+  #findLiving(): Living[] {
+    const rows = (this.#databases
+      .get(this.#shared)
+      ?.prepare('SELECT process, jobs, seals FROM afterword_processes')
+      .all() ?? []) as { process: number; jobs: string; seals: string }[]
+    return rows
+      .filter(({ process }) => this.#isAlive(slotOf(process)))
+      .map(({ jobs, seals }) => ({ jobs: JSON.parse(jobs), seals: JSON.parse(seals) }))
+  }
+
+  #listed({ key, options, singleton, ...row }: Row, state: 'pending' | 'failed'): ListedRecord {
+    return {
+      ...row,
+      id: idOf(key),
+      state: state === 'failed' ? state : this.#stateOf(row.job, row.version, sealIdOf(row.args)),
+      ...(options !== null && { options }),
+      ...(singleton !== null && { key: singleton }),
+    }
+  }
+}
+
+function count(database: DatabaseSync, table: 'records' | 'failed'): number {
+  return Number(database.prepare(`SELECT count(*) AS n FROM afterword_${table}`).get()?.n)
+}
+
+/** All rows of a table by their keys. Each page is read on its own: what is read stays in the way of whoever writes. */
+function* pages<R extends { readonly key: number }>(database: DatabaseSync, select: string): Generator<R[]> {
+  const page = database.prepare(`${select} WHERE key > ? ORDER BY key LIMIT ${pageSize}`)
+  for (let last = 0; ; ) {
+    const rows = page.all(last) as unknown as R[]
+    const end = rows.at(-1)
+    if (end === undefined) return
+    last = end.key
+    yield rows
   }
 }

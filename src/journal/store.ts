@@ -1,157 +1,281 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { HandedOut } from './group.ts'
-import { openDatabase, type SlotLock, type Sync, setSync } from './slot.ts'
+import { busy, type Database, type Statement, type Sync, setSync } from './database.ts'
+import { acceptWidth, type KnownJob, type Place } from './group.ts'
+import { blockOf, slotOf, slotSize } from './key.ts'
+import { Loose, type LooseOptions, notPutOff } from './loose.ts'
+import { isTaker, ownedBy, owner, takerOf } from './schema.ts'
 
-/** After so many crashes while it ran, a record is not run again. */
-const mostCrashes = 3
+/** So many records are stored by one statement: a statement for each took half as long again. */
+const acceptedAtOnce = 8
 
-/** The records of one slot, in the journal's thread. */
+/** Its parameters have no numbers: Node looks for the name of each that has one, among all of them. */
+function acceptSql(records: number, process: number): string {
+  const rows = Array.from({ length: records }, () => `(?, ?, ?, ?, ?, ?, ?, ${process})`).join(', ')
+  return `INSERT INTO afterword_records (key, job, version, args, options, created, run_at, owner) VALUES ${rows}`
+}
+
+/** The records of one database, as the process that owns some of them sees them. Whatever changes one says that it owns it. */
 export class Store {
-  readonly slot: number
-  /** Of a slot that was taken over; the own one's is held by the thread of the requests. */
-  readonly lock: SlotLock | undefined
-  readonly #database: DatabaseSync
-  readonly #sync: Sync
-  #syncs: Sync
-  readonly #accept: StatementSync
-  readonly #done: StatementSync
-  readonly #failed: StatementSync
-  readonly #retry: StatementSync
-  readonly #back: StatementSync
-  readonly #begin: StatementSync
+  readonly place: Place
+  readonly loose: Loose
+  readonly #database: Database
+  readonly #process: number
+  readonly #sync: Sync | undefined
+  #syncs: Sync | undefined
+  /** A transaction that is not ours is open. */
+  readonly #isForeign: (() => boolean) | undefined
+  #begun = false
+  /** The last block of keys that is known to be begun. */
+  #block: number
+  /** The same before the transaction that is open. */
+  #blockBefore = 0
+  readonly #sealIds: readonly string[]
+  /** In SQL: this process owns it. */
+  readonly #isMine: string
 
-  constructor(folder: string, slot: number, sync: Sync, lock?: SlotLock) {
-    this.slot = slot
-    this.lock = lock
+  readonly #acceptOne: Statement
+  readonly #acceptMany: Statement
+  readonly #share: Statement
+  readonly #single: Statement
+  readonly #other: Statement
+  readonly #done: Statement
+  readonly #fail: Statement
+  readonly #retry: Statement
+  readonly #back: Statement
+  readonly #begin: Statement
+
+  constructor(database: Database, options: StoreOptions) {
+    const { place, process, sync, isForeign, sealIds = [] } = options
+    this.place = place
+    this.loose = new Loose(database, options)
+    this.#database = database
+    this.#process = process
+    this.#block = blockOf(process)
     this.#sync = this.#syncs = sync
-    const database = (this.#database = openDatabase(folder, slot, sync))
-    this.#accept = database.prepare(
-      'INSERT INTO records (key, job, args, created, run_at, loose) VALUES (?, ?, ?, ?, ?, ?)',
+    this.#isForeign = isForeign
+    this.#sealIds = sealIds
+    this.#isMine = ownedBy(process)
+    const mine = `key = ?1 AND ${this.#isMine}`
+    this.#acceptOne = database.prepare(acceptSql(1, process))
+    this.#acceptMany = database.prepare(acceptSql(acceptedAtOnce, process))
+    this.#share = database.prepare(`
+      INSERT INTO afterword_records (key, job, version, args, options, created, run_at, delay, owner, singleton)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6 + ?7, ?7, ?8, ?9)
+      ON CONFLICT (job, singleton) WHERE singleton IS NOT NULL DO NOTHING`)
+    this.#single = database.prepare('SELECT key FROM afterword_records WHERE job = ? AND singleton = ?')
+    this.#other = database.prepare(
+      'SELECT key FROM afterword_records WHERE job = ? AND singleton IN (SELECT value FROM json_each(?))',
     )
-    this.#done = database.prepare('DELETE FROM records WHERE key = ?')
-    this.#failed = database.prepare(`
-      INSERT OR REPLACE INTO failed (key, job, args, created, attempt, reason, error, failed_at)
-      SELECT key, job, args, created, ?2, ?3, ?4, ?5 FROM records WHERE key = ?1`)
-    this.#retry = database.prepare('UPDATE records SET attempt = ?2, run_at = ?3, crashes = 0 WHERE key = ?1')
-    this.#back = database.prepare('UPDATE records SET crashes = max(0, crashes - ?2), loose = 1 WHERE key = ?1')
-    this.#begin = database.prepare('UPDATE records SET crashes = crashes + 1 WHERE key = ?')
+    this.#done = database.prepare(`DELETE FROM afterword_records WHERE key BETWEEN ?1 AND ?2 AND ${this.#isMine}`)
+    this.#fail = database.prepare(`
+      INSERT OR REPLACE INTO afterword_failed (key, job, version, args, options, created, attempt, singleton, reason, error, failed_at)
+      SELECT key, job, version, args, options, created, ?2, singleton, ?3, ?4, ?5 FROM afterword_records WHERE ${mine}`)
+    this.#retry = database.prepare(
+      `UPDATE afterword_records SET attempt = ?2, run_at = ?3 + ?4, delay = ?4, crashes = 0, owner = ?5 WHERE ${mine}`,
+    )
+    this.#back = database.prepare(
+      `UPDATE afterword_records SET crashes = max(0, crashes - ?2), owner = ${owner.nobody} WHERE ${mine}`,
+    )
+    this.#begin = database.prepare(`UPDATE afterword_records SET crashes = crashes + 1 WHERE ${mine}`)
   }
 
   /** @param durable the transaction has records that somebody waits for: only these have to be synced */
   begin(durable: boolean): void {
-    const sync = durable ? this.#sync : 'normal'
+    if (this.#isForeign?.()) throw busy('A transaction of the app is open')
+    const sync = durable ? this.#sync : this.#sync && 'normal'
     // Not possible within a transaction.
-    if (sync !== this.#syncs) setSync(this.#database, (this.#syncs = sync))
+    if (sync !== undefined && sync !== this.#syncs) setSync(this.#database, (this.#syncs = sync))
     this.#database.exec('BEGIN IMMEDIATE')
+    this.#begun = true
+    this.#blockBefore = this.#block
+    this.loose.begin()
   }
 
   commit(): void {
     this.#database.exec('COMMIT')
+    this.#begun = false
   }
 
+  /** Also where nothing has begun, or SQLite has rolled it back itself. */
   rollback(): void {
-    if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+    if (!this.#begun) return
+    this.#begun = false
+    this.#block = this.#blockBefore
+    this.loose.rollback()
+    try {
+      this.#database.exec('ROLLBACK')
+    } catch {}
   }
 
-  accept(key: number, job: string, args: string, created: number, runAt: number, loose: number): void {
-    this.#accept.run(key, job, args, created, runAt, loose)
+  /** From now on what finds another process writing fails at once: what is to go to a slot would wait, too. */
+  neverWait(): void {
+    if (this.#sync !== undefined) this.#database.exec('PRAGMA busy_timeout = 0')
   }
 
-  /** Forgets what failed before then. */
-  forget(before: number): void {
-    this.#database.prepare('DELETE FROM failed WHERE failed_at < ?').run(before)
+  /** Calls `fn` in a transaction of its own. Throws what it throws. */
+  atomically<T>(fn: () => T): T {
+    try {
+      this.begin(false)
+      const value = fn()
+      this.commit()
+      return value
+    } catch (error) {
+      this.rollback()
+      throw error
+    }
   }
 
-  done(key: number): void {
-    this.#done.run(key)
+  /** Stores records of this process. @param values of each the key, job, version, arguments and options */
+  accept(values: readonly (string | number | null)[]): void {
+    const now = Date.now()
+    const many = acceptedAtOnce * acceptWidth.slot
+    for (let from = 0; from < values.length; ) {
+      const isMany = from + many <= values.length
+      const to = from + (isMany ? many : acceptWidth.slot)
+      const parameters: (string | number | null)[] = []
+      for (let i = from; i < to; i++) {
+        parameters.push(values[i] as string | number | null)
+        if (i % acceptWidth.slot === acceptWidth.slot - 1) parameters.push(now, now)
+      }
+      ;(isMany ? this.#acceptMany : this.#acceptOne).run(...parameters)
+      from = to
+    }
+  }
+
+  /**
+   * Stores a record that any process may run after `delay` ms, or, if it is `kept`, this one.
+   * @param others what a process with other keys may have stored for `singleton`
+   * @returns the key of the record of the same job that is there already with one of these
+   */
+  share(
+    key: number,
+    job: string,
+    version: number,
+    args: string,
+    options: string | null,
+    delay: number,
+    kept: number,
+    singleton: string | null,
+    others: string | null,
+  ): number | undefined {
+    const other = others === null ? undefined : (this.#other.get(job, others) as { key: number } | undefined)
+    if (other !== undefined) return other.key
+    const by = kept === 1 ? this.#process : owner.nobody
+    const { changes } = this.#share.run(key, job, version, args, options, Date.now(), Math.ceil(delay), by, singleton)
+    if (Number(changes) > 0) return undefined
+    return (this.#single.get(job, singleton) as { key: number }).key
+  }
+
+  /** Deletes what is done. Most of it was accepted one after another, and goes run by run. */
+  done(keys: readonly number[]): void {
+    const sorted = [...keys].sort((a, b) => a - b)
+    let first = 0
+    for (let i = 1; i <= sorted.length; i++) {
+      const last = sorted[i - 1] as number
+      if (sorted[i] === last + 1) continue
+      this.#done.run(sorted[first] as number, last)
+      first = i
+    }
   }
 
   failed(key: number, attempt: number, reason: string, error: string | null): void {
-    this.#failed.run(key, attempt, reason, error, Date.now())
-    this.#done.run(key)
+    this.#fail.run(key, attempt, reason, error, Date.now())
+    this.#done.run(key, key)
   }
 
-  retry(key: number, attempt: number, runAt: number): void {
-    this.#retry.run(key, attempt, runAt)
+  /** In `delay` ms, by this process or, if it is `released`, by whoever has room then. */
+  retry(key: number, attempt: number, delay: number, released: boolean): void {
+    this.#retry.run(key, attempt, Date.now(), delay, released ? owner.nobody : this.#process)
   }
 
+  /** @param begun how many crashes were noted for it, in case of */
   back(key: number, begun: number): void {
     this.#back.run(key, begun)
+  }
+
+  /** What this process has taken is nobody's, but for these. */
+  giveBack(held: readonly number[]): void {
+    this.#database
+      .prepare(
+        `UPDATE afterword_records SET owner = ${owner.nobody} WHERE owner = ${takerOf(this.#process)} AND key NOT IN (SELECT value FROM json_each(?))`,
+      )
+      .run(JSON.stringify(held))
   }
 
   beginRun(key: number): void {
     this.#begin.run(key)
   }
 
-  /** What an earlier owner left is in nobody's memory. */
-  loosen(): void {
-    this.#database.exec('UPDATE records SET loose = 1 WHERE loose = 0')
-  }
-
-  /**
-   * Records to run. What may have ended a process before is handed out alone, behind all others: so that the next time tells which
-   * one it was.
-   */
-  handOut(jobs: readonly string[], most: number): HandedOut[] {
-    const suspect = this.#first(jobs)
-    if (suspect === undefined) return []
-    const rows = this.#database
+  /** The processes of a slot have died, but for this one: what they have taken is free. */
+  release(slot: number): void {
+    const between = `BETWEEN ${slot * slotSize} AND ${(slot + 1) * slotSize - 1}`
+    this.#database
       .prepare(
-        `UPDATE records SET loose = 0 WHERE key IN (
-          SELECT key FROM records
-          WHERE loose = 1 AND crashes = ?1 AND run_at <= ?4 AND job IN (SELECT value FROM json_each(?2))
-          ORDER BY run_at, key LIMIT ?3
-        ) RETURNING key, job, args, attempt, crashes, run_at AS runAt`,
+        `UPDATE afterword_records SET owner = iif(${isTaker}, ${owner.deadTaker}, ${owner.dead}), ${notPutOff}
+        WHERE owner ${between} AND NOT ${this.#isMine}`,
       )
-      .all(suspect, JSON.stringify(jobs), suspect > 0 ? 1 : most, Date.now()) as unknown as Omit<HandedOut, 'slot'>[]
-    return rows.sort((a, b) => a.key - b.key).map((row) => ({ ...row, slot: this.slot }))
+      .run(Date.now())
+    this.#database.exec(`DELETE FROM afterword_processes WHERE process ${between} AND process <> ${this.#process}`)
   }
 
-  /** The least number of crashes of a record that is loose. */
-  #first(jobs: readonly string[]): number | undefined {
-    const row = this.#database
-      .prepare(
-        `SELECT crashes FROM records WHERE loose = 1 AND run_at <= ?2 AND job IN (SELECT value FROM json_each(?1))
-        ORDER BY crashes LIMIT 1`,
-      )
-      .get(JSON.stringify(jobs), Date.now()) as { crashes: number } | undefined
-    return row?.crashes
-  }
-
-  /** Moves what has crashed too many processes to the failed ones; their jobs and keys. */
-  quarantine(): { key: number; job: string }[] {
+  /** The slots of the processes that are listed, but for this one. */
+  get otherSlots(): Set<number> {
     const rows = this.#database
-      .prepare('SELECT key, job, attempt, crashes FROM records WHERE loose = 1 AND crashes >= ?')
-      .all(mostCrashes) as unknown as { key: number; job: string; attempt: number; crashes: number }[]
-    for (const { key, attempt, crashes } of rows) {
-      this.failed(key, attempt, 'poison', `It was running in ${crashes} processes when they ended.`)
-    }
-    return rows
+      .prepare('SELECT process FROM afterword_processes WHERE process <> ?')
+      .all(this.#process) as { process: number }[]
+    return new Set(rows.map(({ process }) => slotOf(process)))
   }
 
-  /** When the next record is due that is in nobody's memory, by `Date.now()`. */
-  get nextRun(): number | undefined {
-    const row = this.#database
-      .prepare('SELECT min(run_at) AS next FROM records WHERE loose = 1 AND run_at > ?')
-      .get(Date.now())
-    return (row as { next: number | null }).next ?? undefined
+  /** Lists this process, with what it can run. */
+  enlist(pid: number, jobs: readonly KnownJob[]): void {
+    this.#database
+      .prepare('INSERT OR REPLACE INTO afterword_processes (process, pid, jobs, seals) VALUES (?, ?, ?, ?)')
+      .run(this.#process, pid, JSON.stringify(jobs), JSON.stringify(this.#sealIds))
   }
 
-  /** There is something to hand out. */
-  get loose(): boolean {
-    return (
-      this.#database.prepare('SELECT 1 FROM records WHERE loose = 1 AND run_at <= ? LIMIT 1').get(Date.now()) !==
-      undefined
-    )
+  /** This process ends in order: what it has is for others. */
+  leave(): void {
+    this.#database.exec(`
+      UPDATE afterword_records SET owner = iif(${isTaker}, ${owner.nobody}, ${owner.dead}) WHERE ${this.#isMine};
+      DELETE FROM afterword_processes WHERE process = ${this.#process}`)
+  }
+
+  has(key: number): boolean {
+    return this.#database.prepare('SELECT 1 FROM afterword_records WHERE key = ?').get(key) !== undefined
   }
 
   get empty(): boolean {
-    return this.#database.prepare('SELECT 1 FROM records LIMIT 1').get() === undefined
+    return this.#database.prepare('SELECT 1 FROM afterword_records LIMIT 1').get() === undefined
   }
 
-  close(): void {
-    this.#database.exec('PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)')
-    this.#database.close()
-    this.lock?.release()
+  /** Changes with each commit of another process. */
+  get dataVersion(): number {
+    return (this.#database.prepare('PRAGMA data_version').get() as { data_version: number }).data_version
   }
+
+  /** Forgets what failed before then. */
+  forget(before: number): void {
+    this.#database.prepare('DELETE FROM afterword_failed WHERE failed_at < ?').run(before)
+  }
+
+  /** It is of a block of keys that is not begun yet. */
+  isNewBlock(key: number): boolean {
+    return blockOf(key) > this.#block
+  }
+
+  /** Where a process gives more keys than a block has, the next process is to begin behind them. */
+  beginBlock(key: number): void {
+    const block = blockOf(key)
+    this.#database
+      .prepare('UPDATE afterword_slots SET block = max(block, ?2) WHERE slot = ?1')
+      .run(slotOf(this.#process), block)
+    // With a transaction of the app it may be rolled back.
+    if (!this.#isForeign?.()) this.#block = block
+  }
+}
+
+export interface StoreOptions extends LooseOptions {
+  /** `undefined` where that is not ours to say. */
+  readonly sync: Sync | undefined
+  /** A transaction that is not ours may be open, and is. */
+  readonly isForeign?: (() => boolean) | undefined
 }

@@ -1,8 +1,10 @@
+import { connect } from 'node:http2'
 import { H3, serve } from 'h3'
 import { expect, test } from 'vitest'
 import { afterword } from '../../src/adapters/h3.ts'
 import { currentTask, defer, instance } from '../../src/index.ts'
 import { flush } from '../../src/testing.ts'
+import { cert, key } from '../support/certificate.ts'
 import { Reports } from '../support/reports.ts'
 
 const pathOfTask = () => currentTask()?.request?.path
@@ -72,4 +74,27 @@ test('without a server, in a test: the tasks have run when it resolves', async (
   })
   const response = await app.request('/page')
   expect([response.status, response.headers.getSetCookie(), ran]).toEqual([201, ['a=1'], [201]])
+})
+
+test('over TLS, which is HTTP/2: closing the server waits for the tasks', async () => {
+  const ran: string[] = []
+  const app = new H3()
+  app.use(afterword())
+  const work = Promise.withResolvers<void>()
+  app.get('/', () => {
+    defer(async () => {
+      await work.promise
+      ran.push('task')
+    })
+    return 'fine'
+  })
+  const server = serve(app, { port: 0, hostname: '127.0.0.1', silent: true, tls: { cert, key } })
+  await server.ready()
+  const session = connect(String(server.url), { rejectUnauthorized: false })
+  expect((await session.request({ ':path': '/' }).setEncoding('utf8').toArray()).join('')).toBe('fine')
+  session.close()
+  const closed = server.close().then(() => ran.push('closed'))
+  setTimeout(work.resolve, 200)
+  await closed
+  expect(ran).toEqual(['task', 'closed'])
 })

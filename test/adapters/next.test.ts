@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { SentResponse } from '../../src/index.ts'
 import { run } from '../support/account.ts'
@@ -264,8 +267,19 @@ describe("serverExternalPackages: ['afterword'], with a middleware of the edge r
 })
 
 test('without register a defer in a request gives one warning that names the fix', { timeout: 20_000 }, async () => {
-  await using site = await app.start({ UNREGISTERED: 'yes' })
+  await using site = await app.start({ env: { UNREGISTERED: 'yes' } })
   for (const path of ['/t/defer', '/t/defer', '/p/plain']) await site.ask(path)
   const { reports } = await site.account()
   expect(reports.map(({ code }) => code)).toEqual(['AFTERWORD_NO_SCOPE'])
+})
+
+test('a job that the journal can not store is never a success', { timeout: 20_000 }, async () => {
+  const journal = mkdtempSync(join(tmpdir(), 'afterword-refusal-'))
+  await using site = await app.start({ env: { JOURNAL: journal }, fileSize: 400 })
+  expect(await site.ask('/t/keeps')).toMatchObject({ status: 200, complete: true })
+  for (const path of ['/t/can-not-keep', '/t/can-not-keep-stream']) {
+    expect(await site.ask(path)).toMatchObject({ status: 503, complete: true, headers: { 'retry-after': '1' } })
+  }
+  expect(await site.ask('/t/keeps')).toMatchObject({ status: 200, complete: true })
+  rmSync(journal, { recursive: true })
 })

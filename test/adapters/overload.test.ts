@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import type { RequestListener } from 'node:http'
 import http2 from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { attach, type NodeServer } from '../../src/adapters/node-http.ts'
 import { Afterword, type AfterwordOptions } from '../../src/index.ts'
 import { Reports } from '../support/reports.ts'
+import { createServer } from '../support/servers.ts'
 import { Turns } from '../support/turns.ts'
 
 interface Answer {
@@ -35,33 +36,28 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise(setImmediate)
 }
 
-/** How each kind of server answers: a header, a body, and then what must no longer count. */
+/** A header, a body, and then what must no longer count. */
+function listener(defer: () => void): RequestListener {
+  return (_req, res) => {
+    defer()
+    res.setHeader('x-kept', 'yes')
+    res.end('kept')
+    res.statusCode = 500
+    res.setHeader('x-kept', 'no')
+    res.end('lost')
+  }
+}
+
 const servers: Record<string, (defer: () => void) => NodeServer> = {
-  'HTTP/1.1': (defer) =>
-    createServer((_req, res) => {
-      defer()
-      res.setHeader('x-kept', 'yes')
-      res.end('kept')
-      res.statusCode = 500
-      res.setHeader('x-kept', 'no')
-      res.end('lost')
-    }),
+  'HTTP/1.1': (defer) => createServer('HTTP/1.1', listener(defer)),
   'HTTP/1.1, in pieces': (defer) =>
-    createServer((_req, res) => {
+    createServer('HTTP/1.1', (_req, res) => {
       defer()
       res.setHeader('x-kept', 'yes')
       res.write('ke')
       res.end('pt')
     }),
-  'HTTP/2, compatibility API': (defer) =>
-    http2.createServer((_req, res) => {
-      defer()
-      res.setHeader('x-kept', 'yes')
-      res.end('kept')
-      res.statusCode = 500
-      res.setHeader('x-kept', 'no')
-      res.end('lost')
-    }),
+  'HTTP/2, compatibility API': (defer) => createServer('h2c', listener(defer)),
   'HTTP/2, core API': (defer) =>
     http2.createServer().on('stream', (stream) => {
       defer()
@@ -166,7 +162,7 @@ describe('past maxBacklog', () => {
       afterword.defer(() => {})
       res.send('fine')
     })
-    const server = createServer(app)
+    const server = createServer('HTTP/1.1', app)
     attach(server, afterword)
     await once(server.listen(0, '127.0.0.1'), 'listening')
     const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
@@ -188,7 +184,7 @@ describe('past maxBacklog', () => {
   it('a response without tasks is never held', async () => {
     await using site = await full({})
     const { afterword, makeRoom } = site
-    const server = createServer((_req, res) => void res.end('free'))
+    const server = createServer('HTTP/1.1', (_req, res) => void res.end('free'))
     attach(server, afterword)
     const { answer } = await ask(server, 'HTTP/1.1')
     expect((await answer).body).toBe('free')

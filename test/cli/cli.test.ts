@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
+import { Command, screen } from '../support/command.ts'
 import { Reports } from '../support/reports.ts'
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
@@ -21,10 +24,16 @@ beforeEach(async () => {
   const Later = afterword.job('later', (_n: number) => {})
   const failed = [Fail.defer({ n: 1, at: new Date(0) }), Fail.defer({ n: 2, at: new Date(0) })]
   await Promise.all(failed.map(({ outcome }) => outcome))
-  ids = [...failed.map(({ id }) => id), await Later.with({ delay: 3_600_000 }).dispatch(3)]
+  ids = [...failed.map(({ id }) => id), await Later.with({ delay: 3_600_000, retries: 2, timeout: 100 }).dispatch(3)]
   await afterword.close()
 })
 afterEach(() => rmSync(folder, { recursive: true }))
+
+interface Listed {
+  readonly job: string
+  readonly version: number
+  readonly state: string
+}
 
 interface Answer {
   readonly code: number
@@ -35,7 +44,7 @@ interface Answer {
 /** As `npx afterword` runs it. */
 function afterword(...args: string[]): Promise<Answer> {
   return new Promise((resolve) => {
-    const options = { env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1' } }
+    const options = { env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1' }, maxBuffer: Infinity }
     const flags = ['--disable-warning=ExperimentalWarning', main]
     execFile(process.execPath, [...flags, ...args], options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
@@ -48,17 +57,27 @@ const json = async (...args: string[]) => JSON.parse((await afterword(...args, '
 test('status counts', async () => {
   const { code, stdout } = await afterword('status', folder)
   expect(code).toBe(0)
-  expect(stdout).toMatch(/^slot {2}held by {2}pending {2}failed {2}size\n1 {5}nobody {3}1 {8}2 {7}\d+ KiB\n$/)
+  expect(stdout.replace(/\d+ KiB/g, 'n KiB')).toBe(
+    [
+      'database  held by  pending  failed  size',
+      '1         nobody   0        2       n KiB',
+      'shared    all      1        0       n KiB',
+      '',
+    ].join('\n'),
+  )
   await using _living = new Afterword({ journal: folder })
-  expect(await json('status', folder)).toMatchObject([{ slot: 1, alive: true, pending: 1, failed: 2 }])
+  expect(await json('status', folder)).toMatchObject([
+    { name: '1', alive: true, pending: 0, failed: 2 },
+    { name: 'shared', pending: 1, failed: 0 },
+  ])
 })
 
 test('list and show tell of each record', async () => {
   const { stdout } = await afterword('list', folder)
   const [head, first, , third] = stdout.split('\n')
-  expect(head).toMatch(/^id +state +job +attempts +deferred +error$/)
-  expect(first).toMatch(new RegExp(`^${ids[0]} +failed +fail +1 +\\d{4}-.*Z +TypeError: no luck$`))
-  expect(third).toMatch(new RegExp(`^${ids[2]} +pending +later +0 +`))
+  expect(head).toMatch(/^id +state +job +version +attempts +deferred +error$/)
+  expect(first).toMatch(new RegExp(`^${ids[0]} +failed +fail +1 +1 +\\d{4}-.*Z +TypeError: no luck$`))
+  expect(third).toMatch(new RegExp(`^${ids[2]} +pending +later +1 +0 +`))
   expect(await json('show', folder, String(ids[0]))).toMatchObject({
     id: ids[0],
     state: 'failed',
@@ -66,6 +85,10 @@ test('list and show tell of each record', async () => {
     args: [{ n: 1, at: '1970-01-01T00:00:00.000Z' }],
     error: expect.stringContaining('TypeError: no luck\n'),
   })
+  expect((await afterword('show', folder, String(ids[2]))).stdout).toMatch(
+    /\noptions {3}\{"timeout":100,"retries":2\}\nargs {6}\[3\]\n$/,
+  )
+  expect(await json('show', folder, String(ids[2]))).toMatchObject({ options: { timeout: 100, retries: 2 }, args: [3] })
   expect(await afterword('show', folder, '1-1-zz')).toMatchObject({ code: 1, stdout: 'There is no record 1-1-zz.\n' })
 })
 
@@ -87,6 +110,114 @@ test('discard deletes, one or all', async () => {
   expect(await json('list', folder)).toMatchObject([{ id: ids[2], state: 'pending' }])
 })
 
+test('what no living process can run is told of', async () => {
+  const keys = { old: Buffer.alloc(32, 1).toString('hex'), own: Buffer.alloc(32, 2).toString('hex') }
+  const dispatch = async (job: string, key: string, version: number) => {
+    await using before = new Afterword({ journal: { path: folder, encrypt: { key } }, worker: false })
+    await before.job(job, () => {}, { version, delay: 3_600_000 }).dispatch()
+  }
+  await dispatch('known', keys.own, 1)
+  await dispatch('known', keys.own, 2)
+  await dispatch('known', keys.old, 1)
+  await using living = new Afterword({ journal: { path: folder, encrypt: { key: keys.own } }, worker: false })
+  const Known = living.job('known', () => {})
+  await Known.dispatch()
+  const { stdout } = await afterword('status', folder)
+  expect(stdout.split('\n').slice(-4)).toEqual([
+    '1 of "known", version 1: no living process has their key',
+    '1 of "known", version 2: no living process knows that',
+    '1 of "later", version 1: no living process knows that',
+    '',
+  ])
+  const states = (await json('list', folder)).slice(2)
+  expect(states.map(({ job, version, state }: Listed) => [job, version, state])).toEqual([
+    ['later', 1, 'unknown'],
+    ['known', 1, 'pending'],
+    ['known', 2, 'unknown'],
+    ['known', 1, 'sealed'],
+    ['known', 1, 'pending'],
+  ])
+})
+
+describe('what is sealed', () => {
+  const key = Buffer.alloc(32, 7)
+  let id: string
+  beforeEach(async () => {
+    using _reports = new Reports()
+    await using sealing = new Afterword({ journal: { path: folder, encrypt: { key } } })
+    const Fail = sealing.job('secret', (_n: bigint) => Promise.reject(new Error('hidden')), { retries: 0, key: 'k' })
+    const task = Fail.defer(12n)
+    await task.outcome
+    id = task.id
+  })
+
+  test('is shown as that', async () => {
+    expect(await json('show', folder, id)).toMatchObject({ args: '(sealed)', error: '(sealed)', key: '(sealed)' })
+    const { stdout } = await afterword('show', folder, id)
+    expect(stdout).toMatch(/\nargs {6}\(sealed\)\n\n\(sealed\)\n$/)
+    expect((await afterword('list', folder)).stdout).toMatch(/ secret .* \(sealed\)\n/)
+  })
+
+  test('is opened by its key, among others', async () => {
+    process.env.AFTERWORD_KEY = `${Buffer.alloc(32).toString('hex')}, ${key.toString('base64')}`
+    try {
+      const shown = await json('show', folder, id)
+      expect(shown).toMatchObject({ args: ['12n'], error: expect.stringMatching(/^Error: hidden\n/), key: '(sealed)' })
+      expect((await afterword('list', folder)).stdout).toMatch(/ secret .* Error: hidden\n/)
+      process.env.AFTERWORD_KEY = 'hidden key'
+      const { code, stderr } = await afterword('list', folder)
+      expect([code, stderr]).toEqual([1, expect.stringContaining('AFTERWORD_KEY: expected key to be 32 bytes')])
+      expect(stderr).not.toContain('hidden key')
+    } finally {
+      delete process.env.AFTERWORD_KEY
+    }
+  })
+})
+
+describe('very many', () => {
+  const many = 1234
+
+  beforeEach(() => {
+    using database = new DatabaseSync(join(folder, '1.db'))
+    database.exec(`
+      WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n LIMIT ${many - 2})
+      INSERT INTO afterword_failed (key, job, version, args, created, attempt, singleton, reason, error, failed_at)
+      SELECT key + n.value, job, 1, args, created, 1, iif(n.value < 3, 'same', NULL), reason, error, failed_at
+      FROM (SELECT * FROM afterword_failed ORDER BY key DESC LIMIT 1), n`)
+  })
+
+  test('are one array, a line for each', async () => {
+    const { stdout } = await afterword('list', folder, '--json')
+    expect(JSON.parse(stdout)).toHaveLength(many + 1)
+    expect(stdout.split('\n')).toHaveLength(many + 4)
+  })
+
+  test('need not all be read', async () => {
+    const command = `"$0" --disable-warning=ExperimentalWarning "$@" | head -n 2`
+    const { stdout, stderr } = await promisify(execFile)('sh', ['-c', command, process.execPath, main, 'list', folder])
+    expect(stdout.split('\n')).toHaveLength(3)
+    expect(stderr).toBe('')
+  })
+
+  test('are retried with a count; those whose key another one has by now stay', async () => {
+    expect(await afterword('retry', folder, '--all')).toMatchObject({
+      code: 1,
+      stdout: '1,233 records are pending again. 1 record not: another record has the key of each by now.\n',
+    })
+    expect(await json('status', folder)).toMatchObject([{ pending: 1233, failed: 1 }, {}])
+  })
+
+  test('are deleted with a bar that shows how far it is, on a terminal', async () => {
+    await using command = new Command(['discard', folder, '--all'], { terminal: true })
+    expect(await command.exited).toBe(0)
+    expect(command.stdout).toMatch(/█+.*░+ 40 % {2}500 of 1,234/)
+    expect(command.stdout).toMatch(/█+.*░+ 81 % {2}1,000 of 1,234/)
+    expect(command.stdout).toMatch(/█+.* 100 % {2}1,234 of 1,234/)
+    expect(screen(command.stdout)).toEqual(['1,234 records are deleted.'])
+    expect(await afterword('discard', folder, '--all')).toMatchObject({ code: 0, stdout: 'Nothing has failed.\n' })
+  })
+})
+
 test.each([
   [],
   ['status'],
@@ -104,4 +235,26 @@ test.each([
 test('a folder that is none', async () => {
   const { code, stderr } = await afterword('status', join(folder, 'nothing'))
   expect([code, stderr]).toEqual([1, expect.stringContaining("The journal can't be opened in the folder")])
+})
+
+test("an app's own database is looked at by its file", async () => {
+  using _reports = new Reports()
+  const file = join(folder, 'app.db')
+  const living = new Afterword({ journal: { database: new DatabaseSync(file) } })
+  const Fail = living.job('fail', () => Promise.reject(new Error('no luck')), { retries: 0 })
+  const task = Fail.defer()
+  await task.outcome
+  await living.drain()
+  expect(await json('status', file)).toMatchObject([{ name: 'app.db', pending: 0 }])
+  await living.close()
+  expect(await json('list', file)).toMatchObject([{ id: task.id, state: 'failed' }])
+  expect(await afterword('discard', file, task.id)).toMatchObject({ code: 0 })
+  expect(await json('list', file)).toEqual([])
+})
+
+test('a folder without a journal is left as it is', async () => {
+  const other = mkdtempSync(join(tmpdir(), 'afterword-cli-'))
+  expect(await afterword('status', other)).toMatchObject({ code: 1 })
+  expect(readdirSync(other)).toEqual([])
+  rmSync(other, { recursive: true })
 })

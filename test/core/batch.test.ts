@@ -68,7 +68,7 @@ describe('batch', () => {
       if (way === 'throws') throw error
       return error
     }
-    const Track = afterword.batch('track', handler, { size: 4, within: 1, retries: 1, backoff: 0 })
+    const Track = afterword.batch('track', handler, { size: 4, within: 100, retries: 1, backoff: 0 })
     const outcomes = await Promise.all([1, 2, 3, 4].map((item) => Track.defer(item).outcome))
     expect(outcomes.map(({ status }) => status)).toEqual(['failed', 'done', 'failed', 'done'])
     expect(runs).toEqual([

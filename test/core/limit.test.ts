@@ -28,19 +28,21 @@ describe('the concurrency of a job', () => {
     await using afterword = new Afterword()
     const turns = new Turns()
     const ran: string[] = []
+    const after = new Map<string, Promise<unknown>>()
     const Call = afterword.job('call', (id: string) => turns.take(id), { concurrency: 1 })
     await Promise.all(
       ['a', 'b'].map(
         (id) =>
           afterword.defer(() => {
             Call.defer(id)
-            afterword.defer(() => ran.push(`after ${id}`))
+            after.set(id, afterword.defer(() => ran.push(`after ${id}`)).outcome)
           }).outcome,
       ),
     )
     await turns.taken('a')
     turns.end('a')
-    await turns.taken('b')
+    // In either order: they are of two scopes.
+    await Promise.all([turns.taken('b'), after.get('a')])
     expect(ran).toEqual(['after a'])
     turns.end('b')
     await afterword.drain()

@@ -11,10 +11,10 @@ let folder: string
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-journal-'))))
 afterEach(() => rmSync(folder, { recursive: true }))
 
-/** What is stored in a slot that nobody holds. */
-function stored(table: 'records' | 'failed', slot = 1): Record<string, unknown>[] {
-  using database = new DatabaseSync(join(folder, `${slot}.db`), { readOnly: true })
-  return database.prepare(`SELECT * FROM ${table}`).all()
+/** What is stored in a database that nobody holds. */
+function stored(table: 'records' | 'failed', name = '1'): Record<string, unknown>[] {
+  using database = new DatabaseSync(join(folder, `${name}.db`), { readOnly: true })
+  return database.prepare(`SELECT * FROM afterword_${table}`).all()
 }
 
 test('a job is kept until it is done', async () => {
@@ -96,8 +96,22 @@ test('two instances on one folder have a slot each', async () => {
   await using two = new Afterword({ journal: folder })
   const jobs = [one, two].map((afterword) => afterword.job('send', () => {}))
   const ids = await Promise.all(jobs.map((Send) => Send.dispatch()))
-  expect(ids.map((id) => id.split('-')[0])).toEqual(['1', '2'])
-  expect(readdirSync(folder).filter((name) => name.endsWith('.db'))).toEqual(['1.db', '2.db'])
+  expect(new Set(ids).size).toBe(2)
+  expect(readdirSync(folder).filter((name) => name.endsWith('.db'))).toEqual(['1.db', '2.db', 'shared.db'])
+})
+
+test('what the journal refuses outside a request is cancelled, and all goes on', async () => {
+  await using afterword = new Afterword({ journal: folder })
+  const Send = afterword.job('send', (n: number) => n)
+  using database = new DatabaseSync(join(folder, '1.db'))
+  const refuse = "BEFORE INSERT ON afterword_records BEGIN SELECT RAISE(ABORT, 'not now'); END"
+  database.exec(`PRAGMA busy_timeout = 5000; CREATE TRIGGER refuse ${refuse}`)
+  const [first, second] = [Send.defer(1), Send.defer(2)]
+  await expect(first.accepted).rejects.toMatchObject({ code: 'AFTERWORD_JOURNAL_REFUSED' })
+  expect(await second.outcome).toEqual({ status: 'cancelled', reason: 'refused' })
+  await expect(Send.dispatch(3)).rejects.toMatchObject({ code: 'AFTERWORD_JOURNAL_REFUSED' })
+  database.exec('DROP TRIGGER refuse')
+  expect(await Send.defer(4).outcome).toEqual({ status: 'done', value: 4 })
 })
 
 test("dispatch with a delay is in nobody's memory until it is due, then runs in whichever process there is", async () => {
@@ -107,7 +121,7 @@ test("dispatch with a delay is in nobody's memory until it is due, then runs in 
   const id = await Send.with({ delay: 400 }).dispatch()
   expect(before.status()).toMatchObject({ backlog: 0, running: 0 })
   await before.close()
-  expect(stored('records')).toMatchObject([{ job: 'send', loose: 1 }])
+  expect(stored('records', 'shared')).toMatchObject([{ job: 'send', owner: 0 }])
 
   await using after = new Afterword({ journal: folder })
   const { promise, resolve } = Promise.withResolvers<unknown>()
@@ -150,4 +164,23 @@ test('attempts and waiting times survive the process', async () => {
   const { promise, resolve } = Promise.withResolvers<unknown>()
   after.job('fail', () => resolve([after.currentTask()?.attempt, Date.now() >= Number(runAt)]))
   expect(await promise).toEqual([2, true])
+})
+
+test('what was stored for an earlier version of a job is upgraded and runs; what is of a later one waits', async () => {
+  const before = new Afterword({ journal: folder, worker: false })
+  const Send = before.job('send', (..._args: string[]) => {}, { version: 3 })
+  await Send.dispatch('third')
+  await Send.with({ version: 1 }).dispatch('first')
+  await Send.with({ version: 2 }).dispatch('second')
+  await before.close()
+
+  const after = new Afterword({ journal: folder })
+  const ran: string[][] = []
+  await new Promise<void>((resolve) => {
+    const upgrade = (args: string[], version: number) => [...args, `from ${version}`]
+    after.job('send', (...args: string[]) => ran.push(args) === 2 && resolve(), { version: 2, upgrade })
+  })
+  await after.close()
+  expect(ran).toEqual([['first', 'from 1'], ['second']])
+  expect(stored('records', 'shared')).toMatchObject([{ version: 3 }])
 })

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -95,6 +95,26 @@ describe('the package', () => {
     const core = /\/dist\/[a-z-]+\.js$|^node:(async_hooks|diagnostics_channel)$/
     expect(loaded.filter((url) => !core.test(url))).toEqual([])
     expect(loaded.filter((url) => url.endsWith('testing.js'))).toEqual([])
+  })
+
+  it.each([
+    ['its own', () => join(project, 'node_modules/.bin/afterword')],
+    ['that of another copy', () => join(root, 'dist/cli/main.js')],
+  ])('runs the jobs of a TypeScript module by a command: %s', async (_which, command) => {
+    await writeFile(
+      join(project, 'jobs.mts'),
+      `import { configure, job } from 'afterword'
+      configure({ journal: 'data', worker: false })
+      const Greet = job('greet', (name: string): void => {
+        console.log('hello ' + name)
+        process.kill(process.pid, 'SIGTERM')
+      })
+      await Greet.dispatch('you')`,
+    )
+    const { stdout } = await run(nodes[24], ['--disable-warning=ExperimentalWarning', command(), 'work', 'jobs.mts'], {
+      cwd: project,
+    })
+    expect(stdout).toBe('afterword works on greet (64 at once)\nhello you\n')
   })
 
   it('has the source that its source maps name', async () => {

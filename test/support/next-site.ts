@@ -1,55 +1,50 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { buildNext, nextEnvironment, nextProgram, repository } from '../../tools/next-build.ts'
+import { NextBuild, nextEnvironment } from '../../tools/next-build.ts'
 import type { Run } from './account.ts'
 import { type Client, createClient } from './client.ts'
 import { Marks } from './mark.ts'
-import { type Message, Program } from './program.ts'
+import { type Message, Program, type ProgramOptions } from './program.ts'
 import type { Answer, Ask, Visit } from './visit.ts'
 
-/** An app that `next build` has built, in a folder of its own where `afterword` is installed. */
+/** The example and the test app in one, as `next build` has built it. */
 export class NextApp implements Disposable {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'afterword-next-'))
-  readonly #app = join(this.#folder, 'test/adapters/next-app')
+  readonly #build = new NextBuild('test/adapters/next-app')
 
-  /** The example, the test app over it, and `overlay` over that. */
+  /** @param overlay what is laid over it */
   static async build(overlay?: URL): Promise<NextApp> {
     const app = new NextApp()
-    await app.#build(overlay)
+    await app.#run(overlay)
     return app
   }
 
-  async #build(overlay: URL | undefined): Promise<void> {
-    const take = (path: string, to = path) => {
-      cpSync(join(repository, path), join(this.#folder, to), { recursive: true })
-    }
-    take('examples/next')
-    take('examples/next/app', 'test/adapters/next-app/app')
-    take('test/adapters/next-app')
-    take('test/support/mark.ts')
+  async #run(overlay: URL | undefined): Promise<void> {
+    const { app } = this.#build
+    this.#build.copy('examples/next/app', 'test/adapters/next-app/app')
+    this.#build.copy('test/support/mark.ts')
     if (overlay !== undefined) {
-      rmSync(join(this.#app, 'proxy.ts'))
-      cpSync(fileURLToPath(overlay), this.#app, { recursive: true })
+      rmSync(join(app, 'proxy.ts'))
+      cpSync(fileURLToPath(overlay), app, { recursive: true })
     }
-    await buildNext(this.#folder, this.#app)
+    await this.#build.run()
   }
 
   /** `next start`. */
-  start(more: Record<string, string> = {}): Promise<NextSite> {
+  start({ env, ...options }: ProgramOptions = {}): Promise<NextSite> {
+    const { app, program } = this.#build
     return NextSite.open((port) => {
-      const args = ['start', this.#app, '-p', String(port), '-H', '127.0.0.1']
-      const program = pathToFileURL(nextProgram(this.#folder))
-      return new Program(program, { args, env: { ...nextEnvironment, ...more } })
+      const args = ['start', app, '-p', String(port), '-H', '127.0.0.1']
+      return new Program(pathToFileURL(program), { ...options, args, env: { ...nextEnvironment, ...env } })
     })
   }
 
   /** `node server.js` of `output: 'standalone'`. */
   standalone(): Promise<NextSite> {
-    const server = join(this.#app, '.next/standalone', relative('/', this.#app), 'server.js')
+    const { app } = this.#build
+    const server = join(app, '.next/standalone', relative('/', app), 'server.js')
     return NextSite.open((port) => {
       const env = { ...nextEnvironment, PORT: String(port), HOSTNAME: '127.0.0.1' }
       return new Program(pathToFileURL(server), { node: 22, env })
@@ -57,7 +52,7 @@ export class NextApp implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.#folder, { recursive: true })
+    this.#build[Symbol.dispose]()
   }
 }
 

@@ -9,7 +9,11 @@ export interface ProgramOptions {
   args?: string[]
   /** Flags of Node itself, such as `--import`. */
   nodeArgs?: string[]
+  /** A command that starts Node, and its flags: `['strace', '-D']`. @default none */
+  under?: readonly string[]
   env?: Record<string, string>
+  /** No file can be written beyond this, in blocks of 512 bytes, as on a disk that is full. @default without limit */
+  fileSize?: number
 }
 
 /** A message of a program: `process.send({ type: 'listening', port })`. */
@@ -28,10 +32,12 @@ export class Program implements AsyncDisposable {
   readonly #waiting = new Set<() => void>()
   #over = false
 
-  constructor(file: URL, { node, args = [], nodeArgs = [], env = {} }: ProgramOptions = {}) {
+  constructor(file: URL, { node, args = [], nodeArgs = [], under = [], env = {}, fileSize }: ProgramOptions = {}) {
+    const limit = fileSize === undefined ? [] : ['sh', '-c', `ulimit -f ${fileSize}; exec "$0" "$@"`]
+    const [execPath = '', ...before] = [...limit, ...under, node === undefined ? process.execPath : nodes[node]]
     this.#child = fork(fileURLToPath(file), args, {
-      execPath: node === undefined ? process.execPath : nodes[node],
-      execArgv: ['--disable-warning=ExperimentalWarning', ...nodeArgs],
+      execPath,
+      execArgv: [...before, '--disable-warning=ExperimentalWarning', ...nodeArgs],
       env: { ...process.env, NODE_OPTIONS: '', ...env },
       silent: true,
     })

@@ -54,7 +54,7 @@ describe('types', () => {
   it('of what comes back', () => {
     expectTypeOf(defer<[string, number?], Promise<number>>).returns.toEqualTypeOf<Deferred<number>>()
     expectTypeOf(defer(() => 'a')).toEqualTypeOf<Deferred<string>>()
-    expectTypeOf(job('types', send)).toEqualTypeOf<Job<[to: string, copies?: number], Promise<number>>>()
+    expectTypeOf(job('types', send)).toEqualTypeOf<Job<[to: string, copies?: number | undefined], Promise<number>>>()
     expectTypeOf<Deferred<number>['outcome']>().resolves.toEqualTypeOf<Outcome<number>>()
     expectTypeOf(finishRequest).returns.resolves.toEqualTypeOf<Outcome[]>()
     expectTypeOf(currentTask()).toEqualTypeOf<CurrentTask | undefined>()

@@ -3,12 +3,14 @@ import type { AddressInfo } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import express from 'express'
 import { afterword } from '../../../src/adapters/express.ts'
-import { defer, instance, job, subscribe } from '../../../src/index.ts'
+import { configure, defer, instance, job, subscribe } from '../../../src/index.ts'
 
 // An Express app that asks itself. Arguments: where the middleware is registered, and the paths that are asked for.
 const [place, ...paths] = process.argv.slice(2)
 const reports: string[] = []
 subscribe('report', ({ error }) => reports.push(error.message))
+// A busy machine may interrupt any task for a while.
+configure({ slowTask: 60_000 })
 const named = job('send-welcome', () => {})
 
 const app = express()

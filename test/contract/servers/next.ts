@@ -1,7 +1,6 @@
 import { pathToFileURL } from 'node:url'
-import { nextProgram } from '../../../tools/next-build.ts'
 
 // `next start`, of the app that the test has built.
-const [folder = '', app = ''] = process.argv.slice(2)
+const [program = '', app = ''] = process.argv.slice(2)
 process.argv.splice(2, Number.POSITIVE_INFINITY, 'start', app, '--port', '0', '--hostname', '127.0.0.1')
-await import(pathToFileURL(nextProgram(folder)).href)
+await import(pathToFileURL(program).href)

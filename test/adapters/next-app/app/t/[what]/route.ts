@@ -1,5 +1,5 @@
 import { waitUntil } from '@vercel/functions'
-import { defer } from 'afterword'
+import { defer, job } from 'afterword'
 import { revalidatePath } from 'next/cache'
 import { cookies, headers } from 'next/headers'
 import { notFound, redirect } from 'next/navigation'
@@ -7,6 +7,7 @@ import { after } from 'next/server'
 import { go, markOf, note, testify } from '../../../stage.ts'
 
 const encoder = new TextEncoder()
+const Keep = job('keep', (_text: string) => {})
 
 const cases: Record<string, (mark: string) => Response | Promise<Response>> = {
   defer: () => new Response('deferred'),
@@ -82,6 +83,18 @@ const cases: Record<string, (mark: string) => Response | Promise<Response>> = {
   },
   throws() {
     throw new Error('in a handler')
+  },
+  keeps() {
+    Keep.defer('little')
+    return new Response('kept')
+  },
+  'can-not-keep'() {
+    Keep.defer('much'.repeat(60_000))
+    return new Response('kept')
+  },
+  'can-not-keep-stream'() {
+    Keep.defer('much'.repeat(60_000))
+    return new Response(new Blob(['kept']).stream())
   },
   'not-found': () => notFound(),
   redirect: () => redirect('/t/defer'),

@@ -1,0 +1,52 @@
+import { join } from 'node:path'
+import type { Contender } from './contender.ts'
+import { mail } from './mail.ts'
+
+// The journal by itself: what it costs without scopes, tasks and runs. Not exported by the package, hence by its file.
+const { FolderJournal } = (await import(
+  new URL('../../dist/journal/journal.js', import.meta.url).href
+)) as typeof import('../../src/journal/journal.ts')
+
+const job = 'send-welcome'
+const maxPayload = 256 * 1024
+const week = 7 * 24 * 3_600_000
+const noop = () => {}
+
+export function openJournal(folder: string, sync: 'normal' | 'full') {
+  const journal = new FolderJournal(
+    { path: join(folder, 'journal'), sync, retention: week, maxPayload },
+    { take: noop },
+  )
+  return async () => {
+    const record = journal.record({ job, version: 1, args: [mail()] })
+    record.accept(noop)
+    await record.accepted
+    return record
+  }
+}
+
+export const bareJournal = (sync: 'normal' | 'full'): Contender => ({
+  async pair({ folder }) {
+    const accept = openJournal(folder, sync)
+    return {
+      async call() {
+        const record = await accept()
+        record.settle({ status: 'done', value: undefined }, 1)
+      },
+    }
+  },
+  async accept({ folder }) {
+    const accept = openJournal(folder, sync)
+    const records: Awaited<ReturnType<typeof accept>>[] = []
+    return {
+      async call() {
+        records.push(await accept())
+      },
+      async clear() {
+        for (const record of records.splice(0)) record.settle({ status: 'done', value: undefined }, 1)
+        // Stored in the same group as these.
+        records.push(await accept())
+      },
+    }
+  },
+})

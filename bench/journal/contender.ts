@@ -1,0 +1,34 @@
+/** What all contenders share. */
+export interface Ground {
+  /** Where each gets a folder of its own. */
+  readonly folder: string
+  /** The ports of the Redis that syncs its log every second, and of the one that always does. */
+  readonly everysec: number
+  readonly always: number
+  /** The URL of the Postgres. */
+  readonly postgres: string
+}
+
+/** What a contender finds when it starts. */
+export interface Place extends Ground {
+  /** Its own. */
+  readonly folder: string
+  /** Unique among all: for a queue or a schema of its own. */
+  readonly name: string
+}
+
+/** What is measured of a contender. */
+export type Work =
+  /** Called again as soon as it has resolved, by as many as are to be in flight. */
+  | { call(): Promise<unknown>; clear?(): Promise<unknown> }
+  /** Makes a backlog, then runs it: resolves with the jobs that have run in a second. */
+  | { drain(): Promise<number> }
+
+/**
+ * `pair`: a call is stored, then settled. `accept`: it is stored. `run`: it is stored, run and settled. `backlog`: many that were
+ * stored before are run and settled.
+ */
+export type Way = 'pair' | 'accept' | 'run' | 'backlog'
+
+/** What keeps work, called as its users would. `undefined` if there is no such thing in this version. */
+export type Contender = Partial<Record<Way, (place: Place) => Promise<Work | undefined>>>

@@ -1,0 +1,65 @@
+import { type Result, type Target, whole } from '../result.ts'
+import type { Ground } from './contender.ts'
+import { takeRounds } from './rounds.ts'
+
+const levels = [1, 16, 128, 1024]
+const rounds = 5
+/** In flight where the goals are set. */
+const level = 128
+const goal = { perSecond: 150_000, ofFloor: 0.65, cpu: 4 }
+
+const floor = 'a bare log: one write and one `fdatasync` for each turn'
+const journals = ["Afterword's journal, `normal`", "Afterword's journal, `full`"] as const
+
+/** Each call is stored, waited for, and settled: the journal by itself, without scopes and tasks. */
+export async function measurePairs(ground: Ground): Promise<Result> {
+  const samples = await takeRounds(ground, {
+    entries: [
+      { title: floor, name: 'bare-log', way: 'pair' },
+      { title: journals[0], name: 'journal-normal', way: 'pair' },
+      { title: journals[1], name: 'journal-full', way: 'pair' },
+    ],
+    levels,
+    rounds,
+    duration: 400,
+  })
+  const targets = journals.flatMap((title): Target[] => {
+    const perSecond = samples.perSecond(title, level)
+    const ratio = samples.ratio(title, floor, level).median
+    const cpu = samples.cpu(title, level)
+    return [
+      {
+        what: `${title}: at least ${whole(goal.perSecond)} pairs/s with ${level} in flight`,
+        measured: whole(perSecond),
+        reached: perSecond >= goal.perSecond,
+      },
+      {
+        what: `${title}: at least ${goal.ofFloor}× the bare log with ${level} in flight`,
+        measured: `${ratio.toFixed(2)}×`,
+        reached: ratio >= goal.ofFloor,
+      },
+      {
+        what: `${title}: at most ${goal.cpu} µs of the calling thread for each pair with ${level} in flight`,
+        measured: Number.isNaN(cpu) ? 'this version of Node does not tell' : `${cpu.toFixed(1)} µs`,
+        reached: cpu <= goal.cpu,
+      },
+    ]
+  })
+  return {
+    title: 'Journal: accept and settle',
+    columns: ['pairs/s', ...levels.map((level) => `${level} in flight`), `ratio at ${level} (min–max)`, `CPU µs`],
+    rows: [floor, ...journals].map((title) => {
+      const { median, min, max } = samples.ratio(title, floor, level)
+      return [
+        title,
+        ...levels.map((level) => whole(samples.perSecond(title, level))),
+        title === floor ? '1' : `${median.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`,
+        samples.cpu(title, level).toFixed(1),
+      ]
+    }),
+    notes: [
+      `A record of about 200 bytes of arguments is accepted, waited for, and settled. Median of ${rounds} rounds of 0.4 s for each. The bare log is synced on the calling thread; the journal has a thread of its own. CPU: of the calling thread, for each pair, with ${level} in flight.`,
+    ],
+    targets,
+  }
+}

@@ -1,0 +1,17 @@
+import type { Result } from '../result.ts'
+import { measureAccepts } from './accepts.ts'
+import { measureAnswers } from './answers.ts'
+import { openGround } from './ground.ts'
+import { measureLatency } from './latency.ts'
+import { measurePairs } from './pairs.ts'
+import { measureRecovery } from './recovery.ts'
+import { measureRuns } from './runs.ts'
+
+export async function measureJournal(): Promise<readonly Result[]> {
+  await using ground = await openGround()
+  const results: Result[] = []
+  for (const measure of [measurePairs, measureAccepts, measureRuns, measureAnswers, measureLatency, measureRecovery]) {
+    results.push(await measure(ground))
+  }
+  return results
+}

@@ -1,0 +1,52 @@
+import type { ScopeResponse } from '../response.ts'
+import { HeldWrites, type WritingResponse } from './held-writes.ts'
+import { kept } from './kept-response.ts'
+import { suspendWrites } from './late-write.ts'
+import { refuse } from './refusal.ts'
+
+type End = (chunk?: unknown, encoding?: unknown, callback?: unknown) => unknown
+
+/** What Node gives to end: a response of `node:http` or of the compatibility API of `node:http2`, or a stream of its core API. */
+interface NodeResponse {
+  end: End
+  [kept]?: HeldResponse
+}
+
+/** A response that leaves when its scope says so. */
+export interface HeldResponse extends ScopeResponse, WritingResponse {
+  /** What `end` of Node's response was before. */
+  nodeEnd: End | undefined
+  /** Where there is a journal: then what is written before the end may have to wait as well. */
+  writes: HeldWrites | undefined
+}
+
+/** From now on `end` waits if the scope says so. The handler notices nothing. */
+export function hold(res: object, response: HeldResponse): void {
+  const node = res as NodeResponse
+  node[kept] = response
+  response.nodeEnd = node.end
+  node.end = onEnd
+  if (response.scope?.scheduler.journal !== undefined) response.writes = new HeldWrites(res, response)
+}
+
+/** For all responses: a closure for each would be one more object to allocate. */
+function onEnd(this: NodeResponse, chunk: unknown, encoding: unknown, callback: unknown): unknown {
+  const response = this[kept] as HeldResponse
+  const end = response.nodeEnd as End
+  if (response.writes?.endLater(() => onEnd.call(this, chunk, encoding, callback))) return this
+  const held = response.scope?.held()
+  if (held === undefined) return end.call(this, chunk, encoding, callback)
+  const resume = suspendWrites(this, response)
+  void held.then(
+    () => {
+      resume()
+      end.call(this, chunk, encoding, callback)
+    },
+    () => {
+      resume()
+      refuse(this)
+      response.discardWrites()
+    },
+  )
+  return this
+}

@@ -1,0 +1,69 @@
+import type { ServerResponse } from 'node:http'
+import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
+
+const status = 503
+const reason = 'Service Unavailable'
+const message = 'The work that belongs to this request could not be stored.'
+const body = `${message} Please try again.\n`
+const headers = { 'content-type': 'text/plain; charset=utf-8', 'retry-after': '1' }
+const nodeHeaders = { ...headers, 'content-length': String(body.length) }
+
+/** In place of a success that can't be kept. Where headers have left already, only a broken connection tells. */
+export function refuse(res: object): void {
+  const response = res as ServerResponse | Http2ServerResponse | ServerHttp2Stream
+  uncover(response)
+  if ('respond' in response) {
+    // Of a client that has gone, the stream takes no answer.
+    if (response.headersSent || response.closed) return breakOff(response)
+    response.respond({ ':status': status, ...nodeHeaders })
+  } else if ('stream' in response) {
+    if (response.headersSent) return breakOff(response.stream)
+    removeHeaders(response)
+    response.writeHead(status, nodeHeaders)
+  } else {
+    if (response.headersSent && !takeBackHead(response)) return void response.destroy()
+    removeHeaders(response)
+    response.writeHead(status, reason, nodeHeaders)
+  }
+  response.end(body)
+}
+
+/** The same where a handler returns its response. */
+export function refused(): Response {
+  return new Response(body, { status, headers })
+}
+
+/** An HTTP/2 stream that is destroyed without an error ends like one that is complete. */
+function breakOff(stream: ServerHttp2Stream): void {
+  // Nobody has to handle it here.
+  stream.on('error', () => {})
+  stream.destroy(new Error(message))
+}
+
+/** What others have laid over Node's methods, to compress a body or to save a session, is not meant for this answer. */
+function uncover(response: object): void {
+  const methods = Object.getPrototypeOf(response)
+  for (const name of ['write', 'end', 'writeHead']) if (name in methods) Reflect.deleteProperty(response, name)
+}
+
+function removeHeaders(response: ServerResponse | Http2ServerResponse): void {
+  for (const name of response.getHeaderNames()) response.removeHeader(name)
+}
+
+/** What Node knows of the head of a response. It has no method for what follows. */
+interface Head {
+  _header: string | null
+  readonly _headerSent?: boolean
+  _hasBody: boolean
+  chunkedEncoding: boolean
+}
+
+/** HTTP/1: what `writeHead` has made leaves with the first bytes of the body, and until then can be made anew. */
+function takeBackHead(response: ServerResponse): boolean {
+  const head = response as unknown as Head
+  if (head._headerSent !== false) return false
+  head._header = null
+  head._hasBody = response.req.method !== 'HEAD'
+  head.chunkedEncoding = false
+  return true
+}

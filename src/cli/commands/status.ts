@@ -1,0 +1,34 @@
+import type { Stuck } from '../../journal/inspection.ts'
+import { type Command, onJournal, takesNothing } from '../command.ts'
+import { jsonArray, table } from '../table.ts'
+
+export const status: Command = {
+  takes: '<folder>',
+  does: 'databases, each with what is pending and what has failed',
+  accepts: takesNothing,
+  run: onJournal(function* (journal, { json }) {
+    const databases = journal.databases()
+    if (json) {
+      yield* jsonArray([databases], (database) => database)
+      return true
+    }
+    yield* table(
+      ['database', 'held by', 'pending', 'failed', 'size'],
+      [databases],
+      ({ name, alive, pending, failed, size }) => [
+        name,
+        alive === undefined ? 'all' : alive ? 'a living process' : 'nobody',
+        String(pending),
+        String(failed),
+        `${Math.ceil(size / 1024)} KiB`,
+      ],
+    )
+    yield databases.flatMap(({ stuck }) => stuck.map(told)).join('')
+    return true
+  }),
+}
+
+function told({ job, version, state, count }: Stuck): string {
+  const lack = state === 'unknown' ? 'knows that' : 'has their key'
+  return `${count} of "${job}", version ${version}: no living process ${lack}\n`
+}

@@ -1,0 +1,69 @@
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Afterword } from '../../afterword.ts'
+import type { Command } from '../command.ts'
+import { StatusLine } from '../terminal.ts'
+
+export const work: Command = {
+  takes: '<module> [--concurrency n] [--jobs a,b]',
+  does: 'run the jobs that a module defines, until SIGTERM or SIGINT',
+  accepts: ({ ids, all }) => ids.length === 0 && !all,
+  async *run({ place, jobs, json, concurrency }) {
+    const afterword = await load(place)
+    const worker = afterword.work({ ...(concurrency !== undefined && { concurrency }), ...(jobs && { jobs }) })
+    const unknown = jobs?.filter((job) => !worker.jobs.includes(job)) ?? []
+    if (unknown.length > 0) {
+      throw new Error(`${place} defines no job "${unknown.join('", "')}"; it has: ${worker.jobs.join(', ')}.`)
+    }
+    const names = jobs ?? worker.jobs
+    stopOnSignal(afterword, () => worker.stop())
+    tellEnd(afterword, json)
+    if (json)
+      yield `${JSON.stringify({ event: 'start', pid: process.pid, jobs: names, concurrency: worker.concurrency })}\n`
+    else
+      yield `afterword works on ${names.join(', ') || 'nothing: no job is defined'} (${worker.concurrency} at once)\n`
+    return undefined
+  },
+}
+
+/** The instance that a module has configured. */
+async function load(module: string): Promise<Afterword> {
+  try {
+    await import(pathToFileURL(resolve(module)).href)
+  } catch (cause) {
+    throw new Error(`${module} can't be imported.`, { cause })
+  }
+  // Not sooner: so it is the instance of the copy of the package that the module uses.
+  const { instance } = await import('../../instance.ts')
+  return instance()
+}
+
+/** As if it were a server, which the shutdown of the instance stops. */
+function stopOnSignal(afterword: Afterword, stop: () => void): void {
+  afterword.addIntake({ stop: async () => stop(), abort() {} })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    // With `signals: false` nobody listens. A second signal then ends the process.
+    if (process.listenerCount(signal) > 0) continue
+    process.once(signal, async () => {
+      stop()
+      const { left } = await afterword.drain()
+      await afterword.close()
+      process.exit(left.every(({ kept }) => kept) ? 0 : 1)
+    })
+  }
+}
+
+function tellEnd(afterword: Afterword, json: boolean): void {
+  const line = !json && process.stdout.isTTY ? new StatusLine(() => described(afterword)) : undefined
+  process.on('exit', (code) => {
+    line?.end()
+    if (!json) return
+    const { done, failed, timedOut, cancelled } = afterword.status()
+    process.stdout.write(`${JSON.stringify({ event: 'end', code, done, failed, timedOut, cancelled })}\n`)
+  })
+}
+
+function described(afterword: Afterword): string {
+  const { done, failed, timedOut, running, backlog } = afterword.status()
+  return `${done} done, ${failed + timedOut} failed, ${running} running, ${backlog} waiting`
+}

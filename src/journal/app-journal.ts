@@ -1,0 +1,187 @@
+import { AfterwordError } from '../errors.ts'
+import type { JournalOwner } from '../record.ts'
+import { Contents } from './contents.ts'
+import type { AppDatabase, Database } from './database.ts'
+import type { Ground } from './ground.ts'
+import type { Group, ToKeeper } from './group.ts'
+import { Keeper, type KeeperOptions } from './keeper.ts'
+import { KeptJournal, type KeptJournalOptions } from './kept-journal.ts'
+import type { KeptRecord } from './kept-record.ts'
+import type { Link, LinkEvents } from './link.ts'
+import { locksOf, SlotLock, slotsIn } from './lock.ts'
+import { Pipeline } from './pipeline.ts'
+import { migrate } from './schema.ts'
+import { beginBlock, freeLocks } from './slot.ts'
+import { Store } from './store.ts'
+
+interface AppJournalOptions extends KeptJournalOptions {
+  readonly database: AppDatabase
+}
+
+/** How often it is looked whether a transaction of the app has ended, in ms. */
+const lookInterval = 1
+
+/** Keeps records in tables of the app's own database, within whatever transaction of the app is open. All on the thread of the requests. */
+export class AppJournal extends KeptJournal {
+  readonly #pipeline: AppPipeline
+  readonly #lock: SlotLock | undefined
+
+  /** @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER` */
+  constructor(options: AppJournalOptions, owner: JournalOwner) {
+    const { retention } = options
+    const path = pathOf(options.database)
+    const database = options.database.inTransaction === undefined ? options.database : byNumber(options.database)
+    migrate(database, path ?? ':memory:')
+    // Who lives is told by locks in files of their own: whoever closes a handle of a database drops all locks of its process on it.
+    const locks = path === undefined ? undefined : locksOf(path)
+    const lock = locks === undefined ? undefined : firstOf(freeLocks(locks))
+    const process = beginBlock(database, lock?.slot ?? 1)
+    const contents = new Contents(options)
+    const store = new Store(database, {
+      place: 'shared',
+      process,
+      sync: undefined,
+      isForeign: () => isInTransaction(options.database),
+      sealIds: contents.sealIds,
+    })
+    super(process, (on) => new LocalLink(groundOf(store, locks), { process, retention }, on), contents, owner)
+    this.#lock = lock
+    this.#pipeline = new AppPipeline(options.database, store, (group) => this.post(group))
+  }
+
+  override async close(): Promise<void> {
+    await super.close()
+    this.#lock?.release()
+  }
+
+  protected override pipeline(): Pipeline {
+    return this.#pipeline
+  }
+}
+
+function firstOf<T>(items: Iterable<T>): T | undefined {
+  for (const item of items) return item
+  return undefined
+}
+
+/** Slots are only locks there: all records are in the one database. */
+function groundOf(store: Store, locks: string | undefined): Ground {
+  return {
+    own: store,
+    shared: store,
+    slots: {
+      stores: [],
+      of: () => undefined,
+      update(_jobs, taken) {
+        for (const slot of locks === undefined ? [] : slotsIn(locks)) {
+          const lock = SlotLock.take(locks as string, slot)
+          if (lock === undefined) continue
+          taken(slot)
+          lock.release()
+        }
+      },
+    },
+    close() {},
+  }
+}
+
+/** Accepts at once, in the transaction that is open or in one of its own; only what became of records is gathered. */
+class AppPipeline extends Pipeline {
+  readonly #database: AppDatabase
+  readonly #store: Store
+  readonly #tell: (message: ToKeeper) => void
+  /** Stored in a transaction that may be rolled back. */
+  #unsure: KeptRecord[] = []
+
+  constructor(database: AppDatabase, store: Store, post: (message: ToKeeper) => void) {
+    super('shared', post)
+    this.#tell = post
+    this.#database = database
+    this.#store = store
+  }
+
+  override accept(record: KeptRecord, values: Group['accepts']): void {
+    let existing: number | undefined
+    try {
+      existing = this.#share(values as Parameters<Store['share']>)
+      if (this.#store.isNewBlock(record.key)) this.#store.beginBlock(record.key)
+    } catch (error) {
+      return record.refused(new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [String(error)]))
+    }
+    if (existing !== undefined) return record.stored(existing)
+    if (!isInTransaction(this.#database)) return this.#stored(record)
+    // A transaction that is not asynchronous has ended by the next microtask.
+    if (this.#unsure.push(record) === 1) queueMicrotask(this.#look)
+  }
+
+  /** Whatever has ended lets its unique key go before another record asks for it. */
+  #share(values: Parameters<Store['share']>): number | undefined {
+    const [, , , , , , , single] = values
+    if (single !== null) this.flush()
+    const existing = this.#store.share(...values)
+    if (existing === undefined || !this.isDone(existing)) return existing
+    this.#store.done([existing])
+    return this.#store.share(...values)
+  }
+
+  readonly #look = (): void => {
+    if (isInTransaction(this.#database)) return void setTimeout(this.#look, lookInterval)
+    const records = this.#unsure
+    this.#unsure = []
+    for (const record of records) {
+      if (this.#store.has(record.key)) this.#stored(record)
+      else record.rolledBack()
+    }
+  }
+
+  #stored(record: KeptRecord): void {
+    record.stored()
+    // If it is for anybody, that may be this process.
+    this.#tell({ type: 'look' })
+  }
+}
+
+/** The way to a keeper on this very thread. */
+class LocalLink implements Link {
+  readonly up = true
+  busy = false
+  readonly #keeper: Keeper
+
+  constructor(ground: Ground, options: KeeperOptions, on: LinkEvents) {
+    // Nobody is answered before the question was put.
+    this.#keeper = new Keeper(ground, options, (message) => queueMicrotask(() => on.message(message)))
+  }
+
+  post(message: ToKeeper): void {
+    this.#keeper.receive(message)
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** better-sqlite3 takes parameters that have numbers for named ones. */
+function byNumber(database: Database): Database {
+  const named = (values: unknown[]) => Object.fromEntries(values.map((value, i) => [i + 1, value])) as never
+  return {
+    exec: (sql) => database.exec(sql),
+    prepare(sql) {
+      const statement = database.prepare(sql)
+      if (!/\?\d/.test(sql)) return statement
+      return {
+        run: (...values) => statement.run(named(values)),
+        get: (...values) => statement.get(named(values)),
+        all: (...values) => statement.all(named(values)),
+      }
+    },
+  }
+}
+
+function isInTransaction({ isTransaction, inTransaction }: AppDatabase): boolean {
+  return isTransaction ?? inTransaction ?? false
+}
+
+/** `undefined` for a database in memory. */
+function pathOf(database: AppDatabase): string | undefined {
+  const path = database.location === undefined ? database.name : database.location()
+  return path === null || path === ':memory:' || path === '' || database.memory ? undefined : path
+}

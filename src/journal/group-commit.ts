@@ -1,0 +1,106 @@
+import type { Ground } from './ground.ts'
+import { acceptWidth, type Group, type Place, settle, settleWidth } from './group.ts'
+import type { Store } from './store.ts'
+
+/** What of a group belongs to one record. */
+type Settle = readonly (string | number)[]
+
+/** Commits groups: what they accept, and what became of records. */
+export class GroupCommit {
+  readonly #ground: Ground
+
+  constructor(ground: Ground) {
+    this.#ground = ground
+  }
+
+  /** All of a group or nothing. @returns the duplicates, see `FromKeeper`. Throws what SQLite throws. */
+  commit(group: Group): number[] {
+    const { own } = this.#ground
+    const stores = this.#touched(group)
+    try {
+      for (const store of stores) store.begin(group.accepts.length > 0 && (store === own || group.place === 'shared'))
+      if (this.#isNewBlock(group)) own.beginBlock(lastKey(group))
+      const duplicates = group.place === 'shared' ? this.#share(group) : this.#accept(group, stores)
+      for (const store of stores) store.commit()
+      return duplicates
+    } catch (error) {
+      for (const store of stores) store.rollback()
+      throw error
+    }
+  }
+
+  /** In the order in which they are committed. */
+  #touched(group: Group): Set<Store> {
+    const { place, accepts, done, settles } = group
+    const { own, shared, slots } = this.#ground
+    const stores = new Set<Store>()
+    if (place === 'shared') return this.#isNewBlock(group) ? stores.add(own).add(shared) : stores.add(shared)
+    if (accepts.length > 0) stores.add(own)
+    const touch = (key: number) => {
+      const store = slots.of(key)
+      if (store !== undefined) stores.add(store)
+    }
+    done.forEach(touch)
+    for (let i = 0; i < settles.length; i += settleWidth) touch(settles[i + 1] as number)
+    return stores
+  }
+
+  #isNewBlock(group: Group): boolean {
+    return this.#ground.own.isNewBlock(lastKey(group))
+  }
+
+  #accept({ accepts, done, settles }: Group, stores: ReadonlySet<Store>): number[] {
+    this.#ground.own.accept(accepts)
+    for (let i = 0; i < settles.length; i += settleWidth) this.#settle('slot', settles.slice(i, i + settleWidth))
+    for (const store of stores) {
+      store.done(stores.size === 1 ? done : done.filter((key) => this.#ground.slots.of(key) === store))
+    }
+    return []
+  }
+
+  /** Whatever has ended lets its unique key go before another record asks for it: what was stored before, and what never will be. */
+  #share({ accepts, done, settles }: Group): number[] {
+    const { shared } = this.#ground
+    const accepted = new Set<unknown>()
+    for (let i = 0; i < accepts.length; i += acceptWidth.shared) accepted.add(accepts[i])
+    shared.done(done.filter((key) => !accepted.has(key)))
+    const ended = new Set<unknown>(done)
+    const later: Settle[] = []
+    for (let i = 0; i < settles.length; i += settleWidth) {
+      const values = settles.slice(i, i + settleWidth)
+      if (accepted.has(values[1])) later.push(values)
+      else this.#settle('shared', values)
+    }
+    const duplicates: number[] = []
+    for (let i = 0; i < accepts.length; i += acceptWidth.shared) {
+      if (ended.has(accepts[i])) continue
+      const values = accepts.slice(i, i + acceptWidth.shared) as Parameters<Store['share']>
+      const existing = shared.share(...values)
+      if (existing !== undefined) duplicates.push(values[0], existing)
+    }
+    for (const values of later) this.#settle('shared', values)
+    return duplicates
+  }
+
+  #settle(place: Place, [what, key, first, second]: Settle): void {
+    const store = place === 'shared' ? this.#ground.shared : this.#ground.slots.of(key as number)
+    switch (what) {
+      case settle.failed: {
+        const [reason = '', ...error] = String(second).split('\n')
+        return store?.failed(key as number, first as number, reason, error.length === 0 ? null : error.join('\n'))
+      }
+      case settle.retry:
+      case settle.release:
+        return store?.retry(key as number, first as number, second as number, what === settle.release)
+      case settle.back:
+        return store?.back(key as number, first as number)
+      case settle.begin:
+        return store?.beginRun(key as number)
+    }
+  }
+}
+
+/** `NaN` where it accepts none. */
+function lastKey({ place, accepts }: Group): number {
+  return Number(accepts.at(-acceptWidth[place]))
+}

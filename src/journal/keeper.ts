@@ -1,0 +1,253 @@
+import { pid } from 'node:process'
+import { isBusy } from './database.ts'
+import type { Ground } from './ground.ts'
+import type { FromKeeper, Group, HandedOut, RunnableJobs, ToKeeper } from './group.ts'
+import { GroupCommit } from './group-commit.ts'
+import { idOf, slotOf } from './key.ts'
+import type { Store } from './store.ts'
+
+export interface KeeperOptions {
+  /** The number of the process, in its slot. */
+  readonly process: number
+  /** For how many ms failed records stay listed. */
+  readonly retention: number
+}
+
+/** How often dead siblings are looked for, in ms, with as much again of jitter. */
+const siblingInterval = 500
+/** How often it is looked whether others have shared something, in ms. */
+const sharedInterval = 100
+/** For how many ms others may keep the shared database to themselves, before what is to be stored there is refused. */
+const longestBusy = 5000
+/** The clock may be set: nothing is slept over for longer than this, in ms. */
+const longestWait = 60_000
+/** How often old failures are forgotten, in ms. */
+const forgetInterval = 3_600_000
+
+/** Keeps the records: commits groups, hands out what nobody runs, looks after what dead processes left. */
+export class Keeper {
+  readonly #ground: Ground
+  readonly #groups: GroupCommit
+  readonly #shared: Store
+  readonly #tell: (message: FromKeeper) => void
+  readonly #ownSlot: number
+  readonly #retention: number
+  #jobs: RunnableJobs = { known: [], shared: [] }
+  /** What is in a slot is for the process that has it. */
+  #slotJobs: RunnableJobs = { known: [], shared: [] }
+  #wake: NodeJS.Timeout | undefined
+  #forgetAt = 0
+  #clock = Date.now()
+  #dataVersion = 0
+  #sealedTold = false
+  #enlisted = false
+  /** What the process has of what a keeper before this one has handed out. */
+  #held: readonly number[] | undefined
+  /** Where the rest of that is free again. */
+  readonly #swept = new WeakSet<Store>()
+  #closed = false
+  /** What was told last, until all is well again. */
+  #reported: string | undefined
+
+  constructor(ground: Ground, { process, retention }: KeeperOptions, tell: (message: FromKeeper) => void) {
+    this.#ground = ground
+    this.#groups = new GroupCommit(ground)
+    this.#shared = ground.shared
+    this.#tell = tell
+    this.#ownSlot = slotOf(process)
+    this.#retention = retention
+    this.#shared.neverWait()
+    this.#enlist()
+    this.#lookAgain()
+    this.#watchShared()
+  }
+
+  receive(message: ToKeeper): void {
+    // Whoever waits for a group is answered.
+    if (this.#closed && message.type !== 'group') return
+    switch (message.type) {
+      case 'group':
+        return this.#commit(message, Date.now() + longestBusy)
+      case 'know':
+        this.#jobs = message.jobs
+        this.#slotJobs = { known: message.jobs.known, shared: message.jobs.known }
+        return this.#enlist()
+      case 'resume':
+        this.#held = message.keys
+        return
+      case 'hand-out':
+        return this.#handOut(message.most, message.alone)
+      case 'look':
+        return this.#look()
+      case 'close':
+        return this.#close()
+    }
+  }
+
+  get #stores(): Store[] {
+    return [...this.#ground.slots.stores, this.#shared]
+  }
+
+  #commit(group: Group, until: number): void {
+    const { place } = group
+    try {
+      this.#tell({ type: 'committed', place, duplicates: this.#groups.commit(group) })
+    } catch (error) {
+      if (place === 'shared' && isBusy(error) && Date.now() < until) {
+        setTimeout(() => this.#commit(group, until), 1 + 3 * Math.random())
+      } else this.#tell({ type: 'refused', place, message: String(error) })
+      return
+    }
+    // Others may have to wait for it, or this process may run it.
+    if (place === 'shared' && !this.#closed) this.#look()
+  }
+
+  /** What is free of what this process can run: first what nobody suspects of anything, then a suspect on its own. */
+  #handOut(most: number, alone: boolean): void {
+    const records: HandedOut[] = []
+    let suspects = false
+    let behind = false
+    for (const store of this.#stores) {
+      const room = most - records.length
+      const rows = this.#ask(store, () => (room > 0 ? store.loose.handOut(this.#jobsOf(store), room) : []))
+      if (store === this.#shared) behind = rows.length === room
+      records.push(...rows)
+    }
+    for (const store of this.#stores) {
+      if (records.length > 0 || !alone) suspects ||= store.loose.hasSuspects(this.#jobsOf(store))
+      else records.push(...this.#ask(store, () => store.loose.handOutSuspect(this.#jobsOf(store))))
+    }
+    this.#tell({ type: 'handed-out', records, suspects, behind })
+    // Nothing among the first of them.
+    if (records.length === 0 && this.#stores.some(({ loose }) => loose.hasOrphans)) this.#tell({ type: 'loose' })
+    this.#wakeLater()
+  }
+
+  #ask(store: Store, take: () => HandedOut[]): HandedOut[] {
+    try {
+      const { poison, rows } = store.atomically(() => {
+        if (this.#held !== undefined && !this.#swept.has(store)) store.giveBack(this.#held)
+        return { poison: store.loose.quarantine(), rows: take() }
+      })
+      this.#swept.add(store)
+      for (const { key, job } of poison) {
+        this.#tell({ type: 'report', code: 'AFTERWORD_POISON', values: [job, idOf(key)] })
+      }
+      return rows
+    } catch (error) {
+      // A full disk, say: they stay where they are, for a later time.
+      this.#reportOnce(error)
+      setTimeout(() => this.#tell({ type: 'loose' }), sharedInterval)
+      return []
+    }
+  }
+
+  #jobsOf(store: Store): RunnableJobs {
+    return store === this.#shared ? this.#jobs : this.#slotJobs
+  }
+
+  /** Tells if there is something to hand out, and else when there will be. */
+  #look(): void {
+    try {
+      if (this.#stores.some((store) => store.loose.isLoose(this.#jobsOf(store)))) this.#tell({ type: 'loose' })
+      this.#wakeLater()
+    } catch (error) {
+      // It is looked again soon.
+      this.#reportOnce(error)
+    }
+  }
+
+  #wakeLater(): void {
+    clearTimeout(this.#wake)
+    const next = Math.min(...this.#stores.map((store) => store.loose.nextRun(this.#jobsOf(store))))
+    if (next === Infinity || this.#closed) return
+    this.#wake = setTimeout(() => this.#look(), Math.min(Math.max(next - Date.now(), 1), longestWait)).unref()
+  }
+
+  #watchShared(): void {
+    setInterval(() => {
+      if (this.#closed || this.#jobs.known.length === 0) return
+      const { dataVersion } = this.#shared
+      if (dataVersion === this.#dataVersion) return
+      this.#dataVersion = dataVersion
+      this.#look()
+    }, sharedInterval).unref()
+  }
+
+  /** Who can run what is told to whoever lists the records; first, that those which had the slot before have died. */
+  #enlist(): void {
+    try {
+      this.#shared.atomically(() => {
+        if (!this.#enlisted) {
+          this.#shared.release(this.#ownSlot)
+          this.#shared.loose.resetClock()
+        }
+        this.#shared.enlist(pid, this.#jobs.known)
+      })
+      this.#enlisted = true
+    } catch (error) {
+      this.#reportOnce(error)
+      setTimeout(() => this.#closed || this.#enlist(), sharedInterval).unref()
+    }
+    this.#look()
+  }
+
+  #lookForSiblings(): void {
+    this.#lookForSealed()
+    const listed = this.#shared.otherSlots
+    this.#ground.slots.update(this.#slotJobs, (slot) => {
+      // It may have taken shared records.
+      if (listed.has(slot)) this.#shared.atomically(() => this.#shared.release(slot))
+    })
+    if (Date.now() >= this.#forgetAt) {
+      for (const store of this.#stores) store.forget(Date.now() - this.#retention)
+      this.#forgetAt = Date.now() + forgetInterval
+    }
+    if (Date.now() < this.#clock) for (const store of this.#stores) store.loose.resetClock()
+    this.#clock = Date.now()
+    // Also what was retried by hand, in another process.
+    this.#look()
+  }
+
+  /** Tells, once, that something waits for a key that this process does not have. */
+  #lookForSealed(): void {
+    if (this.#sealedTold || this.#jobs.known.length === 0) return
+    for (const store of this.#stores) {
+      const found = store.loose.sealed(this.#jobsOf(store))
+      if (found === undefined) continue
+      this.#sealedTold = true
+      return this.#tell({ type: 'report', code: 'AFTERWORD_SEALED', values: [found.job, idOf(found.key)] })
+    }
+  }
+
+  /** What goes on and on is told once. */
+  #reportOnce(error: unknown): void {
+    const message = String(error)
+    if (isBusy(error) || message === this.#reported) return
+    this.#reported = message
+    this.#tell({ type: 'report', code: 'AFTERWORD_JOURNAL_REFUSED', values: [message] })
+  }
+
+  /** A full disk, say, passes. */
+  #lookAgain(): void {
+    try {
+      this.#lookForSiblings()
+      this.#reported = undefined
+    } catch (error) {
+      this.#reportOnce(error)
+    }
+    setTimeout(() => this.#closed || this.#lookAgain(), siblingInterval * (1 + Math.random())).unref()
+  }
+
+  #close(): void {
+    this.#closed = true
+    clearTimeout(this.#wake)
+    try {
+      this.#shared.atomically(() => this.#shared.leave())
+    } catch {
+      // Whoever takes the slot next does that.
+    }
+    this.#ground.close()
+    this.#tell({ type: 'closed' })
+  }
+}

@@ -1,0 +1,18 @@
+import type { Database } from './database.ts'
+
+/** Calls `fn` in a transaction. Throws what it throws. */
+export function atomically<T>(database: Database, fn: () => T): T {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    const value = fn()
+    database.exec('COMMIT')
+    return value
+  } catch (error) {
+    try {
+      database.exec('ROLLBACK')
+    } catch {
+      // SQLite has done so itself.
+    }
+    throw error
+  }
+}

@@ -1,0 +1,175 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { PassThrough, Readable } from 'node:stream'
+import type { AbstractHttpAdapter } from '@nestjs/core'
+import { attach, type NodeServer } from '../../../src/adapters/node-http.ts'
+import { configure, job } from '../../../src/index.ts'
+import { createServer } from '../../support/servers.ts'
+import { serve } from '../../support/stage.ts'
+
+// A server with a journal, on a disk with room for small records only. Arguments: the protocol, the framework, what opens the
+// scopes, the folder of the journal.
+const [protocol, framework = '', door, folder = ''] = process.argv.slice(2)
+configure({ journal: folder })
+const Keep = job('keep', (_text: string) => {})
+const usesAdapter = door === 'adapter'
+if (door === 'auto') await import('../../../src/adapters/auto.ts')
+
+const little = 'little'
+const much = 'much'.repeat(60_000)
+const bodies: Record<string, () => string | Readable> = {
+  '/kept': () => 'kept',
+  '/whole': () => 'kept',
+  '/pieces': () => Readable.from(['ke', 'pt'], { objectMode: false }),
+  '/length': () => Readable.from(['ke', 'pt'], { objectMode: false }),
+  '/amid': () => {
+    const body = new PassThrough()
+    body.write('ke')
+    setTimeout(() => {
+      Keep.defer(much)
+      body.end('pt')
+    }, 50)
+    return body
+  },
+}
+
+/** Defers a job, and tells what to answer: at once or in pieces, which may say how many bytes they are. */
+function play(url = ''): { readonly headers: Record<string, string>; readonly body: string | Readable } {
+  const path = url.replace('/own', '')
+  Keep.defer(path === '/kept' || path === '/amid' ? little : much)
+  return {
+    headers: { 'x-done': 'yes', ...(path === '/length' && { 'content-length': '4' }) },
+    body: bodies[path]?.() ?? 'nothing here',
+  }
+}
+
+function respond(path: string): Response {
+  const { headers, body } = play(path)
+  return new Response(typeof body === 'string' ? body : (Readable.toWeb(body) as ReadableStream), { headers })
+}
+
+/** As a handler of Node's own does, and of Express and Nest when it sends a stream. */
+function send(res: ServerResponse, body: string | Readable): void {
+  if (typeof body === 'string') res.end(body)
+  else body.pipe(res)
+}
+
+const listeners: Record<string, () => Promise<RequestListener>> = {
+  node: async () => (req, res) => {
+    const { headers, body } = play(req.url)
+    for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
+    send(res, body)
+  },
+  'node, writeHead': async () => (req, res) => {
+    const { headers, body } = play(req.url)
+    res.writeHead(200, headers)
+    send(res, body)
+  },
+  async express() {
+    const { default: express } = await import('express')
+    const app = express()
+    if (usesAdapter) app.use((await import('../../../src/adapters/express.ts')).afterword())
+    return app.use((req, res) => {
+      const { headers, body } = play(req.path)
+      res.set(headers)
+      if (typeof body === 'string') res.send(body)
+      else body.pipe(res)
+    })
+  },
+  async koa() {
+    const { default: Koa } = await import('koa')
+    const app = new Koa()
+    app.silent = true
+    if (usesAdapter) app.use((await import('../../../src/adapters/koa.ts')).afterword())
+    app.use((ctx) => {
+      const { headers, body } = play(ctx.path)
+      ctx.body = body
+      ctx.set(headers)
+    })
+    return app.callback()
+  },
+  async hono() {
+    const [{ Hono }, { getRequestListener }] = await Promise.all([import('hono'), import('@hono/node-server')])
+    const app = new Hono()
+    if (usesAdapter) app.use((await import('../../../src/adapters/hono.ts')).afterword())
+    app.all('*', (c) => respond(c.req.path))
+    return getRequestListener(app.fetch) as RequestListener
+  },
+  async h3() {
+    const { H3, toNodeHandler } = await import('h3')
+    const app = new H3({ silent: true })
+    if (usesAdapter) app.use((await import('../../../src/adapters/h3.ts')).afterword())
+    app.all('/**', (event) => respond(event.url.pathname))
+    return toNodeHandler(app) as RequestListener
+  },
+}
+
+const servers: Record<string, () => Promise<NodeServer>> = {
+  'node, core API': async () => {
+    return createServer(protocol).on('stream', (stream, headers) => {
+      const { body } = play(headers[':path'])
+      stream.respond({ ':status': 200, 'x-done': 'yes' })
+      if (typeof body === 'string') stream.end(body)
+      else body.pipe(stream)
+    })
+  },
+  async fastify() {
+    const { default: Fastify } = await import('fastify')
+    const app = Fastify({ serverFactory: (listener) => createServer(protocol, listener) as never })
+    if (usesAdapter) app.register((await import('../../../src/adapters/fastify.ts')).afterword)
+    app.addHook('onRequest', async (_request, reply) => void reply.header('access-control-allow-origin', '*'))
+    app.all('/*', async (request, reply) => {
+      const { headers, body } = play(request.url)
+      return reply.headers(headers).send(body)
+    })
+    app.register((plugin, _options, done) => {
+      plugin.setErrorHandler<Error & { code?: string }>((error, _request, reply) => {
+        return reply.status(507).send({ sorry: error.code })
+      })
+      plugin.all('/own/*', async (request) => play(request.url).body)
+      done()
+    })
+    await app.ready()
+    return app.server
+  },
+  'nest on express': async () => nest(new (await import('@nestjs/platform-express')).ExpressAdapter()),
+  'nest on fastify': async () => nest(new (await import('@nestjs/platform-fastify')).FastifyAdapter()),
+}
+
+async function nest(adapter: AbstractHttpAdapter): Promise<NodeServer> {
+  await import('reflect-metadata')
+  const { All, Controller, Module, Req, Res } = await import('@nestjs/common')
+  const { NestFactory } = await import('@nestjs/core')
+  const { AfterwordModule } = await import('../../../src/adapters/nest.ts')
+  const isFastify = adapter.getType() === 'fastify'
+  interface Reply {
+    header(name: string, value: string): unknown
+    send(body: unknown): unknown
+    readonly raw?: ServerResponse
+  }
+  class App {
+    play({ url }: IncomingMessage, reply: Reply): void {
+      const { headers, body } = play(url)
+      for (const [name, value] of Object.entries(headers)) reply.header(name, value)
+      if (reply.raw !== undefined || typeof body === 'string') reply.send(body)
+      else body.pipe(reply as unknown as ServerResponse)
+    }
+  }
+  // What the decorators of a Nest project do: this file is run as it is.
+  const method = Object.getOwnPropertyDescriptor(App.prototype, 'play') as PropertyDescriptor
+  All(isFastify ? '*' : '{*path}')(App.prototype, 'play', method)
+  Req()(App.prototype, 'play', 0)
+  Res()(App.prototype, 'play', 1)
+  Controller()(App)
+  class Root {}
+  Module({ imports: [AfterwordModule.forRoot()], controllers: [App] })(Root)
+  const app = await NestFactory.create(Root, adapter, { logger: false })
+  await app.init()
+  if (isFastify) await adapter.getInstance().ready()
+  return app.getHttpServer()
+}
+
+const listener = await listeners[framework]?.()
+const server = listener === undefined ? await servers[framework]?.() : createServer(protocol, listener)
+if (server === undefined) throw new Error(`Unknown framework "${framework}"`)
+if (door === 'attach') attach(server)
+serve(server)

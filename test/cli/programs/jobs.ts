@@ -1,0 +1,24 @@
+import { configure, currentTask, defer, job } from '../../../src/index.ts'
+
+// What `afterword work` is given: a journal, and jobs.
+const { JOBS_FOLDER, JOBS_TIMEOUT, JOBS_SIGNALS } = process.env
+configure({
+  journal: String(JOBS_FOLDER),
+  shutdownTimeout: Number(JOBS_TIMEOUT ?? 10_000),
+  signals: JOBS_SIGNALS !== 'false',
+})
+
+job('say', (what: string) => console.log(`said ${what}`))
+job('fail', (): unknown => Promise.reject(new Error('no luck')), { retries: 0 })
+/** Ends when the process is told to. */
+job('stay', () => {
+  console.log('staying')
+  return new Promise<void>((resolve) => process.once('SIGTERM', () => setImmediate(resolve)))
+})
+/** Leaves something that is nowhere but in memory. */
+job('leave', () => {
+  defer(function forgotten() {
+    return new Promise(() => {})
+  })
+  console.log('left', currentTask()?.name)
+})

@@ -1,0 +1,116 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Afterword } from '../../src/index.ts'
+import { Command, type CommandOptions, screen } from '../support/command.ts'
+
+let folder: string
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-work-'))))
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const program = (name: string) => fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
+
+/** `afterword work` on the jobs of `programs/jobs.ts`. */
+function work(args: string[] = [], { env = {}, ...options }: CommandOptions = {}): Command {
+  return new Command(['work', program('jobs'), ...args], { env: { JOBS_FOLDER: folder, ...env }, ...options })
+}
+
+/** Dispatches calls that no process has room for yet. */
+async function dispatch(...calls: [job: string, ...args: unknown[]][]): Promise<void> {
+  await using afterword = new Afterword({ journal: folder, worker: false })
+  const never = (..._args: unknown[]) => {}
+  await Promise.all(calls.map(([name, ...args]) => afterword.job(name, never).dispatch(...args)))
+}
+
+const start = 'afterword works on say, fail, stay, leave (64 at once)\n'
+
+test('runs what others have dispatched until it is told to end, and prints nothing but its start', async () => {
+  await dispatch(['say', 'hello'], ['say', 'again'])
+  await using command = work()
+  await command.printed(/said again/)
+  command.kill('SIGTERM')
+  expect(await command.exited).toBe(0)
+  expect(command.stdout).toBe(`${start}said hello\nsaid again\n`)
+  expect(command.stderr).toBe('')
+})
+
+test('finishes what it has begun', async () => {
+  await dispatch(['stay'])
+  await using command = work(['--json'])
+  await command.printed(/staying/)
+  command.kill('SIGTERM')
+  expect(await command.exited).toBe(0)
+  const events = command.stdout.split('\n').filter((line) => line.startsWith('{'))
+  expect(events.map((line) => JSON.parse(line))).toEqual([
+    { event: 'start', pid: expect.any(Number), jobs: ['say', 'fail', 'stay', 'leave'], concurrency: 64 },
+    { event: 'end', code: 0, done: 1, failed: 0, timedOut: 0, cancelled: 0 },
+  ])
+})
+
+test.each(['true', 'false'])('ends with 1 if something is left that is nowhere else; signals: %s', async (signals) => {
+  await dispatch(['leave'])
+  await using command = work([], { env: { JOBS_TIMEOUT: '1', JOBS_SIGNALS: signals } })
+  await command.printed(/left leave/)
+  command.kill('SIGTERM')
+  expect(await command.exited).toBe(1)
+  expect(command.stderr).toMatch(/^AFTERWORD_UNFINISHED: The process ends with unfinished tasks: "forgotten"/)
+})
+
+test('ends with 0 where the app has taken the signals for itself and does not listen', async () => {
+  await dispatch(['say', 'hello'])
+  await using command = work([], { env: { JOBS_SIGNALS: 'false' } })
+  await command.printed(/said hello/)
+  command.kill('SIGINT')
+  expect(await command.exited).toBe(0)
+})
+
+test('takes only some jobs, and so many at once', async () => {
+  await dispatch(['say', 'hello'], ['stay'])
+  await using command = work(['--jobs', 'stay', '--concurrency', '3'])
+  await command.printed(/staying/)
+  expect(command.stdout).toBe('afterword works on stay (3 at once)\nstaying\n')
+})
+
+describe('on a terminal', () => {
+  test('counts in its last line, above which all else stands', async () => {
+    await dispatch(['say', 'hello'], ['fail'])
+    await using command = work([], { terminal: true })
+    await command.printed(/1 done, 1 failed, 0 running, 0 waiting/)
+    // Ctrl-C.
+    command.type('\x03')
+    expect(await command.exited).toBe(0)
+    const lines = screen(command.stdout)
+    expect(lines[0]).toBe(start.trimEnd())
+    expect(lines).toContain('said hello')
+    expect(lines).toContainEqual(expect.stringMatching(/^AFTERWORD_TASK_FAILED: The task "fail"/))
+    expect(lines.at(-1)).toMatch(/^1 done, 1 failed, 0 running, 0 waiting(\^C)?$/)
+    expect(lines.filter((line) => line.includes(' done, '))).toHaveLength(1)
+  })
+})
+
+describe('ends with 1', () => {
+  test.each([
+    ['plain', /^work was called, and there is no journal to take jobs from\. Set configure/],
+    ['broken', /broken\.ts can't be imported\.\nTypeError: no such setting\n +at .*broken\.ts/],
+    ['missing', /missing\.ts can't be imported\.\nError .*Cannot find module/],
+  ])('for a module that is no good: %s', async (name, message) => {
+    await using command = new Command(['work', program(name)])
+    expect(await command.exited).toBe(1)
+    expect(command.stderr).toMatch(message)
+    expect(command.stdout).toBe('')
+  })
+
+  test('for a job that the module does not define', async () => {
+    await using command = work(['--jobs', 'say,sya'])
+    expect(await command.exited).toBe(1)
+    expect(command.stderr).toMatch(/jobs\.ts defines no job "sya"; it has: say, fail, stay, leave\.\n$/)
+  })
+})
+
+test.each(['--concurrency=0', '--concurrency=many', '--all', 'more'])('does not understand %s', async (arg) => {
+  await using command = work([arg])
+  expect(await command.exited).toBe(2)
+  expect(command.stderr).toMatch(/work <module> \[--concurrency n\] \[--jobs a,b\] +run the jobs that a module defines/)
+})

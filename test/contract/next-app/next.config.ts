@@ -1,8 +1,0 @@
-import type { NextConfig } from 'next'
-
-export default {
-  // The packages are links into another folder.
-  turbopack: { root: '/' },
-  outputFileTracingRoot: '/',
-  typescript: { ignoreBuildErrors: true },
-} satisfies NextConfig

@@ -1,0 +1,14 @@
+import { appendFileSync, readFileSync } from 'node:fs'
+import { threadId } from 'node:worker_threads'
+
+// Loaded ahead of a program, in each of its threads: the date is off by as many ms as a file says, at any moment. Timers are not, as
+// when the clock of a machine is set.
+const file = String(process.env.CLOCK)
+const realNow = Date.now
+const now = () => realNow() + Number(readFileSync(file, 'utf8'))
+
+globalThis.Date = new Proxy(Date, {
+  get: (target, name) => (name === 'now' ? now : Reflect.get(target, name)),
+  construct: (target, args, newTarget) => Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget),
+})
+appendFileSync(`${file}.threads`, `${threadId}\n`)

@@ -1,0 +1,203 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import BetterSqlite3 from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Afterword, subscribe } from '../../src/index.ts'
+import { serve } from '../support/local-site.ts'
+import { Reports } from '../support/reports.ts'
+
+let folder: string
+let file: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'afterword-app-'))
+  file = join(folder, 'app.db')
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const libraries = {
+  'node:sqlite': (path: string) => new DatabaseSync(path),
+  'better-sqlite3': (path: string) => new BetterSqlite3(path),
+}
+
+describe.each(Object.entries(libraries))("an app's own database, by %s", (_name, open) => {
+  const rows = (database: ReturnType<typeof open>, sql: string) => database.prepare(sql).all() as { n: number }[]
+
+  test('what is deferred in a transaction is committed with it', async () => {
+    const database = open(file)
+    database.exec('CREATE TABLE orders (n INTEGER)')
+    await using afterword = new Afterword({ journal: { database } })
+    const ran: number[] = []
+    const Ship = afterword.job('ship', (n: number) => void ran.push(n))
+    await using site = await serve(afterword, (_req, res) => {
+      database.exec('BEGIN')
+      database.exec('INSERT INTO orders VALUES (1)')
+      Ship.defer(1)
+      // In the very same transaction.
+      expect(rows(database, 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 1 }])
+      database.exec('COMMIT')
+      res.end('ordered')
+    })
+    expect(await site.get()).toBe('ordered')
+    await afterword.drain()
+    expect(ran).toEqual([1])
+  })
+
+  test('what is deferred in a transaction is rolled back with it, and the response tells of that what it likes', async () => {
+    const database = open(file)
+    await using afterword = new Afterword({ journal: { database } })
+    const ran: number[] = []
+    const Ship = afterword.job('ship', (n: number) => void ran.push(n))
+    const outcomes: unknown[] = []
+    await using site = await serve(afterword, (_req, res) => {
+      database.exec('BEGIN')
+      const task = Ship.defer(1)
+      void task.outcome.then((outcome) => outcomes.push(outcome))
+      database.exec('ROLLBACK')
+      res.end('sold out')
+    })
+    expect(await site.get()).toBe('sold out')
+    await afterword.drain()
+    expect(ran).toEqual([])
+    expect(outcomes).toEqual([{ status: 'cancelled', reason: 'rolled-back' }])
+    expect(rows(database, 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 0 }])
+  })
+
+  test('a transaction that goes on for a while: nothing runs, and the response waits, until it has ended', async () => {
+    const database = open(file)
+    await using afterword = new Afterword({ journal: { database } })
+    const events: string[] = []
+    const Ship = afterword.job('ship', () => void events.push('ran'))
+    await using site = await serve(afterword, async (_req, res) => {
+      database.exec('BEGIN')
+      const { accepted } = Ship.defer()
+      const dispatched = Ship.dispatch()
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+      events.push('committing')
+      database.exec('COMMIT')
+      await Promise.all([accepted, dispatched])
+      res.end('fine')
+    })
+    expect(await site.get()).toBe('fine')
+    await afterword.drain()
+    expect(events).toEqual(['committing', 'ran', 'ran'])
+  })
+
+  test('what a transaction of the app is not about is not rolled back with it', async () => {
+    using reports = new Reports()
+    const database = open(file)
+    const afterword = new Afterword({ journal: { database }, slowTask: Infinity })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const Ship = afterword.job('ship', () => promise)
+    const { outcome } = Ship.defer()
+    const begun = Promise.withResolvers<void>()
+    afterword.defer(() => begun.resolve())
+    await begun.promise
+    database.exec('BEGIN')
+    resolve()
+    await outcome
+    // In all that time, it would have been stored that it is done.
+    for (let turn = 0; turn < 20; turn++) await new Promise((next) => setTimeout(next, 1))
+    database.exec('ROLLBACK')
+    await afterword.close()
+    expect(rows(database, 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 0 }])
+    expect(reports.codes).toEqual([])
+  })
+
+  test('without a transaction, each call is stored at once', async () => {
+    const database = open(file)
+    await using afterword = new Afterword({ journal: { database } })
+    const Ship = afterword.job('ship', () => {})
+    const task = Ship.defer()
+    expect(rows(database, 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 1 }])
+    expect((await task.outcome).status).toBe('done')
+  })
+
+  test('delays, keys, failures and the next process are as in a folder', async () => {
+    using reports = new Reports()
+    const database = open(file)
+    const before = new Afterword({ journal: { database }, worker: false, shutdownTimeout: 0 })
+    const Ship = before.job('ship', (_n: number) => new Promise(() => {}), { key: 'one' })
+    const Fail = before.job('fail', () => Promise.reject(new Error('no luck')), { retries: 0 })
+    const task = Ship.defer(1)
+    expect(await Ship.defer(2).outcome).toEqual({ status: 'cancelled', reason: 'duplicate' })
+    const later = await before
+      .job('later', () => {})
+      .with({ delay: 50 })
+      .dispatch()
+    await Fail.defer().outcome
+    await before.close()
+    expect(database.prepare('SELECT job FROM afterword_failed').all()).toEqual([{ job: 'fail' }])
+    database.close()
+
+    const again = open(file)
+    await using after = new Afterword({ journal: { database: again } })
+    const ran = new Map<string, unknown>()
+    const both = Promise.withResolvers<void>()
+    const note = (n?: number) => {
+      ran.set(String(after.currentTask()?.id), n)
+      if (ran.size === 2) both.resolve()
+    }
+    after.job('ship', note, { key: 'one' })
+    after.job('later', note)
+    await both.promise
+    expect(ran).toEqual(
+      new Map([
+        [task.id, 1],
+        [later, undefined],
+      ]),
+    )
+    expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
+  })
+
+  test('dispatched past the room that there is, it stays on the disk until there is some', async () => {
+    const database = open(file)
+    await using afterword = new Afterword({ journal: { database }, worker: { concurrency: 2 } })
+    let most = 0
+    let running = 0
+    const all = Promise.withResolvers<void>()
+    let done = 0
+    const Work = afterword.job('work', async () => {
+      most = Math.max(most, ++running)
+      await new Promise(setImmediate)
+      running--
+      if (++done === 20) all.resolve()
+    })
+    await Promise.all(Array.from({ length: 20 }, () => Work.dispatch()))
+    await all.promise
+    expect(most).toBe(2)
+  })
+
+  test('a database in memory', async () => {
+    await using afterword = new Afterword({ journal: { database: open(':memory:') } })
+    expect((await afterword.job('ship', () => 1).defer().outcome).status).toBe('done')
+  })
+})
+
+test('two instances on one database of an app do not take from each other, until one ends', async () => {
+  const one = new Afterword({ journal: { database: new DatabaseSync(file) }, shutdownTimeout: 0 })
+  using _reports = new Reports()
+  const started = Promise.withResolvers<void>()
+  const Hang = one.job('ship', () => {
+    started.resolve()
+    return new Promise(() => {})
+  })
+  const { id } = Hang.defer()
+  await started.promise
+  await using two = new Afterword({ journal: { database: new DatabaseSync(file) } })
+  const ran = Promise.withResolvers<unknown>()
+  const deferred = subscribe('task:started', ({ task }) => ran.resolve(task.id))
+  two.job('ship', () => {})
+  await one.close()
+  expect(await ran.promise).toBe(id)
+  deferred()
+})
+
+test.each([
+  [{}, 'either path or database'],
+  [{ path: 'a', database: new DatabaseSync(':memory:') }, 'either path or database'],
+  [{ database: {} }, 'an open DatabaseSync'],
+])('what is neither is refused: %o', (journal, expected) => {
+  expect(() => new Afterword({ journal: journal as never })).toThrow(expected)
+})

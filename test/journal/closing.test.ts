@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Afterword, Retry } from '../../src/index.ts'
+import { Program } from '../support/program.ts'
+import { Reports } from '../support/reports.ts'
+
+let folder: string
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-closing-'))))
+afterEach(() => rmSync(folder, { recursive: true }))
+
+function stored(name: string): Record<string, unknown>[] {
+  using database = new DatabaseSync(join(folder, `${name}.db`))
+  return database.prepare('SELECT * FROM afterword_records ORDER BY key').all()
+}
+
+test('what is accepted while its instance closes has run, or is left for the next process: not both', async () => {
+  for (let i = 0; i < 3; i++) {
+    await using program = new Program(new URL('programs/closing.ts', import.meta.url), { args: [folder] })
+    expect(await program.exited).toMatchObject({ code: 0 })
+    const { runs, outcome } = JSON.parse(program.stdout)
+    expect([runs, outcome]).toEqual(runs === 0 ? [0, 'cancelled'] : [1, 'done'])
+    const left = stored('1').length
+    expect(runs + left).toBe(1)
+    await using next = new Afterword({ journal: folder })
+    if (left > 0) await new Promise<void>((resolve) => void next.job('note', () => resolve()))
+  }
+})
+
+test('close() may be called twice at once', async () => {
+  const afterword = new Afterword({ journal: folder })
+  await afterword.job('note', () => {}).defer().accepted
+  await Promise.all([afterword.close(), afterword.close()])
+  await afterword.close()
+})
+
+test('after close(), a delayed dispatch is refused for that, not for want of a journal', async () => {
+  const afterword = new Afterword({ journal: folder })
+  const Send = afterword.job('send', () => {})
+  await afterword.close()
+  await expect(Send.with({ delay: 1 }).dispatch()).rejects.toMatchObject({ code: 'AFTERWORD_CLOSED' })
+})
+
+test('a delay may be longer than any timer', async () => {
+  const afterword = new Afterword({ journal: folder })
+  const Send = afterword.job('send', () => {})
+  const days = 24 * 3_600_000
+  await Send.with({ delay: 60 * days }).dispatch()
+  await Send.with({ delay: Infinity }).dispatch()
+  await afterword.close()
+  const [first, last] = stored('shared').map(({ created, run_at: runAt }) => Number(runAt) - Number(created))
+  expect(first).toBe(60 * days)
+  expect(last).toBeGreaterThan(365 * days)
+})
+
+test('a retry at a time that is none does not keep others from being stored', async () => {
+  using reports = new Reports()
+  const afterword = new Afterword({ journal: folder, shutdownTimeout: 0 })
+  let runs = 0
+  const fail = (ms: number) => {
+    runs++
+    throw Retry.after(ms)
+  }
+  const Fail = afterword.job('fail', fail, { retries: 1, backoff: 0 })
+  // As if made of a header that is a date.
+  expect((await Fail.defer(Number.NaN).outcome).status).toBe('failed')
+  expect(runs).toBe(2)
+  const never = Fail.defer(Infinity)
+  await never.accepted
+  expect((await afterword.job('note', () => {}).defer().outcome).status).toBe('done')
+  await afterword.close()
+  expect(await never.outcome).toEqual({ status: 'cancelled', reason: 'kept' })
+  expect(stored('1')).toMatchObject([{ job: 'fail', attempt: 1 }])
+  expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
+})

@@ -1,0 +1,188 @@
+import { subscribe as listen, unsubscribe } from 'node:diagnostics_channel'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { Worker } from 'node:worker_threads'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Afterword } from '../../src/index.ts'
+import { serve } from '../support/local-site.ts'
+import { Reports } from '../support/reports.ts'
+
+let folder: string
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-thread-'))))
+afterEach(() => rmSync(folder, { recursive: true }))
+
+/** What is stored in a folder that nobody has open. */
+function stored(): unknown[] {
+  return ['1', 'shared'].flatMap((name) => {
+    using database = new DatabaseSync(join(folder, `${name}.db`))
+    return database.prepare('SELECT key, job, args, owner FROM afterword_records').all()
+  })
+}
+
+/** The threads that are started meanwhile; Node tells of each. */
+class Threads implements Disposable {
+  #last: Worker | undefined
+  #next = Promise.withResolvers<void>()
+  readonly #add = (message: unknown) => {
+    this.#last = (message as { worker: Worker }).worker
+    this.#next.resolve()
+  }
+
+  constructor() {
+    listen('worker_threads', this.#add)
+  }
+
+  /** Ends the last one. Resolves when its end is known. */
+  async end(): Promise<void> {
+    this.#next = Promise.withResolvers()
+    await this.#last?.terminate()
+  }
+
+  /** Resolves when there is another. */
+  get started(): Promise<void> {
+    return this.#next.promise
+  }
+
+  [Symbol.dispose](): void {
+    unsubscribe('worker_threads', this.#add)
+  }
+}
+
+/** Counts the runs of a job by what they are given. */
+class Runs {
+  readonly counts = new Map<number, number>()
+  #changed = Promise.withResolvers<void>()
+
+  add(n: number): void {
+    this.counts.set(n, (this.counts.get(n) ?? 0) + 1)
+    this.#changed.resolve()
+    this.#changed = Promise.withResolvers()
+  }
+
+  of(n: number): number {
+    return this.counts.get(n) ?? 0
+  }
+
+  /** Resolves when all of them have run. */
+  async until(all: readonly number[]): Promise<void> {
+    while (!all.every((n) => this.counts.has(n))) await this.#changed.promise
+  }
+}
+
+test.each(['defer', 'dispatch'] as const)(
+  'while it is away, what is to be stored is refused; later calls are kept: %s',
+  async (how) => {
+    using threads = new Threads()
+    using reports = new Reports()
+    const afterword = new Afterword({ journal: folder })
+    const runs = new Runs()
+    const Send = afterword.job('send', (n: number) => runs.add(n))
+    await Send.defer(0).accepted
+    await using site = await serve(afterword, async (req, res) => {
+      const n = Number(req.url?.slice(1))
+      if (n === 1) await threads.end()
+      // Not waited for by the handler.
+      if (how === 'defer') Send.defer(n)
+      else void Send.dispatch(n).catch(() => {})
+      res.end('kept')
+    })
+    const refused = await fetch(`${site.url}/1`)
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
+    await threads.started
+    const kept = await fetch(`${site.url}/2`)
+    expect([kept.status, await kept.text()]).toEqual([200, 'kept'])
+    await runs.until([0, 2])
+    await afterword.close()
+    expect(stored()).toEqual([])
+    expect([...runs.counts]).toEqual([
+      [0, 1],
+      [2, 1],
+    ])
+    expect(reports.codes).toEqual(['AFTERWORD_JOURNAL_FAILED'])
+  },
+)
+
+test('amid several groups at once: what was accepted runs once, what was refused never', async () => {
+  using threads = new Threads()
+  using reports = new Reports()
+  const afterword = new Afterword({ journal: folder })
+  const runs = new Runs()
+  const Send = afterword.job('send', (n: number) => runs.add(n))
+  await Send.defer(0).accepted
+  const kept: number[] = []
+  const refused: number[] = []
+  let next = 1
+  let end: Promise<void> | undefined
+  const caller = async () => {
+    while (refused.length === 0) {
+      const n = next++
+      try {
+        await Send.defer(n).accepted
+        kept.push(n)
+      } catch {
+        refused.push(n)
+      }
+      if (kept.length > 1000) end ??= threads.end()
+    }
+  }
+  await Promise.all(Array.from({ length: 300 }, caller))
+  await end
+  await threads.started
+  await runs.until(kept)
+  await afterword.close()
+  expect(stored()).toEqual([])
+  expect(kept.filter((n) => runs.of(n) !== 1)).toEqual([])
+  expect(refused.filter((n) => runs.of(n) !== 0)).toEqual([])
+  expect(reports.codes).toEqual(['AFTERWORD_JOURNAL_FAILED'])
+})
+
+test('under load, whatever it dies amidst: what was answered runs once, what was refused never', async () => {
+  using threads = new Threads()
+  using reports = new Reports()
+  // So few that most of what is dispatched is stored, and handed out.
+  const afterword = new Afterword({ journal: folder, worker: { concurrency: 2 } })
+  const deferred = new Runs()
+  const dispatched = new Runs()
+  const Send = afterword.job('send', (n: number) => deferred.add(n))
+  const Single = afterword.job('single', (n: number) => deferred.add(n), { key: (n) => `${n}` })
+  const Share = afterword.job('share', (n: number) => dispatched.add(n))
+  await using site = await serve(afterword, async (req, res) => {
+    const n = Number(req.url?.slice(1))
+    if (n % 3 === 0) Send.defer(n)
+    else if (n % 3 === 1) Single.defer(n)
+    else await Share.dispatch(n).catch(() => {})
+    res.end()
+  })
+  const deaths = 4
+  const answered: number[] = []
+  const refused: number[] = []
+  let next = 0
+  for (let death = 0; death < deaths; death++) {
+    // After so many answers, amid the others.
+    const enough = answered.length + 3 + 9 * death
+    let end: Promise<void> | undefined
+    const client = async () => {
+      while (answered.length < enough) {
+        const n = next++
+        const { status } = await fetch(`${site.url}/${n}`)
+        expect([200, 503]).toContain(status)
+        ;(status === 200 ? answered : refused).push(n)
+        if (answered.length === enough - 1) end ??= threads.end()
+      }
+    }
+    await Promise.all(Array.from({ length: 16 }, client))
+    await end
+    await threads.started
+  }
+  const own = answered.filter((n) => n % 3 !== 2)
+  const shared = answered.filter((n) => n % 3 === 2)
+  await Promise.all([deferred.until(own), dispatched.until(shared)])
+  await afterword.close()
+  expect(stored()).toEqual([])
+  expect(own.filter((n) => deferred.of(n) !== 1)).toEqual([])
+  expect(shared.filter((n) => dispatched.of(n) !== 1)).toEqual([])
+  expect(refused.filter((n) => deferred.of(n) !== 0)).toEqual([])
+  expect(reports.codes.filter((code) => code === 'AFTERWORD_JOURNAL_FAILED')).toHaveLength(deaths)
+})

@@ -1,0 +1,167 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { expect } from 'vitest'
+import { openDatabase } from '../../src/journal/database.ts'
+import type { Ground } from '../../src/journal/ground.ts'
+import { GroupCommit } from '../../src/journal/group-commit.ts'
+import { blockOf, slotOf } from '../../src/journal/key.ts'
+import { owner, takerOf } from '../../src/journal/schema.ts'
+import { beginBlock } from '../../src/journal/slot.ts'
+import { Store } from '../../src/journal/store.ts'
+import type { Model, Where } from './journal-model.ts'
+
+const tell = (code: string) => expect.unreachable(code)
+
+/** A store, and what has to be known of it besides. */
+export interface Opened {
+  readonly where: Where
+  readonly store: Store
+  /** What was left in it is not told from the rest yet. */
+  hasOrphans: boolean
+}
+
+/** A process as the journal sees it: its stores of real files. */
+export class Peer implements Disposable {
+  readonly process: number
+  lastKey: number
+  readonly own: Opened
+  readonly shared: Opened
+  readonly adopted = new Map<number, Opened>()
+  readonly groups: GroupCommit
+  readonly #world: World
+  readonly #databases = new Map<Where, DatabaseSync>()
+
+  constructor(world: World, slot: number) {
+    this.#world = world
+    const database = openDatabase(world.path(slot), 'normal', tell)
+    this.process = this.lastKey = beginBlock(database, slot)
+    database.close()
+    this.own = this.#open(slot)
+    this.shared = this.#open('shared')
+    const ground: Ground = {
+      own: this.own.store,
+      shared: this.shared.store,
+      slots: {
+        stores: [],
+        of: (key) => (slotOf(key) === slot ? this.own : this.adopted.get(slotOf(key)))?.store,
+        update() {},
+      },
+      close() {},
+    }
+    this.groups = new GroupCommit(ground)
+  }
+
+  get stores(): Opened[] {
+    return [this.own, ...this.adopted.values(), this.shared]
+  }
+
+  adopt(slot: number): Opened {
+    const opened = this.#open(slot, true)
+    this.adopted.set(slot, opened)
+    return opened
+  }
+
+  letGo(slot: number): void {
+    this.adopted.delete(slot)
+    this.#databases.get(slot)?.close()
+    this.#databases.delete(slot)
+  }
+
+  /** However it ends: the files are closed. */
+  [Symbol.dispose](): void {
+    for (const database of this.#databases.values()) database.close()
+  }
+
+  #open(where: Where, adopted = false): Opened {
+    const database = openDatabase(this.#world.path(where), 'normal', tell)
+    this.#databases.set(where, database)
+    const place = where === 'shared' ? 'shared' : 'slot'
+    const store = new Store(database, { place, process: this.process, sync: 'normal', adopted })
+    return { where, store, hasOrphans: adopted }
+  }
+}
+
+/** A folder with the processes that live on it. */
+export class World implements Disposable {
+  // In memory where that can be: it is not the disk that is tried.
+  readonly folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'afterword-model-'))
+  readonly peers: Peer[] = []
+  /** Who has each record: in its memory, as long as it lives. */
+  readonly hands = new Map<number, number>()
+  readonly #views = new Map<Where, DatabaseSync>()
+
+  path(where: Where): string {
+    return join(this.folder, `${where}.db`)
+  }
+
+  get slots(): number[] {
+    return [1, 2, 3, 4, 5, 6].filter((slot) => existsSync(this.path(slot)))
+  }
+
+  isHeld(slot: number): boolean {
+    return this.peers.some(({ process, adopted }) => slotOf(process) === slot || adopted.has(slot))
+  }
+
+  /** Puts a record into the hands of a process. Nobody else may have it. */
+  hand(key: number, process: number): void {
+    expect(this.hands.get(key) ?? process).toBe(process)
+    this.hands.set(key, process)
+  }
+
+  drop(peer: Peer): void {
+    this.peers.splice(this.peers.indexOf(peer), 1)
+    for (const [key, process] of this.hands) if (process === peer.process) this.hands.delete(key)
+    peer[Symbol.dispose]()
+  }
+
+  /** The files hold what the model says, and nothing else. */
+  expectToBe(model: Model): void {
+    const wheres: Where[] = [...this.slots, ...(existsSync(this.path('shared')) ? (['shared'] as const) : [])]
+    const records = wheres.flatMap((where) =>
+      this.#view(where)
+        .prepare('SELECT key, job, version, run_at, delay, attempt, crashes, owner, singleton FROM afterword_records')
+        .all()
+        .map((row) => ({ ...row, where })),
+    )
+    const expected = Array.from(model.records.values(), ({ runAt, taken, owner: by, ...record }) => ({
+      ...record,
+      run_at: runAt,
+      owner: typeof by === 'string' ? numberOf[by] : taken ? takerOf(by) : by,
+    }))
+    expect(records.sort(byKey)).toEqual(expected.sort(byKey))
+    const failed = wheres.flatMap((where) =>
+      this.#view(where).prepare('SELECT key, reason FROM afterword_failed').all(),
+    ) as { key: number; reason: string }[]
+    expect(new Map(failed.map(({ key, reason }) => [key, reason]))).toEqual(model.failed)
+    for (const slot of this.slots) {
+      // The next process of the slot gives none of its keys again.
+      const { block } = this.#view(slot).prepare('SELECT block FROM afterword_slots').get() as { block: number }
+      expect(block).toBeGreaterThanOrEqual(
+        Math.max(0, ...[...model.keys].filter((key) => slotOf(key) === slot).map(blockOf)),
+      )
+    }
+    for (const [key, process] of this.hands) expect(model.records.get(key)?.owner).toBe(process)
+  }
+
+  [Symbol.dispose](): void {
+    for (const peer of this.peers) peer[Symbol.dispose]()
+    for (const view of this.#views.values()) view.close()
+    rmSync(this.folder, { recursive: true })
+  }
+
+  #view(where: Where): DatabaseSync {
+    const view = this.#views.get(where) ?? openDatabase(this.path(where), 'normal', tell)
+    this.#views.set(where, view)
+    return view
+  }
+}
+
+const numberOf = {
+  nobody: owner.nobody,
+  'left by its own': owner.dead,
+  'left by a taker': owner.deadTaker,
+} as const
+
+const byKey = (a: object, b: object) => (a as { key: number }).key - (b as { key: number }).key

@@ -1,0 +1,296 @@
+import fc from 'fast-check'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { type Group, type KnownJob, type RunnableJobs, settle } from '../../src/journal/group.ts'
+import { blockSize, slotOf } from '../../src/journal/key.ts'
+import { Model } from './journal-model.ts'
+import { type Opened, Peer, World } from './journal-world.ts'
+
+// The clock is what the commands make of it.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }))
+afterEach(() => void vi.useRealTimers())
+
+type Command = fc.Command<Model, World>
+
+function command(name: string, run: (model: Model, world: World) => void): Command {
+  return {
+    check: () => true,
+    run(model, world) {
+      run(model, world)
+      world.expectToBe(model)
+    },
+    toString: () => name,
+  }
+}
+
+/** Of one of the processes that live. */
+function ofPeer(name: string, pick: number, run: (model: Model, peer: Peer, world: World) => void): Command {
+  return command(`${name} by ${pick}`, (model, world) => {
+    const peer = world.peers[pick % world.peers.length]
+    if (peer !== undefined) run(model, peer, world)
+  })
+}
+
+const pick = fc.nat(2)
+const all: readonly KnownJob[] = [
+  ['a', 3],
+  ['b', 2],
+]
+const works = fc.boolean()
+const known = fc.constantFrom<readonly KnownJob[]>(all, all, all, all, [], [['a', 1]], [['b', 2]])
+const runnable: fc.Arbitrary<RunnableJobs> = fc
+  .tuple(known, works)
+  .map(([known, works]) => ({ known, shared: works ? known : [] }))
+
+/** As a process does: in the first slot that nobody has, and where nothing is left. */
+const start = fc.constant(
+  command('start', (model, world) => {
+    const slot = [1, 2, 3, 4, 5, 6].find((slot) => !world.isHeld(slot) && model.recordsIn(slot).length === 0)
+    if (slot === undefined || world.peers.length === 3) return
+    const peer = new Peer(world, slot)
+    world.peers.push(peer)
+    const { store } = peer.shared
+    store.atomically(() => {
+      store.release(slot)
+      store.loose.resetClock()
+    })
+    model.leave('shared', (process) => slotOf(process) === slot && process !== peer.process)
+    model.resetClock('shared')
+  }),
+)
+
+const die = pick.map((pick) => ofPeer('death', pick, (_model, peer, world) => world.drop(peer)))
+
+const end = pick.map((pick) =>
+  ofPeer('end', pick, (model, peer, world) => {
+    peer.shared.store.atomically(() => peer.shared.store.leave())
+    model.end(peer.process)
+    world.drop(peer)
+  }),
+)
+
+/** Takes over what dead processes have left, in their slots and of what they had taken. */
+const adopt = pick.map((pick) =>
+  ofPeer('adoption', pick, (model, peer, world) => {
+    for (const slot of world.slots.filter((slot) => !world.isHeld(slot))) {
+      peer.shared.store.atomically(() => peer.shared.store.release(slot))
+      model.leave('shared', (process) => slotOf(process) === slot)
+      peer.adopt(slot).store.loose.resetClock()
+      model.resetClock(slot)
+    }
+  }),
+)
+
+interface Accept {
+  readonly job: string
+  readonly version: number
+  readonly delay: number
+  readonly kept: boolean
+  readonly singleton: string | null
+}
+
+const accept: fc.Arbitrary<Accept> = fc.record({
+  job: fc.constantFrom('a', 'a', 'a', 'b', 'c'),
+  version: fc.integer({ min: 1, max: 3 }),
+  delay: fc.constantFrom(0, 30, 60, 90, 24 * 3_600_000),
+  kept: fc.boolean(),
+  singleton: fc.constantFrom(null, null, 'x', 'y'),
+})
+const change = fc.record({
+  what: fc.constantFrom('done' as const, ...Object.values(settle), settle.begin, settle.begin),
+  /** Which record, of all that there are, and of those that the group has just accepted. */
+  which: fc.nat(),
+  number: fc.nat(2),
+})
+
+/** What a process commits at once: records, and what became of others. A broken one leaves everything as it was. */
+const commit = fc
+  .record({
+    pick,
+    place: fc.constantFrom('shared' as const, 'slot' as const),
+    accepts: fc.array(accept, { maxLength: 3 }),
+    changes: fc.array(change, { maxLength: 4 }),
+    broken: fc.constantFrom(false, false, false, true),
+    border: fc.constantFrom(false, false, true),
+  })
+  .map(({ pick, place, accepts, changes, broken, border }) =>
+    ofPeer(
+      `group for ${place}, ${JSON.stringify({ accepts, changes, broken, border })}`,
+      pick,
+      (model, peer, world) => {
+        // Near the end of a block of keys.
+        if (border) peer.lastKey += blockSize - 1 - (peer.lastKey % blockSize)
+        const group: Group = { type: 'group', place, accepts: [], done: [], settles: [] }
+        const added = accepts.map((given) => ({ key: ++peer.lastKey, ...given }))
+        for (const { key, job, version, delay, kept, singleton } of added) {
+          group.accepts.push(key, job, version, '[]', null)
+          if (place === 'shared') group.accepts.push(delay, kept ? 1 : 0, singleton, null)
+        }
+        const mine = [...world.hands].flatMap(([key, process]) => (process === peer.process ? [key, key, key] : []))
+        const all = [...added.map(({ key }) => key), ...mine, ...model.records.keys()]
+        const changed = changes.flatMap(({ which, ...rest }) => {
+          const key = all[which % all.length]
+          const isThere = (where: unknown) => (place === 'shared') === (where === 'shared')
+          const fits =
+            key !== undefined && (added.some((each) => each.key === key) || isThere(model.records.get(key)?.where))
+          return fits ? [{ key, ...rest }] : []
+        })
+        const isDone = (each: (typeof changed)[number]) => each.what === 'done'
+        // What is done makes room for others before they are added; in a slot there is none to make.
+        const settles = [...changed.filter(isDone), ...changed.filter((each) => !isDone(each))]
+        if (place === 'slot') settles.reverse()
+        for (const { what, key, number } of settles) {
+          if (what === 'done') group.done.push(key)
+          else group.settles.push(what, key, number, what === settle.failed ? 'failed\nno luck' : 50 * number)
+        }
+        if (broken) {
+          group.accepts.push(peer.lastKey + 1, 'a', Number.NaN, '[]', null)
+          if (place === 'shared') group.accepts.push(0, 1, null, null)
+          expect(() => peer.groups.commit(group)).toThrow()
+          return
+        }
+        const duplicates = peer.groups.commit(group)
+        const expected: number[] = []
+        const isAdded = (key: number) => added.some((each) => each.key === key)
+        const apply = ({ what, key, number }: (typeof settles)[number]) => {
+          if (what !== settle.begin && model.records.get(key)?.owner === peer.process) world.hands.delete(key)
+          if (what === 'done') model.done(peer.process, key)
+          else if (what === settle.failed) model.fail(peer.process, key, 'failed')
+          else if (what === settle.back) model.back(peer.process, key, number)
+          else if (what === settle.begin) model.begin(peer.process, key)
+          else {
+            model.retry(peer.process, key, number, 50 * number, what === settle.release)
+            if (model.records.get(key)?.owner === peer.process) world.hand(key, peer.process)
+          }
+        }
+        if (place === 'shared') for (const each of settles) if (!isAdded(each.key)) apply(each)
+        for (const { key, kept, delay, ...rest } of added) {
+          // No id is given twice, whichever process gave it.
+          expect(model.keys.has(key)).toBe(false)
+          model.keys.add(key)
+          const isShared = place === 'shared'
+          if (isShared && settles.some((each) => each.key === key && each.what === 'done')) continue
+          const mine = kept || !isShared
+          const wait = isShared ? delay : 0
+          const record = { key, ...rest, attempt: 0, crashes: 0, taken: false, delay: wait, runAt: model.now + wait }
+          const existing = model.add({
+            ...record,
+            singleton: isShared ? rest.singleton : null,
+            where: isShared ? 'shared' : slotOf(peer.process),
+            owner: mine ? peer.process : 'nobody',
+          })
+          if (existing !== undefined) expected.push(key, existing)
+          else if (mine) world.hand(key, peer.process)
+        }
+        for (const each of settles) if (place === 'slot' || isAdded(each.key)) apply(each)
+        expect(duplicates).toEqual(expected)
+      },
+    ),
+  )
+
+/** What was left in a slot is told from what is its own when something is asked for. */
+function orphans(model: Model, peer: Peer, opened: Opened): void {
+  const { where } = opened
+  if (opened.hasOrphans) model.leave(where, (process) => process !== peer.process)
+}
+
+/** Whatever is free, or a suspect. One that fails leaves everything as it was. */
+const handOut = fc
+  .record({
+    pick,
+    jobs: runnable,
+    most: fc.integer({ min: 1, max: 4 }),
+    suspects: works,
+    fails: fc.constantFrom(false, false, true),
+  })
+  .map(({ pick, jobs, most, suspects, fails }) =>
+    ofPeer(`hand-out ${JSON.stringify({ jobs, most, suspects, fails })}`, pick, (model, peer, world) => {
+      for (const opened of peer.stores) {
+        const { store, where } = opened
+        const take = () => (suspects ? store.loose.handOutSuspect(jobs) : store.loose.handOut(jobs, most))
+        if (fails) {
+          const disk = new Error('The disk is full')
+          const attempt = () => {
+            take()
+            throw disk
+          }
+          expect(() => store.atomically(attempt)).toThrow(disk)
+          continue
+        }
+        if (!suspects) orphans(model, peer, opened)
+        const due = model.due(where, jobs, suspects).slice(0, suspects ? 1 : most)
+        const expected = due.map((record) => model.take(peer.process, record))
+        const rows = store.atomically(take)
+        expect(rows.map(({ key, attempt, crashes, orphan }) => ({ key, attempt, crashes, orphan }))).toEqual(expected)
+        for (const { key } of rows) world.hand(key, peer.process)
+        if (!suspects) opened.hasOrphans = store.loose.hasOrphans
+      }
+    }),
+  )
+
+const quarantine = pick.map((pick) =>
+  ofPeer('quarantine', pick, (model, peer) => {
+    for (const { store, where } of peer.stores) {
+      const keys = store.atomically(() => store.loose.quarantine()).map(({ key }) => key)
+      expect(keys.sort()).toEqual(model.quarantine(where).sort())
+    }
+  }),
+)
+
+/** What is done is let go of; what only others can run, too. */
+const letGo = fc.tuple(pick, runnable).map(([pick, jobs]) =>
+  ofPeer('letting go', pick, (model, peer) => {
+    for (const [slot, { store, hasOrphans }] of peer.adopted) {
+      const isFor = store.loose.isFor({ known: jobs.known, shared: jobs.known })
+      const mine = model.recordsIn(slot).filter(({ owner }) => owner === peer.process)
+      if (hasOrphans || mine.length > 0) expect(isFor).toBe(true)
+      if (model.recordsIn(slot).length === 0 || !isFor) peer.letGo(slot)
+      expect(store.place).toBe('slot')
+    }
+  }),
+)
+
+/** Its thread died while something was handed out: the process has only some of what it has taken. */
+const restart = fc.tuple(pick, fc.nat()).map(([pick, mask]) =>
+  ofPeer('restart', pick, (model, peer, world) => {
+    peer.shared.store.atomically(() => peer.shared.store.release(slotOf(peer.process)))
+    for (const { store, where } of peer.stores) {
+      const taken = model.recordsIn(where).filter(({ owner, taken }) => owner === peer.process && taken)
+      const held = taken.map(({ key }) => key).filter((_key, i) => ((mask >> i) & 1) === 1)
+      store.atomically(() => store.giveBack(held))
+      model.giveBack(where, peer.process, held)
+      for (const { key } of taken) if (!held.includes(key)) world.hands.delete(key)
+    }
+  }),
+)
+
+const clock = fc.constantFrom(40, 40, 100, 100, 1000, 24 * 3_600_000, -24 * 3_600_000).map((ms) =>
+  command(`clock ${ms}`, (model, world) => {
+    model.now += ms
+    vi.setSystemTime(model.now)
+    if (ms > 0) return
+    // Whoever lives finds out.
+    for (const { store, where } of world.peers.flatMap(({ stores }) => stores)) {
+      store.loose.resetClock()
+      model.resetClock(where)
+    }
+  }),
+)
+
+test('records are as the model says, whatever processes do to them and to each other', () => {
+  const often = [commit, handOut, handOut, clock]
+  const rare = [start, die, end, adopt, quarantine, letGo, restart]
+  fc.assert(
+    fc.property(fc.commands([...often, ...often, ...often, ...rare], { maxCommands: 100, size: 'max' }), (commands) => {
+      using world = new World()
+      const setup = () => {
+        const model = new Model()
+        model.now = Date.UTC(2026, 6)
+        vi.setSystemTime(model.now)
+        for (const slot of [1, 2]) world.peers.push(new Peer(world, slot))
+        return { model, real: world }
+      }
+      fc.modelRun(setup, commands)
+    }),
+    { numRuns: Number(process.env.RUNS ?? 100), interruptAfterTimeLimit: 15_000 },
+  )
+})
