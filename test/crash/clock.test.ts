@@ -19,30 +19,26 @@ async function keepWaiting(_host: Host, server: Server): Promise<void> {
   await server.keep('/note/next')
 }
 
-/** A process that is killed, and one with a clock of its own that takes its work over: the next one there, or one that was there. */
+/** A process that is killed, and the clock is set. Its work is taken over: by the next process there, or by one that was there. */
 class Succession implements AsyncDisposable {
   readonly host = new Host()
-  readonly #before = new Clock(this.host, 'before')
-  readonly #after = new Clock(this.host, 'after')
+  readonly clock = new Clock(this.host, 'clock')
+  readonly #shift: number
   readonly #heir: string
 
   constructor(shift: number, heir: string) {
-    this.#after.set(shift)
+    this.#shift = shift
     this.#heir = heir
   }
 
   async happen(keep: (host: Host, server: Server) => Promise<void>): Promise<void> {
-    const { host } = this
-    const owner = await host.start('owner', this.#before.options)
-    if (this.#heir === 'sibling') await host.start('sibling', this.#after.options)
+    const { host, clock } = this
+    const owner = await host.start('owner', clock.options)
+    if (this.#heir === 'sibling') await host.start('sibling', clock.options)
     await keep(host, owner)
     await owner.kill()
-    if (this.#heir === 'successor') await host.start('successor', this.#after.options)
-  }
-
-  /** How many threads of each go by its clock, at least. */
-  get threads(): number {
-    return Math.min(this.#before.threads.size, this.#after.threads.size)
+    clock.set(this.#shift)
+    if (this.#heir === 'successor') await host.start('successor', clock.options)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -57,7 +53,7 @@ describe.concurrent.each([
   describe.each(['successor', 'sibling'])('for a %s of the process that was killed', (by) => {
     test('what was running runs at once, once', async () => {
       await using succession = new Succession(shift, by)
-      const { host } = succession
+      const { host, clock } = succession
       await succession.happen(keepRunning)
       for (const what of ['deferred', 'dispatched']) await host.ledger.run(what, (run) => run.by === by)
       host.release()
@@ -65,17 +61,19 @@ describe.concurrent.each([
       for (const what of ['deferred', 'dispatched']) {
         expect(host.ledger.of(what)).toMatchObject([{ by: 'owner' }, { by, attempt: 1 }])
       }
-      expect(succession.threads).toBe(2)
+      // Two of each process.
+      expect(clock.threads.size).toBe(4)
     })
 
     test('what waits for its retry or its time does not wait for a day more, and runs once', async () => {
       await using succession = new Succession(shift, by)
-      const { host } = succession
+      const { host, clock } = succession
       await succession.happen(keepWaiting)
       await host.emptied()
       expect(host.ledger.of('again')).toMatchObject([{ by: 'owner' }, { by, attempt: 2 }])
       expect(host.ledger.of('later')).toMatchObject([{ by, attempt: 1 }])
-      expect(succession.threads).toBe(2)
+      // Two of each process.
+      expect(clock.threads.size).toBe(4)
     })
   })
 

@@ -24,7 +24,7 @@ export class Clock {
     return { env: { CLOCK: this.#file, NODE_OPTIONS: `--import=${href}` } }
   }
 
-  /** The threads that go by it. */
+  /** The threads that go by it, of all processes. */
   get threads(): Set<string> {
     return new Set(readFileSync(`${this.#file}.threads`, 'utf8').trim().split('\n'))
   }

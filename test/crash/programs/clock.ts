@@ -11,4 +11,4 @@ globalThis.Date = new Proxy(Date, {
   get: (target, name) => (name === 'now' ? now : Reflect.get(target, name)),
   construct: (target, args, newTarget) => Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget),
 })
-appendFileSync(`${file}.threads`, `${threadId}\n`)
+appendFileSync(`${file}.threads`, `${process.pid} ${threadId}\n`)
