@@ -1,5 +1,5 @@
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import { type Database, openDatabase, type Tell } from './database.ts'
@@ -36,10 +36,31 @@ export function openSlot(folder: string): OwnSlot {
 
 /** The locks of the slots that no living process has, one after the other. */
 export function* freeLocks(folder: string): Iterable<SlotLock> {
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   for (let slot = 1; slot <= mostSlots; slot++) {
     const lock = SlotLock.take(folder, slot)
     if (lock !== undefined) yield lock
+  }
+}
+
+/** What is stored in a folder is lost with its name: each new name is synced. */
+function makeFolder(folder: string): void {
+  const path = resolve(folder)
+  const first = mkdirSync(path, { recursive: true })
+  if (first === undefined) return
+  for (let made = path; made.length >= first.length; made = dirname(made)) syncFolder(dirname(made))
+}
+
+function syncFolder(folder: string): void {
+  try {
+    const handle = openSync(folder, constants.O_RDONLY)
+    try {
+      fsyncSync(handle)
+    } finally {
+      closeSync(handle)
+    }
+  } catch {
+    // Where a folder can't be opened (on Windows, say), SQLite does without as well.
   }
 }
 

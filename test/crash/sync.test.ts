@@ -20,6 +20,20 @@ function written(calls: readonly Call[], what: string): { file: string; synced: 
 }
 
 describe.skipIf(!canTrace)('system calls', () => {
+  test('the names of new folders are synced before the first answer', async () => {
+    await using host = new Host()
+    const trace = join(host.folder, 'trace')
+    const server = await host.start('traced', { under: tracer(trace) })
+    await server.keep('/note/first')
+    await server.kill()
+    const calls = callsIn(trace)
+    const answered = calls.find(({ name, data }) => name.startsWith('write') && data.includes('kept first'))
+    const synced = calls.filter(
+      ({ name, result, ended }) => name === 'fsync' && result === 0 && ended < Number(answered?.begun),
+    )
+    expect(synced.map(({ file }) => file)).toEqual(expect.arrayContaining([host.folder, host.journal]))
+  })
+
   test.each([
     ['full', true],
     ['normal', false],
