@@ -70,9 +70,10 @@ export class Afterword {
     const registry = new Registry()
     this.#worker = new Worker(this.#scheduler, registry)
     this.#jobs = new Jobs(this.#scheduler, registry, this.#worker)
-    this.#shutdown = new Shutdown(this.#scheduler)
     this.defer = createDefer(this.#scheduler)
     if (options !== undefined) this.configure(options)
+    // Last: it listens to the process, and options that are refused leave nothing behind.
+    this.#shutdown = new Shutdown(this.#scheduler)
   }
 
   /**

@@ -161,6 +161,12 @@ describe('bad input', () => {
     expect(error).toMatchObject({ code, message: expect.stringContaining(message) })
   })
 
+  it('leaves nothing behind where the options are refused', () => {
+    const listeners = process.listenerCount('exit')
+    expect(() => new Afterword({ concurrency: 0 })).toThrow(AfterwordError)
+    expect(process.listenerCount('exit')).toBe(listeners)
+  })
+
   it('rejects drain with an unknown option', async () => {
     await using afterword = new Afterword()
     await expect(afterword.drain(wrong({ deadline: 5 }))).rejects.toMatchObject({ code: 'AFTERWORD_UNKNOWN_OPTION' })
