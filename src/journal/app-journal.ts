@@ -156,6 +156,8 @@ class LocalLink implements Link {
     this.#keeper.receive(message)
   }
 
+  async ready(): Promise<void> {}
+
   async close(): Promise<void> {}
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import type { EncryptOptions } from '../journal-options.ts'
@@ -101,8 +102,11 @@ export abstract class KeptJournal implements Journal {
   }
 
   async close(): Promise<void> {
-    this.#closing = true
     this.#places.close()
+    // What became of records is stored by the next keeper, also what was refused while there was none: that is known by the next turn.
+    await this.#link.ready()
+    await nextTurn()
+    this.#closing = true
     await Promise.all(this.#pipelines.map((pipeline) => pipeline.close('the journal is closed')))
     if (this.#link.up) {
       this.#link.busy = true

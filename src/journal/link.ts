@@ -13,6 +13,8 @@ const longestRestart = 10_000
 export interface Link {
   /** False while it is away. */
   readonly up: boolean
+  /** Resolves when it is there. The process stays until then. */
+  ready(): Promise<void>
   /** While it is, the process stays. */
   busy: boolean
   post(message: ToKeeper): void
@@ -35,6 +37,7 @@ export class ThreadLink implements Link {
   #busy = false
   #closed = false
   #restartDelay = firstRestart
+  #restarting: { readonly timer: NodeJS.Timeout; readonly done: PromiseWithResolvers<void> } | undefined
 
   constructor(options: ThreadData, on: LinkEvents) {
     this.#options = options
@@ -44,6 +47,11 @@ export class ThreadLink implements Link {
 
   get up(): boolean {
     return this.#thread !== undefined
+  }
+
+  async ready(): Promise<void> {
+    this.#restarting?.timer.ref()
+    await this.#restarting?.done.promise
   }
 
   post(message: ToKeeper): void {
@@ -85,7 +93,8 @@ export class ThreadLink implements Link {
       if (this.#closed) return
       report(new AfterwordError('AFTERWORD_JOURNAL_FAILED', [], { cause }))
       this.#on.lost()
-      setTimeout(() => this.#closed || this.#restart(), this.#restartDelay).unref()
+      const timer = setTimeout(() => this.#closed || this.#restart(), this.#restartDelay).unref()
+      this.#restarting = { timer, done: Promise.withResolvers() }
       this.#restartDelay = Math.min(2 * this.#restartDelay, longestRestart)
     })
     if (!this.#busy) thread.unref()
@@ -95,5 +104,7 @@ export class ThreadLink implements Link {
   #restart(): void {
     this.#start()
     this.#on.back()
+    this.#restarting?.done.resolve()
+    this.#restarting = undefined
   }
 }

@@ -104,6 +104,22 @@ test.each(['defer', 'dispatch'] as const)(
   },
 )
 
+test('while it is away at the end: what has run is not there for another run', async () => {
+  using threads = new Threads()
+  using reports = new Reports()
+  const afterword = new Afterword({ journal: folder })
+  const free = Promise.withResolvers<void>()
+  const Send = afterword.job('send', () => free.promise)
+  const sent = Send.defer()
+  await sent.accepted
+  await threads.end()
+  free.resolve()
+  await sent.outcome
+  await afterword.close()
+  expect(stored()).toEqual([])
+  expect(reports.codes).toEqual(['AFTERWORD_JOURNAL_FAILED'])
+})
+
 test('amid several groups at once: what was accepted runs once, what was refused never', async () => {
   using threads = new Threads()
   using reports = new Reports()
