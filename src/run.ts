@@ -8,6 +8,11 @@ import type { Task } from './task.ts'
  * A function that returns no promise costs none: then the outcome itself comes back.
  */
 export function run(task: Task): Outcome | Promise<Outcome> {
+  const begun = task.record?.begin()
+  return begun === undefined ? runNow(task) : begun.then(() => runNow(task))
+}
+
+function runNow(task: Task): Outcome | Promise<Outcome> {
   let outcome: Outcome | Promise<Outcome>
   try {
     outcome = task.inContext(attempt)

@@ -78,11 +78,7 @@ export class Worker implements JournalOwner {
       const handler = known.handler(version)
       const settings = options === undefined ? known.settings : { ...known.settings, ...options }
       const scope = new Scope(this.#scheduler)
-      const run = (...args: never[]) => {
-        const begun = record.begin()
-        return begun === undefined ? handler(...args) : begun.then(() => handler(...args))
-      }
-      const task = root.runInAsyncScope(() => new Task(scope, settings, run, args, record))
+      const task = root.runInAsyncScope(() => new Task(scope, settings, handler, args, record))
       task.attempt = attempt
       scope.add(task)
     }

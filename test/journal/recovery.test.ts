@@ -135,6 +135,37 @@ describe('after a kill', () => {
     using database = new DatabaseSync(join(folder, '1.db'), { readOnly: true })
     expect(database.prepare('SELECT job FROM afterword_failed').all()).toEqual([])
   })
+
+  test('the time of a job begins with it, not while it is stored that it runs', async () => {
+    await using first = await Keeper.start('first')
+    await first.keep('hang', 'left')
+    await first.kill()
+    const afterword = new Afterword({ journal: folder, concurrency: 1 })
+    const free = Promise.withResolvers<void>()
+    afterword.defer(() => free.promise)
+    const timeout = 20
+    afterword.job('hang', () => 'ran', { timeout, retries: 0 })
+    const turnsUntil = async (backlog: number) => {
+      while (afterword.status().running < 1 || afterword.status().backlog !== backlog) await new Promise(setImmediate)
+    }
+    await turnsUntil(1)
+    const ended = new Promise((resolve) => {
+      const stop = subscribe('task:ended', ({ task, outcome }) => {
+        if (task.name !== 'hang') return
+        stop()
+        resolve(outcome)
+      })
+    })
+    {
+      using database = new DatabaseSync(join(folder, '1.db'))
+      database.exec('BEGIN IMMEDIATE')
+      free.resolve()
+      await turnsUntil(0)
+      await new Promise((resolve) => setTimeout(resolve, 2 * timeout))
+    }
+    expect(await ended).toEqual({ status: 'done', value: 'ran' })
+    await afterword.close()
+  })
 })
 
 describe('a folder that is not as it should be', () => {
