@@ -1,6 +1,6 @@
 import { root } from './backlog.ts'
 import { resolveWork, type WorkOptions } from './options.ts'
-import type { JournalOwner, TakenRecord } from './record.ts'
+import type { TakenRecord } from './record.ts'
 import type { Registry } from './registry.ts'
 import { longestTimer } from './rules.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -8,7 +8,7 @@ import { Scope } from './scope.ts'
 import { Task } from './task.ts'
 
 /** Runs records that nobody runs yet: what dead processes have left, and what any process may do. */
-export class Worker implements JournalOwner {
+export class Worker {
   readonly #scheduler: Scheduler
   readonly #registry: Registry
   #tellSet = false

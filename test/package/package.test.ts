@@ -83,6 +83,18 @@ describe('the package', () => {
     expect(await evaluate(node, 'commonjs', requires)).toBe('fine')
   })
 
+  it('has types that are whole: a project that checks those of its packages compiles', async () => {
+    for (const peer of ['@types', 'undici-types', 'h3', '@nestjs', 'next']) await linkPeer(peer)
+    const imports = subpaths.map((path, n) => `export * as all${n} from '${path.replace('.', 'afterword')}'`)
+    await writeFile(join(project, 'types.mts'), imports.join('\n'))
+    const options = ['--noEmit', '--strict', '--module', 'nodenext', '--types', 'node', '--skipLibCheck', 'false']
+    const compiler = join(root, 'node_modules/typescript/bin/tsc')
+    const { stdout } = await run(nodes[24], [compiler, ...options, 'types.mts'], { cwd: project }).catch(
+      (error) => error,
+    )
+    expect(stdout).toBe('')
+  })
+
   it('loads nothing of the adapters or of testing with the core', async () => {
     const code = `
       import { registerHooks } from 'node:module'
