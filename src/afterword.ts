@@ -100,7 +100,7 @@ export class Afterword {
    * Names work: `handler` gets the arguments of each call, as the schema in `input` makes them.
    * @throws AfterwordError `AFTERWORD_DUPLICATE_JOB` where another handler has that name
    */
-  job<S extends StandardSchema, R>(
+  job<S extends StandardSchema<unknown[], unknown[]>, R>(
     name: string,
     handler: (...args: OutputOf<S>) => R,
     options: JobOptions<InputOf<S>> & { readonly input: S },

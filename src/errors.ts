@@ -17,7 +17,7 @@ export const errorTable = {
   },
   AFTERWORD_INVALID_OPTION: {
     happened: '%s: expected %s to be %s, got %s.',
-    next: 'Correct the value; all times are milliseconds.',
+    next: 'Correct the value.',
   },
   AFTERWORD_INVALID_JOB_NAME: {
     happened: '%s expects a name that is a non-empty string, got %s.',
@@ -33,7 +33,11 @@ export const errorTable = {
   },
   AFTERWORD_NEEDS_JOURNAL: {
     happened: 'The job "%s" was dispatched with a delay, and is not kept.',
-    next: "Set configure({ journal: 'data/afterword' }): what runs later has to be stored until then.",
+    next: "Set configure({ journal: 'data/afterword' }), and leave keep: false out: what runs later has to be stored until then.",
+  },
+  AFTERWORD_DELAYED_DEFER: {
+    happened: 'The job "%s" was deferred with a delay.',
+    next: 'What is deferred runs right after the response; what runs later is dispatched: job.with({ delay }).dispatch(...).',
   },
   AFTERWORD_NO_JOURNAL: {
     happened: 'work was called, and there is no journal to take jobs from.',
@@ -41,7 +45,7 @@ export const errorTable = {
   },
   AFTERWORD_INVALID_INPUT: {
     happened: 'The arguments of the job "%s" are not what its input says: %s.',
-    next: 'Correct the call; stored calls of an earlier release need a version and an upgrade function.',
+    next: 'Correct the call, or the schema: it is one of all arguments, a tuple. Stored calls of an earlier release need a version and an upgrade function.',
   },
   AFTERWORD_ASYNC_INPUT: {
     happened: 'The input of the job "%s" checks asynchronously, and defer can\'t wait.',
@@ -56,8 +60,8 @@ export const errorTable = {
     next: 'Store the thing itself somewhere else and pass its id, or raise maxPayload.',
   },
   AFTERWORD_JOURNAL_FOLDER: {
-    happened: 'The journal can\'t be opened in the folder "%s".',
-    next: 'Give it a folder on a local disk that this process may write to. The cause is attached.',
+    happened: 'The journal "%s" can\'t be opened.',
+    next: 'Give it a folder on a local disk, or an open database, that this process may write to. The cause is attached.',
   },
   AFTERWORD_JOURNAL_NETWORK: {
     happened: 'The journal\'s folder "%s" is on a network file system (%s).',
@@ -88,7 +92,7 @@ export const errorTable = {
     next: 'It is listed as failed and was not run. The cause is attached.',
   },
   AFTERWORD_POISON: {
-    happened: 'The job "%s" (%s) was running each time that three processes ended.',
+    happened: 'The job "%s" (%s) was left by a process that ended, and was running each time that three more did.',
     next: 'It is listed as failed and not run again.',
   },
   AFTERWORD_ALREADY_STARTED: {
@@ -165,11 +169,11 @@ export class AfterwordError extends Error {
   override readonly name = 'AfterwordError'
   readonly code: ErrorCode
   /** For error handlers of web frameworks: 503 when the backlog is full or the journal refuses. */
-  readonly status?: number
+  declare readonly status?: number
   /** The same as `status`, under the name that Fastify reads. */
-  readonly statusCode?: number
+  declare readonly statusCode?: number
   /** Headers that belong to `status`. */
-  readonly headers?: Readonly<Record<string, string>>
+  declare readonly headers?: Readonly<Record<string, string>>
 
   constructor(code: ErrorCode, values: readonly unknown[] = [], options?: ErrorOptions) {
     const { happened, next } = errorTable[code]

@@ -1,4 +1,4 @@
-import { AfterwordError } from './errors.ts'
+import { AfterwordError, describe } from './errors.ts'
 import { Retry } from './retry.ts'
 
 /** What validates: the schemas of zod, valibot, arktype and others have it. Its definition: https://standardschema.dev */
@@ -36,7 +36,8 @@ export function checkInput(schema: StandardSchema, job: string, args: readonly u
   if (result.issues !== undefined) {
     throw new AfterwordError('AFTERWORD_INVALID_INPUT', [job, result.issues.map(textOf).join('; ')])
   }
-  return result.value as readonly unknown[]
+  if (Array.isArray(result.value)) return result.value
+  throw new AfterwordError('AFTERWORD_INVALID_INPUT', [job, `it makes ${describe(result.value)} of them, and no list`])
 }
 
 /** The same for a call that is run: what does not fit now will not fit later. @throws Retry */

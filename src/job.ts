@@ -1,6 +1,6 @@
 import { type Batch, type BatchHandler, Gathering } from './batch.ts'
 import { addTask, keyOf } from './defer.ts'
-import { AfterwordError } from './errors.ts'
+import { AfterwordError, describe } from './errors.ts'
 import { checkInput, runInput, type StandardSchema } from './input.ts'
 import { Limit } from './limit.ts'
 import type { Record } from './record.ts'
@@ -27,8 +27,8 @@ export interface Job<A extends unknown[] = unknown[], R = unknown> {
   /** Runs the handler after the response; outside a request, on the next turn. */
   defer(...args: A): Deferred<Awaited<R>>
   /**
-   * Runs the handler whatever becomes of the response; with a journal, in whichever process has room. Resolves with the id once
-   * accepted, with that of the call which is there already if it has the same `key`.
+   * Runs the handler whatever becomes of the response; with a journal, in whichever process has room. Resolves with the id once it is
+   * stored, be it in an open transaction of the app's own database; with that of the call which is there already if it has the same `key`.
    */
   dispatch(...args: A): Promise<string>
   /** The same job with options bound; its limits stay those of the job. */
@@ -67,7 +67,7 @@ export class Jobs {
   }
 
   define(name: string, given: unknown, more: object): Job<never[]> {
-    const { thread, transfer, ...rest } = (isThread(given) ? given : more) as Partial<ThreadOptions<never[]>>
+    const { thread, transfer, ...rest } = (isThread(name, given) ? given : more) as Partial<ThreadOptions<never[]>>
     this.#registry.claim('job', name, thread?.href ?? given)
     const options: JobOptions<never[]> = transfer === undefined ? rest : { retries: 0, ...rest }
     const { concurrency, rate, input, upgrade, ...call } = resolveJob(`job("${name}")`, options)
@@ -113,6 +113,7 @@ export class Jobs {
     return {
       name,
       defer: (...args) => {
+        if (delay > 0) throw new AfterwordError('AFTERWORD_DELAYED_DEFER', [name])
         if (input !== undefined) checkInput(input, name, args)
         return addTask(scheduler, settings, handler, args) as Deferred<never>
       },
@@ -123,7 +124,7 @@ export class Jobs {
         if (journal === undefined && delay > 0) throw new AfterwordError('AFTERWORD_NEEDS_JOURNAL', [name])
         const goesOn = journal === undefined || (delay === 0 && journal.hasRoom(name))
         const added = goesOn ? addTask(scheduler, apart, handler, args) : this.#share(settings, args)
-        await added.accepted
+        await added.entered
         return added.id
       },
       with: (more: object) => {
@@ -145,6 +146,10 @@ export class Jobs {
   }
 }
 
-function isThread(work: unknown): work is ThreadOptions {
-  return typeof work === 'object' && work !== null && (work as Partial<ThreadOptions>).thread instanceof URL
+/** @throws AfterwordError `AFTERWORD_INVALID_OPTION` where the module is none */
+function isThread(name: string, work: unknown): work is ThreadOptions {
+  if (typeof work !== 'object' || work === null || !('thread' in work)) return false
+  if (work.thread instanceof URL) return true
+  const expected = "the URL of a module, new URL('./render.ts', import.meta.url)"
+  throw new AfterwordError('AFTERWORD_INVALID_OPTION', [`job("${name}")`, 'thread', expected, describe(work.thread)])
 }

@@ -11,7 +11,7 @@ export interface JournalOptions {
    * then on the thread of the requests.
    */
   readonly database?: AppDatabase
-  /** `'full'`: each record is synced to the disk before its response leaves. @default 'normal' */
+  /** `'full'`: each record is synced to the disk before its response leaves. Of a database, its own `PRAGMA synchronous` says that. @default 'normal' */
   readonly sync?: 'normal' | 'full'
   /** For how many ms what has failed stays listed. @default 604800000, seven days */
   readonly retention?: number
@@ -20,10 +20,19 @@ export interface JournalOptions {
 }
 
 export interface EncryptOptions {
-  /** 32 bytes, or the same as text: 64 hexadecimal digits, or base64. */
-  readonly key: Uint8Array | string
+  /** 32 bytes, or the same as text: 64 hexadecimal digits, or base64. `undefined`, of a variable that is not set, is refused. */
+  readonly key: Uint8Array | string | undefined
   /** Keys that only open what they have sealed: the ones before `key`, or the next one while it is given to all processes. @default none */
   readonly previous?: readonly (Uint8Array | string)[]
+}
+
+/** The same when it was checked. */
+export interface EncryptSettings extends Required<EncryptOptions> {
+  readonly key: Uint8Array | string
+}
+
+export interface JournalSettings extends Omit<Required<JournalOptions>, 'encrypt'> {
+  readonly encrypt: EncryptSettings | undefined
 }
 
 const journalRules: Rules<JournalOptions> = {
@@ -61,15 +70,19 @@ function isDatabase(value: unknown): boolean {
   return isFunction(exec) && isFunction(prepare) && tells
 }
 
-export function resolveJournal(given: string | JournalOptions): Required<JournalOptions> {
+export function resolveJournal(given: string | JournalOptions): JournalSettings {
   const place = 'configure, journal'
   if (typeof given === 'object' && (given.path === undefined) === (given.database === undefined)) {
     throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, 'either path or database', 'given', 'both or neither'])
+  }
+  if (typeof given === 'object' && given.database !== undefined && given.sync !== undefined) {
+    const expected = 'left to the database, which has a PRAGMA synchronous of its own'
+    throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, 'sync', expected, `"${given.sync}"`])
   }
   const { encrypt, ...settings } = resolve(place, journalRules, typeof given === 'string' ? { path: given } : given)
   return { ...settings, encrypt: encrypt && resolveEncrypt(`${place}, encrypt`, encrypt) }
 }
 
-export function resolveEncrypt(place: string, given: EncryptOptions): Required<EncryptOptions> {
-  return resolve(place, encryptRules, given)
+export function resolveEncrypt(place: string, given: EncryptOptions): EncryptSettings {
+  return resolve(place, encryptRules, given) as EncryptSettings
 }

@@ -10,6 +10,8 @@ export interface Record {
   readonly id: string
   /** Resolves when the record is where its durability promises. @throws AfterwordError `AFTERWORD_JOURNAL_REFUSED` */
   readonly accepted: Promise<void>
+  /** The same, but resolves also when it is in a transaction of the app, which is the app's to commit. */
+  readonly entered: Promise<void>
   /** It has been accepted. */
   readonly isAccepted: boolean
   /** Any process could have taken it: it leaves this one's memory when it is tried again. */

@@ -137,6 +137,11 @@ export class Task implements Deferred, CurrentTask {
     return this.record?.accepted ?? Promise.resolve()
   }
 
+  /** @internal */
+  get entered(): Promise<void> {
+    return this.record?.entered ?? Promise.resolve()
+  }
+
   get outcome(): Promise<Outcome> {
     if (this.#outcome !== undefined) return Promise.resolve(this.#outcome)
     this.#listener ??= Promise.withResolvers()

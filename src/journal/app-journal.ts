@@ -11,7 +11,7 @@ import type { Link, LinkEvents } from './link.ts'
 import { locksOf, SlotLock, slotsIn } from './lock.ts'
 import { Pipeline } from './pipeline.ts'
 import { migrate } from './schema.ts'
-import { beginBlock, freeLocks } from './slot.ts'
+import { beginBlock, freeLocks, opening } from './slot.ts'
 import { Store } from './store.ts'
 
 interface AppJournalOptions extends KeptJournalOptions {
@@ -29,13 +29,7 @@ export class AppJournal extends KeptJournal {
   /** @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER` */
   constructor(options: AppJournalOptions, owner: JournalOwner) {
     const { retention } = options
-    const path = pathOf(options.database)
-    const database = options.database.inTransaction === undefined ? options.database : byNumber(options.database)
-    migrate(database, path ?? ':memory:')
-    // Who lives is told by locks in files of their own: whoever closes a handle of a database drops all locks of its process on it.
-    const locks = path === undefined ? undefined : locksOf(path)
-    const lock = locks === undefined ? undefined : firstOf(freeLocks(locks))
-    const process = beginBlock(database, lock?.slot ?? 1)
+    const { database, locks, lock, process } = opening("the app's own database", () => openTables(options.database))
     const contents = new Contents(options)
     const store = new Store(database, {
       place: 'shared',
@@ -57,6 +51,17 @@ export class AppJournal extends KeptJournal {
   protected override pipeline(): Pipeline {
     return this.#pipeline
   }
+}
+
+/** Makes the tables of this release, and takes a slot. */
+function openTables(given: AppDatabase) {
+  const path = pathOf(given)
+  const database = given.inTransaction === undefined ? given : byNumber(given)
+  migrate(database, path ?? ':memory:')
+  // Who lives is told by locks in files of their own: whoever closes a handle of a database drops all locks of its process on it.
+  const locks = path === undefined ? undefined : locksOf(path)
+  const lock = locks === undefined ? undefined : firstOf(freeLocks(locks))
+  return { database, locks, lock, process: beginBlock(database, lock?.slot ?? 1) }
 }
 
 function firstOf<T>(items: Iterable<T>): T | undefined {
@@ -110,6 +115,7 @@ class AppPipeline extends Pipeline {
     }
     if (existing !== undefined) return record.stored(existing)
     if (!isInTransaction(this.#database)) return this.#stored(record)
+    record.enter()
     // A transaction that is not asynchronous has ended by the next microtask.
     if (this.#unsure.push(record) === 1) queueMicrotask(this.#look)
   }

@@ -1,5 +1,5 @@
 import { AfterwordError } from '../errors.ts'
-import type { EncryptOptions } from '../journal-options.ts'
+import type { EncryptSettings } from '../journal-options.ts'
 import { beside, load } from '../loading.ts'
 import type { TakenRecord } from '../record.ts'
 import type { BoundOptions } from '../task-options.ts'
@@ -15,7 +15,10 @@ export class Contents {
   readonly #maxPayload: number
   readonly #seal: Seal | undefined
 
-  constructor({ maxPayload, encrypt }: { readonly maxPayload: number; readonly encrypt?: EncryptOptions | undefined }) {
+  constructor({
+    maxPayload,
+    encrypt,
+  }: { readonly maxPayload: number; readonly encrypt?: EncryptSettings | undefined }) {
     this.#maxPayload = maxPayload
     if (encrypt === undefined) return
     const file = beside('./seal', import.meta.url)

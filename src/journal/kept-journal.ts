@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
-import type { EncryptOptions } from '../journal-options.ts'
+import type { EncryptSettings } from '../journal-options.ts'
 import type { Call, Journal, JournalOwner, TakenRecord, WorkSettings } from '../record.ts'
 import { type Contents, encodeOptions } from './contents.ts'
 import {
@@ -25,7 +25,7 @@ export interface KeptJournalOptions {
   /** How many bytes the stored arguments of a call may have. */
   readonly maxPayload: number
   /** What seals that. */
-  readonly encrypt?: EncryptOptions | undefined
+  readonly encrypt?: EncryptSettings | undefined
 }
 
 /** Keeps records through a keeper (docs/journal.md). This is its side in the thread of the requests. */

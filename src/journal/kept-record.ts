@@ -21,7 +21,7 @@ export class KeptRecord implements Record {
   readonly #pipeline: Pipeline
   /** What is to be stored, until it is on its way. */
   #values: Group['accepts'] | undefined
-  #state: 'accepting' | 'accepted' | AfterwordError
+  #state: 'accepting' | 'entered' | 'accepted' | AfterwordError
   /** The record that was there already. */
   #existing: number | undefined
   #isGone = false
@@ -54,9 +54,13 @@ export class KeptRecord implements Record {
 
   get accepted(): Promise<void> {
     if (this.#state === 'accepted') return Promise.resolve()
-    if (this.#state !== 'accepting') return Promise.reject(this.#state)
+    if (typeof this.#state === 'object') return Promise.reject(this.#state)
     this.#accepted ??= Promise.withResolvers()
     return this.#accepted.promise
+  }
+
+  get entered(): Promise<void> {
+    return this.#state === 'entered' ? Promise.resolve() : this.accepted
   }
 
   get isTaken(): boolean {
@@ -69,6 +73,11 @@ export class KeptRecord implements Record {
     this.#onLost = lost
     this.#places?.enter(this)
     if (values !== undefined) this.#pipeline.accept(this, values)
+  }
+
+  /** It is stored in a transaction that is open. */
+  enter(): void {
+    this.#state = 'entered'
   }
 
   /** @param existing the key of the record that stands for it already */
@@ -144,10 +153,17 @@ export class KeptRecord implements Record {
   }
 }
 
-/** An error as it is listed later. */
-function textOf(error: unknown): string {
+/** So many causes are listed of causes: they may go round in a circle. */
+const deepestCause = 8
+
+/** An error as it is listed later, with its causes. */
+function textOf(error: unknown, depth = 0): string {
   try {
-    return error instanceof Error ? (error.stack ?? error.message) : String(error)
+    if (!(error instanceof Error)) return String(error)
+    const text = error.stack ?? error.message
+    return error.cause === undefined || depth === deepestCause
+      ? text
+      : `${text}\ncaused by ${textOf(error.cause, depth + 1)}`
   } catch {
     return 'an error that can not be read'
   }

@@ -7,7 +7,7 @@ import {
   type KeyObject,
   randomFillSync,
 } from 'node:crypto'
-import type { EncryptOptions } from '../journal-options.ts'
+import type { EncryptSettings } from '../journal-options.ts'
 import { hashMark, parseSealed, sealedText } from './sealed.ts'
 
 /** What a sealed text belongs to: it can be opened for nothing else. */
@@ -36,7 +36,7 @@ export class Seal {
   readonly #keys: ReadonlyMap<string, Keys>
   readonly #ivs = new Ivs()
 
-  constructor({ key, previous = [] }: EncryptOptions) {
+  constructor({ key, previous }: EncryptSettings) {
     const keys = [key, ...previous].map(derive)
     this.#first = keys[0] as Keys
     this.#keys = new Map(keys.map((keys) => [keys.id, keys]))

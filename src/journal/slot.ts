@@ -16,7 +16,7 @@ export interface OwnSlot {
 
 /** @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER` */
 export function openSlot(folder: string): OwnSlot {
-  try {
+  return opening(folder, () => {
     for (const lock of freeLocks(folder)) {
       const process = beginIfEmpty(folder, lock.slot)
       if (process === undefined) {
@@ -28,9 +28,16 @@ export function openSlot(folder: string): OwnSlot {
       return { lock, process }
     }
     throw new Error(`${mostSlots} processes have a slot already`)
+  })
+}
+
+/** Calls `open`. @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, and whatever other it throws */
+export function opening<T>(place: string, open: () => T): T {
+  try {
+    return open()
   } catch (cause) {
     if (cause instanceof AfterwordError) throw cause
-    throw new AfterwordError('AFTERWORD_JOURNAL_FOLDER', [folder], { cause })
+    throw new AfterwordError('AFTERWORD_JOURNAL_FOLDER', [place], { cause })
   }
 }
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import { errorTable } from '../../src/errors.ts'
 import { Afterword, AfterwordError, type AfterwordOptions, type ErrorCode, type TaskOptions } from '../../src/index.ts'
@@ -112,6 +113,16 @@ const cases: Record<string, [Call, ErrorCode, message: string]> = {
     'AFTERWORD_INVALID_OPTION',
     'expected signals to be true or false, got an array.',
   ],
+  'a job that is deferred with a delay': [
+    (afterword) => afterword.job('a', () => {}, { delay: 5 }).defer(),
+    'AFTERWORD_DELAYED_DEFER',
+    'dispatched: job.with({ delay }).dispatch(...)',
+  ],
+  'a sync of a database that says that by itself': [
+    () => new Afterword({ journal: { database: new DatabaseSync(':memory:'), sync: 'full' } }),
+    'AFTERWORD_INVALID_OPTION',
+    'configure, journal: expected sync to be left to the database',
+  ],
   'a job without a name': [
     (afterword) => afterword.job('', () => {}),
     'AFTERWORD_INVALID_JOB_NAME',
@@ -159,6 +170,11 @@ describe('bad input', () => {
     const error = thrown(() => call(afterword))
     expect(error).toBeInstanceOf(AfterwordError)
     expect(error).toMatchObject({ code, message: expect.stringContaining(message) })
+  })
+
+  it('has fields only for what there is', () => {
+    expect(Object.keys(new AfterwordError('AFTERWORD_CLOSED', ['a']))).toEqual(['name', 'code'])
+    expect(new AfterwordError('AFTERWORD_OVERLOADED', [1, 1])).toMatchObject({ status: 503, statusCode: 503 })
   })
 
   it('leaves nothing behind where the options are refused', () => {

@@ -6,7 +6,7 @@ import { type } from 'arktype'
 import * as v from 'valibot'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { Afterword, type StandardSchema } from '../../src/index.ts'
+import { Afterword, type Job, type StandardSchema } from '../../src/index.ts'
 import { Reports } from '../support/reports.ts'
 
 let folder: string
@@ -110,6 +110,13 @@ describe.each(Object.entries(schemas))('a schema of %s', (_vendor, { schema, str
     ])
     const { error } = database.prepare('SELECT error FROM afterword_failed').get() as { error: string }
     expect(error).toMatch(/The arguments of the job "send" are not what its input says: .* at \[0\]\[name\]/)
+  })
+
+  test('that makes no list of the arguments is refused', async () => {
+    await using afterword = new Afterword()
+    const joined = z.tuple([z.string(), z.string()]).transform((names) => names.join())
+    const Send = afterword.job('send', () => {}, { input: joined as never }) as Job<[string, string]>
+    expect(() => Send.defer('a', 'b')).toThrow('are not what its input says: it makes "a,b" of them, and no list.')
   })
 
   test('that checks asynchronously is refused', async () => {

@@ -67,6 +67,8 @@ describe('a job in a thread', () => {
     afterword.job<typeof render>('render', { thread })
     afterword.job<typeof render>('render', { thread })
     expect(() => afterword.job('render', { thread: new URL('./other.ts', thread) })).toThrow('Two jobs')
-    expect(() => afterword.job('nothing', { thread: 'render.ts' } as never)).toThrow('expects a function')
+    expect(() => afterword.job('nothing', { thread: 'render.ts' } as never)).toThrow(
+      'job("nothing"): expected thread to be the URL of a module, new URL(\'./render.ts\', import.meta.url), got "render.ts".',
+    )
   })
 })

@@ -64,6 +64,29 @@ describe.each(Object.entries(libraries))("an app's own database, by %s", (_name,
     expect(rows(database, 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 0 }])
   })
 
+  test('what is dispatched in a transaction may be waited for there', async () => {
+    const database = open(file)
+    await using afterword = new Afterword({ journal: { database } })
+    const ran: number[] = []
+    const Ship = afterword.job('ship', (n: number) => void ran.push(n))
+    const shipLater = Ship.with({ delay: 1 })
+    for (const [n, end] of [
+      [1, 'ROLLBACK'],
+      [2, 'COMMIT'],
+    ] as const) {
+      database.exec('BEGIN')
+      const ids = [await Ship.dispatch(n), await shipLater.dispatch(10 * n)]
+      expect(ids).toEqual([expect.any(String), expect.any(String)])
+      expect(rows(database, 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 2 }])
+      expect(ran).toEqual([])
+      database.exec(end)
+    }
+    while (ran.length < 2) await new Promise(setImmediate)
+    await afterword.close()
+    expect(ran.sort()).toEqual([2, 20])
+    expect(rows(database, 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 0 }])
+  })
+
   test('a transaction that goes on for a while: nothing runs, and the response waits, until it has ended', async () => {
     const database = open(file)
     await using afterword = new Afterword({ journal: { database } })
@@ -167,6 +190,13 @@ describe.each(Object.entries(libraries))("an app's own database, by %s", (_name,
     await Promise.all(Array.from({ length: 20 }, () => Work.dispatch()))
     await all.promise
     expect(most).toBe(2)
+  })
+
+  test('one that is closed is refused', () => {
+    const database = open(file)
+    database.close()
+    const error = { code: 'AFTERWORD_JOURNAL_FOLDER', message: expect.stringContaining("app's own database") }
+    expect(() => new Afterword({ journal: { database } })).toThrow(expect.objectContaining(error))
   })
 
   test('a database in memory', async () => {

@@ -46,15 +46,21 @@ test('a response leaves when its jobs are stored', async () => {
   expect(events).toEqual(['ended', 'stored', 'sent'])
 })
 
-test('what fails for good stays listed, with its error', async () => {
+test('what fails for good stays listed, with its error and the causes of that', async () => {
   const afterword = new Afterword({ journal: folder })
   using reports = new Reports()
-  const Fail = afterword.job('fail', (_n: number) => Promise.reject(new Error('no luck')), { retries: 1, backoff: 0 })
+  const cause = new TypeError('fetch failed', { cause: 'here' })
+  const Fail = afterword.job('fail', (_n: number) => Promise.reject(new Error('no luck', { cause })), {
+    retries: 1,
+    backoff: 0,
+  })
   expect((await Fail.defer(7).outcome).status).toBe('failed')
   await afterword.close()
   expect(stored('records')).toEqual([])
   expect(stored('failed')).toMatchObject([{ job: 'fail', args: '[7]', attempt: 2, reason: 'failed' }])
-  expect(stored('failed')[0]?.error).toContain('no luck')
+  expect(stored('failed')[0]?.error).toMatch(
+    /^Error: no luck\n +at .*\ncaused by TypeError: fetch failed\n.*\ncaused by here/s,
+  )
   expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
 })
 

@@ -157,7 +157,7 @@ describe('after a kill', () => {
       })
     })
     {
-      using database = new DatabaseSync(join(folder, '1.db'))
+      using database = new DatabaseSync(join(folder, '1.db'), { timeout: 5000 })
       database.exec('BEGIN IMMEDIATE')
       free.resolve()
       await turnsUntil(0)
