@@ -41,11 +41,11 @@ export function addTask(
     ? scheduler.journal?.record({ job: label, version, args, options: bound, key, takesPlace: dispatched })
     : undefined
   const scope = inScope ?? new Scope(scheduler)
-  // What runs apart from the response belongs to it all the same: that leaves when it is stored.
-  if (record !== undefined && inScope === undefined) scheduler.scope?.hold(record)
   const task = new Task(scope, settings, fn, args, record)
   scheduler.slow.sample(task)
   scope.add(task)
+  // What runs apart from the response belongs to it all the same: that leaves when it is stored.
+  if (record !== undefined && inScope === undefined) scheduler.scope?.hold(record)
   if (record !== undefined) record.accept((why) => scope.cancel(task, why))
   else if (key !== undefined) {
     task.original = scheduler.claimKey(label, key, task)

@@ -120,6 +120,20 @@ test('what the journal refuses outside a request is cancelled, and all goes on',
   expect(await Send.defer(4).outcome).toEqual({ status: 'done', value: 4 })
 })
 
+test('a call that the backlog has no room for holds no response', async () => {
+  const afterword = new Afterword({ journal: folder, maxBacklog: 1 })
+  const Send = afterword.job('send', () => {})
+  const free = Promise.withResolvers<void>()
+  await using site = await serve(afterword, async (_req, res) => {
+    afterword.defer(() => free.promise)
+    afterword.defer(() => free.promise)
+    await Send.dispatch().catch(({ code }) => res.end(code))
+    free.resolve()
+  })
+  expect(await site.get()).toBe('AFTERWORD_OVERLOADED')
+  await afterword.close()
+})
+
 test("dispatch with a delay is in nobody's memory until it is due, then runs in whichever process there is", async () => {
   const before = new Afterword({ journal: folder })
   const ran: string[] = []
