@@ -272,8 +272,8 @@ export class Scheduler {
   }
 
   #conclude(scope: Scope, task: Task, outcome: Outcome): void {
-    this.settlement.settle(task, outcome)
-    if (this.settings.onError === 'stop' && task.state === 'ended' && isTrouble(outcome)) scope.stop()
+    const isOver = this.settlement.settle(task, outcome)
+    if (this.settings.onError === 'stop' && isOver && isTrouble(outcome)) scope.stop()
   }
 
   /** Runs one attempt. The clock is read once for each, at its end: the next one begins there. */

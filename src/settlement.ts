@@ -23,15 +23,19 @@ export class Settlement {
     return this.drains > 0
   }
 
-  /** An attempt is over. */
-  settle(task: Task, outcome: Outcome): void {
+  /** An attempt is over. @returns whether that is the task's outcome */
+  settle(task: Task, outcome: Outcome): boolean {
     const delay = isTrouble(outcome) ? delayOf(task, outcome) : undefined
-    if (delay === undefined || delay > task.scope.timeLeft) return this.#end(task, outcome)
+    if (delay === undefined || delay > task.scope.timeLeft) {
+      this.#end(task, outcome)
+      return true
+    }
     task.record?.retry(task.attempt, delay)
     const channel = channels['task:retrying']
     if (channel.hasSubscribers) task.inContext(() => channel.publish({ task, outcome, delay }))
     if (task.record?.isTaken || (this.#ending && task.record?.isAccepted)) this.keep(task)
     else this.#retryLater(task, this.draining ? 0 : delay)
+    return false
   }
 
   cancel(task: Task, reason: CancelReason): void {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Afterword, Retry } from '../../src/index.ts'
+import { serve } from '../support/local-site.ts'
 import { Program } from '../support/program.ts'
 import { Reports } from '../support/reports.ts'
 
@@ -27,6 +28,34 @@ test('what is accepted while its instance closes has run, or is left for the nex
     await using next = new Afterword({ journal: folder })
     if (left > 0) await new Promise<void>((resolve) => void next.job('note', () => resolve()))
   }
+})
+
+test("what is left for the next process is no failure: with onError 'stop', the tasks behind it run", async () => {
+  using reports = new Reports()
+  const afterword = new Afterword({ journal: folder, onError: 'stop' })
+  const began = Promise.withResolvers<void>()
+  const free = Promise.withResolvers<void>()
+  const fail = async () => {
+    began.resolve()
+    await free.promise
+    throw new Error('no luck')
+  }
+  const Fail = afterword.job('fail', fail, { retries: 1, backoff: 60_000 })
+  const ran: string[] = []
+  const Send = afterword.job('send', () => void ran.push('sent'))
+  await using site = await serve(afterword, (_req, res) => {
+    Fail.defer()
+    Send.defer()
+    res.end('fine')
+  })
+  expect(await site.get()).toBe('fine')
+  await began.promise
+  const closed = afterword.close()
+  free.resolve()
+  await closed
+  expect(ran).toEqual(['sent'])
+  expect(stored('1')).toMatchObject([{ job: 'fail' }])
+  expect(reports.codes).toEqual([])
 })
 
 test('close() may be called twice at once', async () => {
