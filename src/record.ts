@@ -75,6 +75,8 @@ export interface Journal {
   hasRoom(job: string): boolean
   /** Takes nothing any more that nobody runs: the process is ending. */
   rest(): void
+  /** Resolves when what became of records so far is stored. */
+  settled(): Promise<void>
   /** Stores what is on its way, and lets go of the folder. */
   close(): Promise<void>
 }

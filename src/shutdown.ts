@@ -56,6 +56,9 @@ export class Shutdown {
     this.#scheduler.settlement.ending = true
     this.#scheduler.journal?.rest()
     const drained = await this.#scheduler.drain(Math.max(0, deadline - performance.now()))
+    const { journal } = this.#scheduler
+    // The functions may close the database that it is in.
+    if (journal !== undefined) await within(Math.max(0, deadline - performance.now()), journal.settled())
     const functions = this.#functions
     this.#functions = []
     // Also those that a shutdown at the same time, a framework's own, has begun to call.

@@ -1,9 +1,10 @@
 import { AfterwordError } from '../errors.ts'
 import type { JournalOwner } from '../record.ts'
 import { Contents } from './contents.ts'
-import type { AppDatabase, Database } from './database.ts'
+import { type AppDatabase, type Database, isBusy } from './database.ts'
 import type { Ground } from './ground.ts'
 import type { Group, ToKeeper } from './group.ts'
+import { settleIn } from './group-commit.ts'
 import { Keeper, type KeeperOptions } from './keeper.ts'
 import { KeptJournal, type KeptJournalOptions } from './kept-journal.ts'
 import type { KeptRecord } from './kept-record.ts'
@@ -18,6 +19,8 @@ interface AppJournalOptions extends KeptJournalOptions {
   readonly database: AppDatabase
 }
 
+/** For how many ms others may be writing when it is opened. */
+const longestBusy = 5000
 /** How often it is looked whether a transaction of the app has ended, in ms. */
 const lookInterval = 1
 
@@ -57,11 +60,31 @@ export class AppJournal extends KeptJournal {
 function openTables(given: AppDatabase) {
   const path = pathOf(given)
   const database = given.inTransaction === undefined ? given : byNumber(given)
-  migrate(database, path ?? ':memory:')
+  whenFree(() => migrate(database, path ?? ':memory:'))
   // Who lives is told by locks in files of their own: whoever closes a handle of a database drops all locks of its process on it.
   const locks = path === undefined ? undefined : locksOf(path)
   const lock = locks === undefined ? undefined : firstOf(freeLocks(locks))
-  return { database, locks, lock, process: beginBlock(database, lock?.slot ?? 1) }
+  try {
+    return { database, locks, lock, process: whenFree(() => beginBlock(database, lock?.slot ?? 1)) }
+  } catch (error) {
+    lock?.release()
+    throw error
+  }
+}
+
+/** Calls `fn`. The app need not wait for others that are writing; at its start this does. */
+function whenFree<T>(fn: () => T): T {
+  for (
+    const until = performance.now() + longestBusy;
+    ;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+  ) {
+    try {
+      return fn()
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > until) throw error
+    }
+  }
 }
 
 function firstOf<T>(items: Iterable<T>): T | undefined {
@@ -81,8 +104,11 @@ function groundOf(store: Store, locks: string | undefined): Ground {
         for (const slot of locks === undefined ? [] : slotsIn(locks)) {
           const lock = SlotLock.take(locks as string, slot)
           if (lock === undefined) continue
-          taken(slot)
-          lock.release()
+          try {
+            taken(slot)
+          } finally {
+            lock.release()
+          }
         }
       },
     },
@@ -125,18 +151,32 @@ class AppPipeline extends Pipeline {
     const [, , , , , , , single] = values
     if (single !== null) this.flush()
     const existing = this.#store.share(...values)
-    if (existing === undefined || !this.isDone(existing)) return existing
-    this.#store.done([existing])
+    const end = existing === undefined ? undefined : this.endOf(existing)
+    if (existing === undefined || end === undefined) return existing
+    // Should the app's transaction be rolled back: it is on its way as well.
+    if (end.failed === undefined) this.#store.done([existing])
+    else settleIn(this.#store, end.failed)
     return this.#store.share(...values)
   }
 
   readonly #look = (): void => {
-    if (isInTransaction(this.#database)) return void setTimeout(this.#look, lookInterval)
-    const records = this.#unsure
-    this.#unsure = []
-    for (const record of records) {
+    try {
+      if (isInTransaction(this.#database)) return void setTimeout(this.#look, lookInterval)
+      this.#decide()
+    } catch (error) {
+      if (isBusy(error)) return void setTimeout(this.#look, lookInterval)
+      // The database is closed, say: nobody can tell.
+      const refusal = new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [String(error)])
+      for (const record of this.#unsure.splice(0)) record.refused(refusal)
+    }
+  }
+
+  /** The transaction has ended. */
+  #decide(): void {
+    for (let record = this.#unsure[0]; record !== undefined; record = this.#unsure[0]) {
       if (this.#store.has(record.key)) this.#stored(record)
       else record.rolledBack()
+      this.#unsure.shift()
     }
   }
 

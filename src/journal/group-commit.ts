@@ -1,9 +1,6 @@
 import type { Ground } from './ground.ts'
-import { acceptWidth, type Group, type Place, settle, settleWidth } from './group.ts'
+import { acceptWidth, type Group, type Settle, settle, settleWidth } from './group.ts'
 import type { Store } from './store.ts'
-
-/** What of a group belongs to one record. */
-type Settle = readonly (string | number)[]
 
 /** Commits groups: what they accept, and what became of records. */
 export class GroupCommit {
@@ -35,14 +32,16 @@ export class GroupCommit {
     const { own, shared, slots } = this.#ground
     const stores = new Set<Store>()
     if (place === 'shared') return this.#isNewBlock(group) ? stores.add(own).add(shared) : stores.add(shared)
-    if (accepts.length > 0) stores.add(own)
     const touch = (key: number) => {
       const store = slots.of(key)
       if (store !== undefined) stores.add(store)
     }
     done.forEach(touch)
     for (let i = 0; i < settles.length; i += settleWidth) touch(settles[i + 1] as number)
-    return stores
+    if (accepts.length === 0) return stores
+    // The own one last: what it accepts is refused if another can't be written, and must not be stored then.
+    stores.delete(own)
+    return stores.add(own)
   }
 
   #isNewBlock(group: Group): boolean {
@@ -51,7 +50,10 @@ export class GroupCommit {
 
   #accept({ accepts, done, settles }: Group, stores: ReadonlySet<Store>): number[] {
     this.#ground.own.accept(accepts)
-    for (let i = 0; i < settles.length; i += settleWidth) this.#settle('slot', settles.slice(i, i + settleWidth))
+    for (let i = 0; i < settles.length; i += settleWidth) {
+      const values = settles.slice(i, i + settleWidth)
+      settleIn(this.#ground.slots.of(values[1] as number), values)
+    }
     for (const store of stores) {
       store.done(stores.size === 1 ? done : done.filter((key) => this.#ground.slots.of(key) === store))
     }
@@ -69,7 +71,7 @@ export class GroupCommit {
     for (let i = 0; i < settles.length; i += settleWidth) {
       const values = settles.slice(i, i + settleWidth)
       if (accepted.has(values[1])) later.push(values)
-      else this.#settle('shared', values)
+      else settleIn(shared, values)
     }
     const duplicates: number[] = []
     for (let i = 0; i < accepts.length; i += acceptWidth.shared) {
@@ -78,25 +80,27 @@ export class GroupCommit {
       const existing = shared.share(...values)
       if (existing !== undefined) duplicates.push(values[0], existing)
     }
-    for (const values of later) this.#settle('shared', values)
+    for (const values of later) settleIn(shared, values)
     return duplicates
   }
+}
 
-  #settle(place: Place, [what, key, first, second]: Settle): void {
-    const store = place === 'shared' ? this.#ground.shared : this.#ground.slots.of(key as number)
-    switch (what) {
-      case settle.failed: {
-        const [reason = '', ...error] = String(second).split('\n')
-        return store?.failed(key as number, first as number, reason, error.length === 0 ? null : error.join('\n'))
-      }
-      case settle.retry:
-      case settle.release:
-        return store?.retry(key as number, first as number, second as number, what === settle.release)
-      case settle.back:
-        return store?.back(key as number, first as number)
-      case settle.begin:
-        return store?.beginRun(key as number)
+/** Stores what became of a record; nothing, if it is in no store any more. */
+export function settleIn(store: Store | undefined, [what, key, first, second]: Settle): void {
+  switch (what) {
+    case settle.failed: {
+      const [reason = '', ...error] = String(second).split('\n')
+      return store?.failed(key as number, first as number, reason, error.length === 0 ? null : error.join('\n'))
     }
+    case settle.retry:
+    case settle.release:
+      return store?.retry(key as number, first as number, second as number, what === settle.release)
+    case settle.back:
+      return store?.back(key as number, first as number)
+    case settle.begin:
+      return store?.beginRun(key as number)
+    case settle.withdraw:
+      return store?.withdraw(key as number)
   }
 }
 

@@ -24,6 +24,9 @@ export interface Group {
 export const acceptWidth = { slot: 5, shared: 9 } as const
 export const settleWidth = 4
 
+/** What of a group became of one record. */
+export type Settle = Group['settles']
+
 /** What becomes of a record. */
 export const settle = {
   /** It is listed as failed: attempt, reason and error as one text. */
@@ -36,6 +39,8 @@ export const settle = {
   back: 4,
   /** It was handed out, and begins: should its process die now, that counts. */
   begin: 5,
+  /** It may have been stored, and was refused: nobody is to run it. */
+  withdraw: 6,
 } as const
 
 /** A name and a version of a job. */

@@ -36,6 +36,7 @@ export class Keeper {
   /** What is in a slot is for the process that has it. */
   #slotJobs: RunnableJobs = { known: [], shared: [] }
   #wake: NodeJS.Timeout | undefined
+  #watch: NodeJS.Timeout | undefined
   #forgetAt = 0
   #clock = Date.now()
   #dataVersion = 0
@@ -107,54 +108,48 @@ export class Keeper {
     const records: HandedOut[] = []
     let suspects = false
     let behind = false
-    for (const store of this.#stores) {
+    const stores = this.#stores
+    const first = (store: Store) => {
       const room = most - records.length
-      const rows = this.#ask(store, () => (room > 0 ? store.loose.handOut(this.#jobsOf(store), room) : []))
+      const rows = this.#take(store, () => (room > 0 ? store.loose.handOut(this.#jobsOf(store), room) : []))
       if (store === this.#shared) behind = rows.length === room
       records.push(...rows)
     }
-    for (const store of this.#stores) {
+    const then = (store: Store) => {
       if (records.length > 0 || !alone) suspects ||= store.loose.hasSuspects(this.#jobsOf(store))
-      else records.push(...this.#ask(store, () => store.loose.handOutSuspect(this.#jobsOf(store))))
+      else records.push(...this.#take(store, () => store.loose.handOutSuspect(this.#jobsOf(store))))
     }
+    const tried = [first, then].flatMap((hand) => stores.map((store) => this.#try(() => hand(store))))
     this.#tell({ type: 'handed-out', records, suspects, behind })
+    // What could not be taken stays where it is, for a later time.
+    if (tried.includes(false)) setTimeout(() => this.#tell({ type: 'loose' }), sharedInterval)
     // Nothing among the first of them.
-    if (records.length === 0 && this.#stores.some(({ loose }) => loose.hasOrphans)) this.#tell({ type: 'loose' })
-    this.#wakeLater()
+    else if (records.length === 0 && stores.some(({ loose }) => loose.hasOrphans)) this.#tell({ type: 'loose' })
+    this.#try(() => this.#wakeLater())
   }
 
-  #ask(store: Store, take: () => HandedOut[]): HandedOut[] {
-    try {
-      const { poison, rows } = store.atomically(() => {
-        if (this.#held !== undefined && !this.#swept.has(store)) store.giveBack(this.#held)
-        return { poison: store.loose.quarantine(), rows: take() }
-      })
-      this.#swept.add(store)
-      for (const { key, job } of poison) {
-        this.#tell({ type: 'report', code: 'AFTERWORD_POISON', values: [job, idOf(key)] })
-      }
-      return rows
-    } catch (error) {
-      // A full disk, say: they stay where they are, for a later time.
-      this.#reportOnce(error)
-      setTimeout(() => this.#tell({ type: 'loose' }), sharedInterval)
-      return []
+  #take(store: Store, take: () => HandedOut[]): HandedOut[] {
+    const { poison, rows } = store.atomically(() => {
+      if (this.#held !== undefined && !this.#swept.has(store)) store.giveBack(this.#held)
+      return { poison: store.loose.quarantine(), rows: take() }
+    })
+    this.#swept.add(store)
+    for (const { key, job } of poison) {
+      this.#tell({ type: 'report', code: 'AFTERWORD_POISON', values: [job, idOf(key)] })
     }
+    return rows
   }
 
   #jobsOf(store: Store): RunnableJobs {
     return store === this.#shared ? this.#jobs : this.#slotJobs
   }
 
-  /** Tells if there is something to hand out, and else when there will be. */
+  /** Tells if there is something to hand out, and else when there will be. If it can't: it is looked again soon. */
   #look(): void {
-    try {
+    this.#try(() => {
       if (this.#stores.some((store) => store.loose.isLoose(this.#jobsOf(store)))) this.#tell({ type: 'loose' })
       this.#wakeLater()
-    } catch (error) {
-      // It is looked again soon.
-      this.#reportOnce(error)
-    }
+    })
   }
 
   #wakeLater(): void {
@@ -165,30 +160,26 @@ export class Keeper {
   }
 
   #watchShared(): void {
-    setInterval(() => {
-      if (this.#closed || this.#jobs.known.length === 0) return
+    const watch = () => {
       const { dataVersion } = this.#shared
       if (dataVersion === this.#dataVersion) return
       this.#dataVersion = dataVersion
       this.#look()
-    }, sharedInterval).unref()
+    }
+    this.#watch = setInterval(() => this.#jobs.known.length > 0 && this.#try(watch), sharedInterval).unref()
   }
 
   /** Who can run what is told to whoever lists the records; first, that those which had the slot before have died. */
   #enlist(): void {
-    try {
-      this.#shared.atomically(() => {
-        if (!this.#enlisted) {
-          this.#shared.release(this.#ownSlot)
-          this.#shared.loose.resetClock()
-        }
-        this.#shared.enlist(pid, this.#jobs.known)
-      })
-      this.#enlisted = true
-    } catch (error) {
-      this.#reportOnce(error)
-      setTimeout(() => this.#closed || this.#enlist(), sharedInterval).unref()
+    const enlist = () => {
+      if (!this.#enlisted) {
+        this.#shared.release(this.#ownSlot)
+        this.#shared.loose.resetClock()
+      }
+      this.#shared.enlist(pid, this.#jobs.known)
     }
+    if (this.#try(() => this.#shared.atomically(enlist))) this.#enlisted = true
+    else setTimeout(() => this.#closed || this.#enlist(), sharedInterval).unref()
     this.#look()
   }
 
@@ -220,28 +211,29 @@ export class Keeper {
     }
   }
 
-  /** What goes on and on is told once. */
-  #reportOnce(error: unknown): void {
-    const message = String(error)
-    if (isBusy(error) || message === this.#reported) return
-    this.#reported = message
-    this.#tell({ type: 'report', code: 'AFTERWORD_JOURNAL_REFUSED', values: [message] })
+  /** For what is tried again: a full disk, say, passes. What goes on and on is told once. @returns whether it could be done */
+  #try(fn: () => void): boolean {
+    try {
+      fn()
+      return true
+    } catch (error) {
+      const message = String(error)
+      if (isBusy(error) || message === this.#reported) return false
+      this.#reported = message
+      this.#tell({ type: 'report', code: 'AFTERWORD_JOURNAL_REFUSED', values: [message] })
+      return false
+    }
   }
 
-  /** A full disk, say, passes. */
   #lookAgain(): void {
-    try {
-      this.#lookForSiblings()
-      this.#reported = undefined
-    } catch (error) {
-      this.#reportOnce(error)
-    }
+    if (this.#try(() => this.#lookForSiblings())) this.#reported = undefined
     setTimeout(() => this.#closed || this.#lookAgain(), siblingInterval * (1 + Math.random())).unref()
   }
 
   #close(): void {
     this.#closed = true
     clearTimeout(this.#wake)
+    clearInterval(this.#watch)
     try {
       this.#shared.atomically(() => this.#shared.leave())
     } catch {

@@ -102,13 +102,11 @@ export abstract class KeptJournal implements Journal {
   }
 
   async close(): Promise<void> {
-    this.#places.close()
-    // What became of records is stored by the next keeper, also what was refused while there was none: that is known by the next turn.
-    await this.#link.ready()
-    await nextTurn()
-    this.#closing = true
-    await Promise.all(this.#pipelines.map((pipeline) => pipeline.close('the journal is closed')))
+    this.#places.rest()
+    // Should the keeper die meanwhile, the next one stores what became of records.
+    for (let tries = 2; tries > 0 && !(await this.#closePipelines()); tries--);
     if (this.#link.up) {
+      this.#closing = true
       this.#link.busy = true
       this.#link.post({ type: 'close' })
       await this.#closed.promise
@@ -116,8 +114,22 @@ export abstract class KeptJournal implements Journal {
     await this.#link.close()
   }
 
+  /** @returns whether the keeper was there all the time */
+  async #closePipelines(): Promise<boolean> {
+    await this.#link.ready()
+    // What was refused while there was none is known by then.
+    await nextTurn()
+    this.#places.close()
+    await Promise.all(this.#pipelines.map((pipeline) => pipeline.close('the journal is closed')))
+    return this.#link.up
+  }
+
+  /** Resolves when what became of records so far is stored. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#pipelines.map((pipeline) => pipeline.settled()))
+  }
+
   #tellJobs(): void {
-    this.#places.restart()
     if (this.#jobs.length === 0) return
     const { shared, jobs } = this.#work
     const sharedJobs = shared ? this.#jobs.filter(([name]) => jobs?.includes(name) ?? true) : []
@@ -196,6 +208,7 @@ export abstract class KeptJournal implements Journal {
     for (const pipeline of this.#pipelines) pipeline.flush()
     const settling = this.#pipelines.flatMap((pipeline) => pipeline.settling)
     this.#link.post({ type: 'resume', keys: [...this.#places.keys, ...settling] })
+    this.#places.restart()
     this.#tellJobs()
   }
 }

@@ -1,5 +1,5 @@
 import { AfterwordError } from '../errors.ts'
-import { type Group, type Place, settle, settleWidth } from './group.ts'
+import { type Group, type Place, type Settle, settle, settleWidth } from './group.ts'
 import type { KeptRecord } from './kept-record.ts'
 
 /** How long settles may wait for accepts to ride along with, in ms. */
@@ -131,7 +131,9 @@ export class Pipeline {
 
   /** What was under way may be stored or not: what nobody waits for any more must not stay. */
   lost(message: string): void {
-    for (const { accepting, group } of this.#committing) for (const { key } of accepting) group.done.push(key)
+    for (const { accepting, group } of this.#committing) {
+      for (const { key } of accepting) group.settles.push(settle.withdraw, key, 0, 0)
+    }
     for (let groups = Math.max(1, this.#committing.length); groups > 0; groups--) this.refused(message)
   }
 
@@ -143,12 +145,17 @@ export class Pipeline {
   #goOn(settlesIn: number): void {
     if (this.#next.group.accepts.length > 0) this.flush()
     else if (this.#gathered) this.#timer ??= setTimeout(this.flush, this.#idle === undefined ? settlesIn : 0)
-    else if (this.idle) this.#idle?.resolve()
+    else if (this.idle) this.#rest()
   }
 
-  /** Takes no further record; resolves when what was gathered is stored, or can't be. */
+  /** Takes no further record; resolves when what was gathered is stored, or can't be: what is left then is tried again by another call. */
   async close(why: string): Promise<void> {
     this.#closed = why
+    await this.settled()
+  }
+
+  /** Resolves when what was gathered is stored; once it is closed, also if it can't be. */
+  async settled(): Promise<void> {
     this.flush()
     if (this.idle) return
     this.#idle ??= Promise.withResolvers()
@@ -156,22 +163,36 @@ export class Pipeline {
   }
 
   #giveUp(message: string): void {
-    const { accepting } = this.#next
-    this.#next = this.#empty()
+    const { accepting, group } = this.#next
+    this.#next = { ...this.#empty(), group: { ...group, accepts: [] } }
     this.#refuse(accepting, message)
-    if (this.idle) this.#idle?.resolve()
+    if (this.#committing.length === 0) this.#rest()
+  }
+
+  #rest(): void {
+    this.#idle?.resolve()
+    this.#idle = undefined
   }
 
   /** The keys of the records whose settles are not known to be stored. */
   get settling(): number[] {
-    const groups = [...this.#committing, this.#next].map(({ group }) => group)
     const keysOf = ({ settles }: Group) => settles.filter((_value, i) => i % settleWidth === 1) as number[]
-    return groups.flatMap((group) => [...group.done, ...keysOf(group)])
+    return this.#groups.flatMap((group) => [...group.done, ...keysOf(group)])
   }
 
-  /** The record has ended, and is not deleted yet. */
-  protected isDone(key: number): boolean {
-    return this.#next.group.done.includes(key)
+  /** The record has ended, which is not stored yet; with what is to be stored if it has failed. */
+  protected endOf(key: number): { readonly failed?: Settle } | undefined {
+    for (const { done, settles } of this.#groups) {
+      if (done.includes(key)) return {}
+      for (let i = 0; i < settles.length; i += settleWidth) {
+        if (settles[i] === settle.failed && settles[i + 1] === key) return { failed: settles.slice(i, i + settleWidth) }
+      }
+    }
+    return undefined
+  }
+
+  get #groups(): Group[] {
+    return [...this.#committing, this.#next].map(({ group }) => group)
   }
 
   /** Nothing is on its way. */

@@ -100,5 +100,6 @@ export class Places {
   close(): void {
     this.rest()
     for (const record of this.#taken) record.handBack()
+    this.#taken.clear()
   }
 }

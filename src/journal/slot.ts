@@ -1,5 +1,6 @@
 import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import { type Database, openDatabase, type Tell } from './database.ts'
@@ -18,11 +19,8 @@ export interface OwnSlot {
 export function openSlot(folder: string): OwnSlot {
   return opening(folder, () => {
     for (const lock of freeLocks(folder)) {
-      const process = beginIfEmpty(folder, lock.slot)
-      if (process === undefined) {
-        lock.release()
-        continue
-      }
+      const process = beginIfEmpty(folder, lock)
+      if (process === undefined) continue
       warnOfNetwork(folder)
       requireWritable(join(folder, 'shared.db'))
       return { lock, process }
@@ -72,13 +70,16 @@ function syncFolder(folder: string): void {
 }
 
 /** What a dead process has left may be for others only: it is taken over by whoever can run it, not owned. */
-function beginIfEmpty(folder: string, slot: number): number | undefined {
-  const database = openDatabase(join(folder, `${slot}.db`), 'full', tell, true)
+function beginIfEmpty(folder: string, lock: SlotLock): number | undefined {
+  let database: DatabaseSync | undefined
+  let process: number | undefined
   try {
-    if (!isEmpty(database)) return undefined
-    return beginBlock(database, slot)
+    database = openDatabase(join(folder, `${lock.slot}.db`), 'full', tell, true)
+    if (isEmpty(database)) process = beginBlock(database, lock.slot)
+    return process
   } finally {
-    database.close()
+    database?.close()
+    if (process === undefined) lock.release()
   }
 }
 

@@ -192,6 +192,13 @@ export class Store {
     this.#back.run(key, begun)
   }
 
+  /** Deletes a record of this process that any may have been free to take, unless another one has. */
+  withdraw(key: number): void {
+    this.#database
+      .prepare(`DELETE FROM afterword_records WHERE key = ? AND (${this.#isMine} OR owner = ${owner.nobody})`)
+      .run(key)
+  }
+
   /** What this process has taken is nobody's, but for these. */
   giveBack(held: readonly number[]): void {
     this.#database

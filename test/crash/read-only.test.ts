@@ -21,7 +21,7 @@ async function refusal(host: Host, under: readonly string[]): Promise<Message> {
 
 const refused = (host: Host) => ({
   code: 'AFTERWORD_JOURNAL_FOLDER',
-  message: expect.stringContaining(`The journal can't be opened in the folder "${host.journal}".`),
+  message: expect.stringContaining(`The journal "${host.journal}" can't be opened.`),
   // Node says ENOENT where a file system is read-only: https://github.com/nodejs/node/issues/47098
   cause: expect.stringMatching(/readonly|unable to open|EACCES|ENOENT/),
 })

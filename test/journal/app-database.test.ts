@@ -192,6 +192,50 @@ describe.each(Object.entries(libraries))("an app's own database, by %s", (_name,
     expect(most).toBe(2)
   })
 
+  test.each([
+    ['is done', () => {}],
+    ['has failed', () => Promise.reject(new Error('no luck'))],
+  ])('in a transaction, too, the key of what %s is free', async (_what, handler) => {
+    const database = open(file)
+    using _reports = new Reports()
+    await using afterword = new Afterword({ journal: { database } })
+    const Ship = afterword.job('ship', handler, { key: 'one', retries: 0 })
+    for (let i = 0; i < 5; i++) {
+      const { status } = await Ship.defer().outcome
+      database.exec('BEGIN')
+      const next = Ship.defer()
+      database.exec('COMMIT')
+      expect(await next.outcome).toMatchObject({ status })
+    }
+  })
+
+  test('it may be closed by what is called at the end: what has run is not there for another run', async () => {
+    const database = open(file)
+    const afterword = new Afterword({ journal: { database } })
+    afterword.onShutdown(() => void database.close())
+    const ran = afterword.job('ship', () => {}).defer()
+    await ran.accepted
+    await afterword.close()
+    expect(await ran.outcome).toMatchObject({ status: 'done' })
+    expect(rows(open(file), 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 0 }])
+  })
+
+  test('where it is closed too early, that is reported; of a transaction that was open nothing is kept', async () => {
+    const database = open(file)
+    using reports = new Reports()
+    const afterword = new Afterword({ journal: { database } })
+    const Ship = afterword.job('ship', () => {})
+    database.exec('BEGIN')
+    const ship = Ship.defer()
+    await new Promise(setImmediate)
+    database.close()
+    expect(await ship.outcome).toMatchObject({ status: 'cancelled' })
+    await reports.next
+    await afterword.close()
+    expect(new Set(reports.codes)).toEqual(new Set(['AFTERWORD_JOURNAL_REFUSED']))
+    expect(rows(open(file), 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 0 }])
+  })
+
   test('one that is closed is refused', () => {
     const database = open(file)
     database.close()

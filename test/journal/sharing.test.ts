@@ -113,6 +113,29 @@ describe('work', () => {
     expect(() => afterword.work()).toThrow(expect.objectContaining({ code: 'AFTERWORD_NO_JOURNAL' }))
   })
 
+  test('takes no more at once where jobs are defined one by one', async () => {
+    const before = new Afterword({ journal: folder, worker: false })
+    const Send = before.job('send', () => {})
+    await Promise.all(Array.from({ length: 10 }, () => Send.dispatch()))
+    await before.close()
+    const after = new Afterword({ journal: folder, worker: { concurrency: 1 } })
+    let [running, most, runs] = [0, 0, 0]
+    const ended = Promise.withResolvers<void>()
+    after.job('send', async () => {
+      most = Math.max(most, ++running)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      running--
+      if (++runs === 10) ended.resolve()
+    })
+    for (const name of ['b', 'c', 'd']) {
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      after.job(name, () => {})
+    }
+    await ended.promise
+    await after.close()
+    expect(most).toBe(1)
+  })
+
   test('takes what the option says, where it is not told otherwise', async () => {
     await using afterword = new Afterword({ journal: folder, worker: { jobs: ['a'], concurrency: 3 } })
     const ran: string[] = []

@@ -120,39 +120,56 @@ test('while it is away at the end: what has run is not there for another run', a
   expect(reports.codes).toEqual(['AFTERWORD_JOURNAL_FAILED'])
 })
 
-test('amid several groups at once: what was accepted runs once, what was refused never', async () => {
+test('should it die amid the end: the next one stores what has run', async () => {
   using threads = new Threads()
   using reports = new Reports()
   const afterword = new Afterword({ journal: folder })
-  const runs = new Runs()
-  const Send = afterword.job('send', (n: number) => runs.add(n))
-  await Send.defer(0).accepted
-  const kept: number[] = []
-  const refused: number[] = []
-  let next = 1
-  let end: Promise<void> | undefined
-  const caller = async () => {
-    while (refused.length === 0) {
-      const n = next++
-      try {
-        await Send.defer(n).accepted
-        kept.push(n)
-      } catch {
-        refused.push(n)
-      }
-      if (kept.length > 1000) end ??= threads.end()
-    }
-  }
-  await Promise.all(Array.from({ length: 300 }, caller))
-  await end
-  await threads.started
-  await runs.until(kept)
-  await afterword.close()
+  const Send = afterword.job('send', () => {})
+  const sent = Array.from({ length: 50 }, () => Send.defer())
+  await Promise.all(sent.map(({ outcome }) => outcome))
+  const closed = afterword.close()
+  await threads.end()
+  await closed
   expect(stored()).toEqual([])
-  expect(kept.filter((n) => runs.of(n) !== 1)).toEqual([])
-  expect(refused.filter((n) => runs.of(n) !== 0)).toEqual([])
   expect(reports.codes).toEqual(['AFTERWORD_JOURNAL_FAILED'])
 })
+
+test.each(['defer', 'dispatch'] as const)(
+  'amid several groups: what was accepted runs once, what was refused never: %s',
+  async (how) => {
+    using threads = new Threads()
+    using reports = new Reports()
+    const afterword = new Afterword({ journal: folder })
+    const runs = new Runs()
+    const Send = afterword.job('send', (n: number) => runs.add(n))
+    await Send.defer(0).accepted
+    const kept: number[] = []
+    const refused: number[] = []
+    let next = 1
+    let end: Promise<void> | undefined
+    const caller = async () => {
+      while (refused.length === 0) {
+        const n = next++
+        try {
+          await (how === 'defer' ? Send.defer(n).accepted : Send.with({ delay: 300 }).dispatch(n))
+          kept.push(n)
+        } catch {
+          refused.push(n)
+        }
+        if (kept.length > 1000) end ??= threads.end()
+      }
+    }
+    await Promise.all(Array.from({ length: 300 }, caller))
+    await end
+    await threads.started
+    await runs.until(kept)
+    await afterword.close()
+    expect(stored()).toEqual([])
+    expect(kept.filter((n) => runs.of(n) !== 1)).toEqual([])
+    expect(refused.filter((n) => runs.of(n) !== 0)).toEqual([])
+    expect(reports.codes).toEqual(['AFTERWORD_JOURNAL_FAILED'])
+  },
+)
 
 test('under load, whatever it dies amidst: what was answered runs once, what was refused never', async () => {
   using threads = new Threads()
