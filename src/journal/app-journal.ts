@@ -111,6 +111,7 @@ function groundOf(store: Store, locks: string | undefined): Ground {
           }
         }
       },
+      adopt() {},
     },
     close() {},
   }

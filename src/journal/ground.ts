@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { openDatabase, type Sync, type Tell } from './database.ts'
 import type { RunnableJobs } from './group.ts'
-import { Slots, shut } from './slots.ts'
+import { type Locks, Slots, shut } from './slots.ts'
 import { Store } from './store.ts'
 
 /** Slots whose records are this process's, as the keeper works with them. */
@@ -11,6 +11,8 @@ export interface OwnedSlots {
   of(key: number): Store | undefined
   /** Looks after the slots of processes that have died. @param jobs what this process runs of them; `taken` is told of each slot, first */
   update(jobs: RunnableJobs, taken: (slot: number) => void): void
+  /** Takes one over whose lock this process has. @param taken is told of it, first */
+  adopt(slot: number, taken: (slot: number) => void): void
 }
 
 /** Where a keeper keeps records. */
@@ -33,9 +35,9 @@ export interface FolderOptions {
 }
 
 /** A folder of slots, and a database that its processes share. */
-export function openFolder(options: FolderOptions, tell: Tell): Ground {
+export function openFolder(options: FolderOptions, tell: Tell, locks: Locks): Ground {
   const { folder, process, sync, sealIds } = options
-  const slots = new Slots(options, tell)
+  const slots = new Slots(options, tell, locks)
   const database = openDatabase(join(folder, 'shared.db'), sync, tell)
   const shared = new Store(database, { place: 'shared', process, sync, sealIds })
   return {

@@ -63,6 +63,8 @@ export type ToKeeper =
   | { readonly type: 'resume'; readonly keys: readonly number[] }
   /** Hand out some. @param alone nothing that was handed out runs */
   | { readonly type: 'hand-out'; readonly most: number; readonly alone: boolean }
+  /** These slots are this process's from now on. */
+  | { readonly type: 'locked'; readonly slots: readonly number[] }
   /** There may be something that nobody has. */
   | { readonly type: 'look' }
   | { readonly type: 'close' }
@@ -96,5 +98,9 @@ export type FromKeeper =
     }
   /** There may be records to hand out. */
   | { readonly type: 'loose' }
+  /** No living process seems to have the slot. */
+  | { readonly type: 'free'; readonly slot: number }
+  /** The slot is not needed any more. */
+  | { readonly type: 'let-go'; readonly slot: number }
   | { readonly type: 'closed' }
   | { readonly type: 'report'; readonly code: ErrorCode; readonly values: readonly unknown[]; readonly cause?: unknown }

@@ -78,6 +78,9 @@ export class Keeper {
         return
       case 'hand-out':
         return this.#handOut(message.most, message.alone)
+      case 'locked':
+        for (const slot of message.slots) this.#try(() => this.#ground.slots.adopt(slot, (slot) => this.#release(slot)))
+        return this.#look()
       case 'look':
         return this.#look()
       case 'close':
@@ -185,11 +188,7 @@ export class Keeper {
 
   #lookForSiblings(): void {
     this.#lookForSealed()
-    const listed = this.#shared.otherSlots
-    this.#ground.slots.update(this.#slotJobs, (slot) => {
-      // It may have taken shared records.
-      if (listed.has(slot)) this.#shared.atomically(() => this.#shared.release(slot))
-    })
+    this.#ground.slots.update(this.#slotJobs, (slot) => this.#release(slot))
     if (Date.now() >= this.#forgetAt) {
       for (const store of this.#stores) store.forget(Date.now() - this.#retention)
       this.#forgetAt = Date.now() + forgetInterval
@@ -198,6 +197,11 @@ export class Keeper {
     this.#clock = Date.now()
     // Also what was retried by hand, in another process.
     this.#look()
+  }
+
+  /** The process that had the slot has died: it may have taken shared records. */
+  #release(slot: number): void {
+    if (this.#shared.otherSlots.has(slot)) this.#shared.atomically(() => this.#shared.release(slot))
   }
 
   /** Tells, once, that something waits for a key that this process does not have. */

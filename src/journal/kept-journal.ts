@@ -59,6 +59,16 @@ export abstract class KeptJournal implements Journal {
   /** The way of records to a place. */
   protected abstract pipeline(place: Place): Pipeline
 
+  /** Takes the lock of a slot that no living process seems to have, and tells the keeper if it has got it. */
+  protected lock(_slot: number): void {}
+
+  protected unlock(_slot: number): void {}
+
+  /** The slots that were taken over. */
+  protected get locked(): number[] {
+    return []
+  }
+
   /** Hands a group on. */
   protected post(message: ToKeeper): void {
     if (message.type === 'group') {
@@ -150,6 +160,10 @@ export abstract class KeptJournal implements Journal {
         return this.#take(message.records)
       case 'loose':
         return this.#jobs.length > 0 ? this.#places.fill() : undefined
+      case 'free':
+        return this.lock(message.slot)
+      case 'let-go':
+        return this.unlock(message.slot)
       case 'report':
         return report(new AfterwordError(message.code, message.values, message.cause ? { cause: message.cause } : {}))
       case 'closed':
@@ -203,8 +217,9 @@ export abstract class KeptJournal implements Journal {
     this.#afterGroup()
   }
 
-  /** What became of records is stored before others are handed out; and what was handed out and never came is free again. */
+  /** What became of records is stored, where they are, before others are handed out; and what was handed out and never came is free again. */
   #resume(): void {
+    this.post({ type: 'locked', slots: this.locked })
     for (const pipeline of this.#pipelines) pipeline.flush()
     const settling = this.#pipelines.flatMap((pipeline) => pipeline.settling)
     this.#link.post({ type: 'resume', keys: [...this.#places.keys, ...settling] })

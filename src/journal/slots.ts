@@ -8,28 +8,38 @@ import { slotOf } from './key.ts'
 import { SlotLock, slotsIn } from './lock.ts'
 import { Store } from './store.ts'
 
-/** A slot with its database, and its lock where it was taken over; the own one's is held by the thread of the requests. */
 interface Slot {
   readonly store: Store
   readonly database: DatabaseSync
-  readonly lock?: SlotLock
+}
+
+/** After how many ms it is tried again to take a slot over. */
+const adoptAgain = 500
+
+/** Who holds the locks: the thread of the requests. Should this one die, what was taken over stays with the process, which runs it. */
+export interface Locks {
+  /** No living process seems to have the slot. */
+  free(slot: number): void
+  letGo(slot: number): void
 }
 
 /** The slots whose records are this process's: its own, and those of dead processes, until they are empty. */
 export class Slots implements OwnedSlots {
   readonly #options: FolderOptions
   readonly #tell: Tell
+  readonly #locks: Locks
   readonly #slots = new Map<number, Slot>()
   /** Slots with records that only another process can run, each with when it was changed last. */
   readonly #forOthers = new Map<number, number | undefined>()
   #jobs: RunnableJobs | undefined
   readonly own: Store
 
-  constructor(options: FolderOptions, tell: Tell) {
+  constructor(options: FolderOptions, tell: Tell, locks: Locks) {
     this.#options = options
     this.#tell = tell
+    this.#locks = locks
     const { process } = options
-    this.own = this.#open(slotOf(process)).store
+    this.own = this.#open(slotOf(process), false)
   }
 
   get stores(): Store[] {
@@ -40,15 +50,16 @@ export class Slots implements OwnedSlots {
     return this.#slots.get(slotOf(key))?.store
   }
 
-  /** Takes over those of dead processes, and lets go of those where there is nothing to do, or only for others. */
-  update(jobs: RunnableJobs, taken: (slot: number) => void): void {
+  /** Asks for those of dead processes, and lets go of those where there is nothing to do, or only for others. */
+  update(jobs: RunnableJobs): void {
     const { folder, process } = this.#options
     if (jobs !== this.#jobs) this.#forOthers.clear()
     this.#jobs = jobs
     for (const slot of slotsIn(folder)) {
       if (this.#slots.has(slot) || this.#forOthers.get(slot) === this.#changed(slot)) continue
       const lock = SlotLock.take(folder, slot)
-      if (lock !== undefined) this.#adopt(lock, taken)
+      lock?.release()
+      if (lock !== undefined) this.#locks.free(slot)
     }
     for (const [slot, { store }] of this.#slots) {
       if (slot === slotOf(process)) continue
@@ -74,33 +85,32 @@ export class Slots implements OwnedSlots {
     for (const slot of [...this.#slots.keys()]) this.#letGo(slot)
   }
 
-  #adopt(lock: SlotLock, taken: (slot: number) => void): void {
-    const { slot } = lock
+  adopt(slot: number, taken: (slot: number) => void): void {
+    if (this.#slots.has(slot)) return
     try {
       taken(slot)
-      this.#open(slot, lock)
+      this.#open(slot, true)
     } catch (error) {
-      lock.release()
+      // Others are writing, say. The lock stays: the process may run what is in there.
+      setTimeout(() => this.#locks.free(slot), adoptAgain)
       throw error
     }
   }
 
-  #open(slot: number, lock?: SlotLock): Slot {
+  #open(slot: number, adopted: boolean): Store {
     const { process, sync, sealIds } = this.#options
-    const adopted = lock !== undefined
     const database = openDatabase(this.#pathOf(slot), sync, this.#tell, !adopted)
     const store = new Store(database, { place: 'slot', process, sync, adopted, sealIds })
     store.loose.resetClock()
-    const opened: Slot = { store, database, ...(lock && { lock }) }
-    this.#slots.set(slot, opened)
-    return opened
+    this.#slots.set(slot, { store, database })
+    return store
   }
 
   #letGo(slot: number): void {
-    const { database, lock } = this.#slots.get(slot) as Slot
+    const { database } = this.#slots.get(slot) as Slot
     this.#slots.delete(slot)
     shut(database)
-    lock?.release()
+    if (slot !== slotOf(this.#options.process)) this.#locks.letGo(slot)
   }
 }
 

@@ -7,6 +7,7 @@ import type { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
 import { serve } from '../support/local-site.ts'
+import { Program } from '../support/program.ts'
 import { Reports } from '../support/reports.ts'
 
 let folder: string
@@ -118,6 +119,43 @@ test('while it is away at the end: what has run is not there for another run', a
   await afterword.close()
   expect(stored()).toEqual([])
   expect(reports.codes).toEqual(['AFTERWORD_JOURNAL_FAILED'])
+})
+
+test('should it die, what was taken over stays with the process that runs it', async () => {
+  const tell = new URL('programs/keeper.ts', import.meta.url)
+  {
+    await using dead = new Program(tell, { args: [folder, 'dead'] })
+    dead.send({ type: 'keep', job: 'stay', what: 'left' })
+    await dead.message('kept')
+  }
+  using threads = new Threads()
+  using reports = new Reports()
+  const afterword = new Afterword({ journal: folder })
+  const began = Promise.withResolvers<void>()
+  const free = Promise.withResolvers<void>()
+  let runs = 0
+  afterword.job('stay', () => {
+    runs++
+    began.resolve()
+    return free.promise
+  })
+  await began.promise
+  await using sibling = new Program(tell, { args: [folder, 'sibling'] })
+  await sibling.message('ready')
+  const deaths = 6
+  for (let death = 0; death < deaths; death++) {
+    await threads.end()
+    await threads.started
+    // It has had time to look around.
+    sibling.send({ type: 'keep', job: 'note', what: `${death}` })
+    await sibling.message('ran', ({ what }) => what === `${death}`)
+  }
+  free.resolve()
+  await afterword.close()
+  expect(runs).toBe(1)
+  expect(sibling.messages.filter(({ type, what }) => type === 'ran' && what === 'left')).toEqual([])
+  expect(stored()).toEqual([])
+  expect(reports.codes).toEqual(Array.from({ length: deaths }, () => 'AFTERWORD_JOURNAL_FAILED'))
 })
 
 test('should it die amid the end: the next one stores what has run', async () => {

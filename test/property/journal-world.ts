@@ -46,6 +46,7 @@ export class Peer implements Disposable {
       slots: {
         stores: [],
         of: (key) => (slotOf(key) === slot ? this.own : this.adopted.get(slotOf(key)))?.store,
+        adopt() {},
         update() {},
       },
       close() {},
