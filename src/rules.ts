@@ -53,8 +53,11 @@ export function resolve<O extends object>(place: string, rules: Rules<O>, given:
     throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, 'its options', 'an object', describe(given)])
   }
   for (const key of Object.keys(given)) {
-    if (!Object.hasOwn(rules, key))
-      throw new AfterwordError('AFTERWORD_UNKNOWN_OPTION', [place, key, nearest(key, rules)])
+    if (Object.hasOwn(rules, key)) continue
+    const known = Object.keys(rules)
+    const near = nearest(key, known)
+    const next = near === undefined ? `Known options: ${known.join(', ')}.` : `Did you mean "${near}"?`
+    throw new AfterwordError('AFTERWORD_UNKNOWN_OPTION', [place, key, next])
   }
   const resolved: Record<string, unknown> = {}
   for (const [key, rule] of Object.entries<Rule<unknown>>(rules)) {
@@ -74,12 +77,12 @@ function describeAs({ secret = false }: Rule<unknown>, value: unknown): string {
   return describe(value)
 }
 
-function nearest(key: string, rules: object): string {
-  const known = Object.keys(rules)
+/** What was probably meant, if one of those that are known is near. */
+export function nearest(given: string, known: readonly string[]): string | undefined {
   const [name, distance] = known
-    .map((name) => [name, editDistance(key.toLowerCase(), name.toLowerCase())] as const)
+    .map((name) => [name, editDistance(given.toLowerCase(), name.toLowerCase())] as const)
     .reduce((best, other) => (other[1] < best[1] ? other : best))
-  return distance <= name.length / 2 ? `Did you mean "${name}"?` : `Known options: ${known.join(', ')}.`
+  return distance <= name.length / 2 ? name : undefined
 }
 
 /** Levenshtein distance, one row at a time. */

@@ -12,20 +12,23 @@ export interface Input {
 }
 
 /** What a command prints, piece by piece, and whether it could be done; `undefined` if it goes on by itself. */
-type Output = Generator<string, boolean> | AsyncGenerator<string, boolean | undefined>
+export type Output = Generator<string, boolean> | AsyncGenerator<string, boolean | undefined>
 
 export interface Command {
   /** For the usage: what it takes, and what it does. */
   readonly takes: string
   readonly does: string
-  accepts(input: Input): boolean
+  readonly place: 'folder' | 'module'
+  readonly options: readonly string[]
+  /** What is wrong with the ids, after the name of the command; `undefined` if nothing is. */
+  wrong(input: Input): string | undefined
   run(input: Input): Output
 }
 
-/** All but `work`. */
-export const runsNothing = ({ concurrency, jobs }: Input): boolean => concurrency === undefined && jobs === undefined
-
-export const takesNothing = (input: Input): boolean => input.ids.length === 0 && !input.all && runsNothing(input)
+/** Where there is nothing to be named but the place. */
+export function takesNoId(this: Command, { ids }: Input): string | undefined {
+  return ids.length === 0 ? undefined : `takes nothing after the ${this.place}, got "${ids[0]}"`
+}
 
 /** A command on the journal in a folder. */
 export function onJournal(run: (journal: Inspection, input: Input) => Generator<string, boolean>): Command['run'] {

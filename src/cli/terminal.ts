@@ -3,6 +3,11 @@ import { styleText } from 'node:util'
 /** Back to the start of the line, which is empty then. */
 export const clearLine = '\r\x1b[K'
 
+/** Says what went wrong, apart from what is printed. */
+export function complain(sentence: string): void {
+  process.stderr.write(`${styleText('red', sentence, { stream: process.stderr })}\n`)
+}
+
 const width = () => process.stdout.columns || 80
 
 /** How far something is, in place of what the line showed before. */

@@ -218,20 +218,6 @@ describe('very many', () => {
   })
 })
 
-test.each([
-  [],
-  ['status'],
-  ['unknown', 'folder'],
-  ['show', 'folder'],
-  ['retry', 'folder'],
-  ['status', 'folder', '--wrong'],
-])('what it does not understand, it says: %s', async (...args) => {
-  const { code, stderr } = await afterword(...args)
-  expect(code).toBe(2)
-  expect(stderr).toContain('afterword <command> <folder of the journal>')
-  expect(stderr).toMatch(/retry <folder> <id>\|--all +make failed records pending again/)
-})
-
 test('a folder that is none', async () => {
   const { code, stderr } = await afterword('status', join(folder, 'nothing'))
   expect([code, stderr]).toEqual([1, expect.stringContaining("The journal can't be opened in the folder")])

@@ -108,9 +108,3 @@ describe('ends with 1', () => {
     expect(command.stderr).toMatch(/jobs\.ts defines no job "sya"; it has: say, fail, stay, leave\.\n$/)
   })
 })
-
-test.each(['--concurrency=0', '--concurrency=many', '--all', 'more'])('does not understand %s', async (arg) => {
-  await using command = work([arg])
-  expect(await command.exited).toBe(2)
-  expect(command.stderr).toMatch(/work <module> \[--concurrency n\] \[--jobs a,b\] +run the jobs that a module defines/)
-})

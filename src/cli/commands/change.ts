@@ -1,5 +1,5 @@
 import type { Changed, Inspection } from '../../journal/inspection.ts'
-import { type Command, onJournal, runsNothing } from '../command.ts'
+import { type Command, onJournal } from '../command.ts'
 import { jsonArray } from '../table.ts'
 import { bar, clearLine } from '../terminal.ts'
 
@@ -15,7 +15,9 @@ function changing(does: string, become: string, change: Change): Command {
   return {
     takes: '<folder> <id>|--all',
     does,
-    accepts: (input) => input.ids.length > 0 !== input.all && runsNothing(input),
+    place: 'folder',
+    options: ['all', 'json'],
+    wrong: ({ ids, all }) => (ids.length > 0 !== all ? undefined : `expects ids or --all${all ? ', not both' : ''}`),
     run: onJournal(function* (journal, { ids, all, json }) {
       const counts = { done: 0, left: 0 }
       function* pages() {

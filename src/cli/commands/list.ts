@@ -1,4 +1,4 @@
-import { type Command, onJournal, takesNothing } from '../command.ts'
+import { type Command, onJournal, takesNoId } from '../command.ts'
 import { date, Reader } from '../printed-record.ts'
 import { jsonArray, table } from '../table.ts'
 
@@ -7,7 +7,9 @@ const columns = ['id', 'state', 'job', 'version', 'attempts', 'deferred', 'error
 export const list: Command = {
   takes: '<folder>',
   does: 'all that has failed, then what is pending',
-  accepts: takesNothing,
+  place: 'folder',
+  options: ['json'],
+  wrong: takesNoId,
   run: onJournal(function* (journal, { json }) {
     const reader = new Reader()
     function* pages() {

@@ -1,10 +1,12 @@
-import { type Command, onJournal, runsNothing } from '../command.ts'
+import { type Command, onJournal } from '../command.ts'
 import { Reader } from '../printed-record.ts'
 
 export const show: Command = {
   takes: '<folder> <id>',
   does: 'one record, with its arguments and its error',
-  accepts: (input) => input.ids.length === 1 && !input.all && runsNothing(input),
+  place: 'folder',
+  options: ['json'],
+  wrong: ({ ids }) => (ids.length === 1 ? undefined : `expects an id${ids.length > 1 ? ', and only one' : ''}`),
   run: onJournal(function* (journal, { ids: [id = ''], json }) {
     const found = journal.find(id)
     const record = found && new Reader().print(found)

@@ -1,11 +1,13 @@
 import type { Stuck } from '../../journal/inspection.ts'
-import { type Command, onJournal, takesNothing } from '../command.ts'
+import { type Command, onJournal, takesNoId } from '../command.ts'
 import { jsonArray, table } from '../table.ts'
 
 export const status: Command = {
   takes: '<folder>',
   does: 'databases, each with what is pending and what has failed',
-  accepts: takesNothing,
+  place: 'folder',
+  options: ['json'],
+  wrong: takesNoId,
   run: onJournal(function* (journal, { json }) {
     const databases = journal.databases()
     if (json) {

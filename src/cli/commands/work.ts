@@ -1,13 +1,15 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Afterword } from '../../afterword.ts'
-import type { Command } from '../command.ts'
+import { type Command, takesNoId } from '../command.ts'
 import { StatusLine } from '../terminal.ts'
 
 export const work: Command = {
   takes: '<module> [--concurrency n] [--jobs a,b]',
   does: 'run the jobs that a module defines, until SIGTERM or SIGINT',
-  accepts: ({ ids, all }) => ids.length === 0 && !all,
+  place: 'module',
+  options: ['json', 'concurrency', 'jobs'],
+  wrong: takesNoId,
   async *run({ place, jobs, json, concurrency }) {
     const afterword = await load(place)
     const worker = afterword.work({ ...(concurrency !== undefined && { concurrency }), ...(jobs && { jobs }) })

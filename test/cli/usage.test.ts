@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { Command } from '../support/command.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+
+async function afterword(...args: string[]) {
+  await using command = new Command(args)
+  const code = await command.exited
+  return { code, stdout: command.stdout, stderr: command.stderr }
+}
+
+test.each([['--help'], ['-h'], ['status', '--help'], ['work', 'jobs.ts', '-h']])(
+  'tells its usage: %s %s',
+  async (...args) => {
+    const { code, stdout, stderr } = await afterword(...args)
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/^afterword <command> <folder of the journal>/)
+    expect(stdout).toMatch(/retry <folder> <id>\|--all +make failed records pending again/)
+    expect(stdout).toMatch(/work <module> \[--concurrency n\] \[--jobs a,b\] +run the jobs that a module defines/)
+  },
+)
+
+test('tells its version', async () => {
+  expect(await afterword('--version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+})
+
+test.each([
+  [[], 'A command is expected.'],
+  [['stauts', 'folder'], 'There is no command "stauts". Did you mean "status"?'],
+  [['constructor', 'folder'], 'There is no command "constructor".'],
+  [['status'], 'status expects a folder.'],
+  [['status', 'folder', 'more'], 'status takes nothing after the folder, got "more".'],
+  [['status', 'folder', '--wrong'], "Unknown option '--wrong'."],
+  [['status', 'folder', '--all'], 'status takes no --all.'],
+  [['list', 'folder', '--jobs=a'], 'list takes no --jobs.'],
+  [['show', 'folder'], 'show expects an id.'],
+  [['show', 'folder', 'a', 'b'], 'show expects an id, and only one.'],
+  [['retry', 'folder'], 'retry expects ids or --all.'],
+  [['discard', 'folder', 'a', '--all'], 'discard expects ids or --all, not both.'],
+  [['work'], 'work expects a module.'],
+  [['work', 'module', 'more'], 'work takes nothing after the module, got "more".'],
+  [['work', 'module', '--all'], 'work takes no --all.'],
+  [['work', 'module', '--concurrency'], "Option '--concurrency <value>' argument missing."],
+  [['work', 'module', '--concurrency=0'], '--concurrency expects a whole number, 1 or more, got "0".'],
+  [['work', 'module', '--concurrency=many'], '--concurrency expects a whole number, 1 or more, got "many".'],
+  [['work', 'module', '--jobs', ''], '--jobs expects names of jobs, separated by commas, got "".'],
+  [['work', 'module', '--jobs', 'a,,b'], '--jobs expects names of jobs, separated by commas, got "a,,b".'],
+])('what it does not understand, it says in a line above its usage: %j', async (args, sentence) => {
+  const { code, stdout, stderr } = await afterword(...args)
+  expect([code, stdout]).toEqual([2, ''])
+  expect(stderr.slice(0, stderr.indexOf('afterword <command>'))).toBe(`${sentence}\n\n`)
+  expect(stderr).toContain('afterword <command> <folder of the journal>')
+})
