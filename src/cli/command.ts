@@ -1,4 +1,5 @@
 import { Inspection } from '../journal/inspection.ts'
+import { complain } from './terminal.ts'
 
 /** What follows the name of a command. */
 export interface Input {
@@ -34,6 +35,9 @@ export function takesNoId(this: Command, { ids }: Input): string | undefined {
 export function onJournal(run: (journal: Inspection, input: Input) => Generator<string, boolean>): Command['run'] {
   return function* (input) {
     using journal = new Inspection(input.place)
-    return yield* run(journal, input)
+    const done = yield* run(journal, input)
+    for (const sentence of journal.unreadable) complain(sentence)
+    // What is named by its id was done, whatever else is damaged.
+    return done && (input.ids.length > 0 || journal.unreadable.length === 0)
   }
 }

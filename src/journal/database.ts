@@ -30,7 +30,7 @@ export interface AppDatabase extends Database {
 }
 
 /** Result codes of SQLite, https://sqlite.org/rescode.html. */
-const code = { busy: 5, damaged: 11, noDatabase: 26 } as const
+const code = { busy: 5, readOnly: 8, damaged: 11, notOpened: 14, noDatabase: 26 } as const
 
 function codeOf(error: unknown): number {
   return (Number((error as { errcode?: unknown } | null)?.errcode) || 0) & 0xff
@@ -46,8 +46,20 @@ export function busy(message: string): Error {
   return Object.assign(new Error(message), { errcode: code.busy })
 }
 
-function isDamage(error: unknown): boolean {
-  return codeOf(error) === code.damaged || codeOf(error) === code.noDatabase
+export function isDamage(error: unknown): boolean {
+  return codeOf(error) === code.damaged || isNoDatabase(error)
+}
+
+/** It is something else, or damaged from its first bytes on. */
+export function isNoDatabase(error: unknown): boolean {
+  return codeOf(error) === code.noDatabase
+}
+
+/** By the system, or by SQLite, which needs files beside the one that it opens. */
+export function isForbidden(error: unknown): boolean {
+  const { code: name } = error as { code?: unknown }
+  const isRefused = name === 'EACCES' || name === 'EPERM' || name === 'EROFS'
+  return isRefused || codeOf(error) === code.readOnly || codeOf(error) === code.notOpened
 }
 
 /** As `PRAGMA auto_vacuum` tells it. */

@@ -1,11 +1,11 @@
-import { existsSync, statSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { AfterwordError } from '../errors.ts'
+import { isDamage, isForbidden, isNoDatabase } from './database.ts'
 import type { KnownJob } from './group.ts'
 import { idOf, keyOf, slotOf } from './key.ts'
 import { locksOf, SlotLock, slotsIn } from './lock.ts'
-import { owner } from './schema.ts'
+import { owner, versionOf } from './schema.ts'
 import { sealIdOf, sealIdSql } from './sealed.ts'
 import { atomically } from './transaction.ts'
 
@@ -90,62 +90,61 @@ const removeSql = 'DELETE FROM afterword_failed WHERE key = ?'
 
 /** A journal seen from outside: from another process than those that work with it. They may be alive. */
 export class Inspection implements Disposable {
+  /** What can't be read of it: a sentence for each database, which is left out from then on. */
+  readonly unreadable: string[] = []
+  readonly #path: string
+  readonly #isFolder: boolean
   readonly #locks: string
   readonly #databases = new Map<string, DatabaseSync>()
   /** The one whose records any process may take. */
   readonly #shared: string
   #living: readonly Living[] | undefined
 
-  /** @param path the folder, or the file of an app's own database @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER` */
+  /** @param path the folder, or the file of an app's own database @throws Error where there is no journal that can be read */
   constructor(path: string) {
-    const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true
-    this.#locks = isFolder ? path : locksOf(path)
-    this.#shared = isFolder ? 'shared' : basename(path)
+    this.#path = path
     try {
-      const slots = isFolder ? slotsIn(path).map(String) : []
-      for (const name of [...slots, this.#shared]) {
-        const file = isFolder ? join(path, `${name}.db`) : path
-        // What is only looked at is not made: a slot has its lock first.
-        if (!existsSync(file) && slots.includes(name)) continue
-        statSync(file)
-        const database = new DatabaseSync(file)
-        database.exec('PRAGMA busy_timeout = 5000')
-        this.#databases.set(name, database)
-        database.prepare('SELECT version FROM afterword').get()
-      }
-    } catch (cause) {
+      this.#isFolder = statSync(path).isDirectory()
+      this.#locks = this.#isFolder ? path : locksOf(path)
+      this.#shared = this.#isFolder ? 'shared' : basename(path)
+      const slots = this.#isFolder ? slotsIn(path).map(String) : []
+      for (const name of [...slots, this.#shared]) this.#open(name)
+    } catch (error) {
       this[Symbol.dispose]()
-      throw new AfterwordError('AFTERWORD_JOURNAL_FOLDER', [path], { cause })
+      throw new Error(told(path, error))
     }
+    if (this.#databases.size > 0) return
+    const next = "Give the folder that configure({ journal }) names, or the file of an app's own database."
+    throw new Error(this.unreadable.join('\n') || `"${path}" is no journal.\n${next}`)
   }
 
   databases(): ListedDatabase[] {
-    return Array.from(this.#databases, ([name, database]) => {
-      const size = statSync(database.location() as string).size
-      const alive = name === this.#shared ? undefined : this.#isAlive(Number(name))
-      const stuck = this.#stuck(database)
-      return { name, alive, pending: count(database, 'records'), failed: count(database, 'failed'), stuck, size }
-    })
+    return [
+      ...this.#each((database, name) => {
+        const size = statSync(database.location() as string).size
+        const alive = name === this.#shared ? undefined : this.#isAlive(Number(name))
+        const stuck = this.#stuck(database)
+        return [{ name, alive, pending: count(database, 'records'), failed: count(database, 'failed'), stuck, size }]
+      }),
+    ]
   }
 
   /** How many records have failed. */
   get failed(): number {
-    return Array.from(this.#databases.values()).reduce((sum, database) => sum + count(database, 'failed'), 0)
+    return [...this.#each((database) => [count(database, 'failed')])].reduce((sum, failed) => sum + failed, 0)
   }
 
   /** In the order in which they were deferred, database by database. */
   *records(state: 'pending' | 'failed'): Generator<ListedRecord[]> {
-    for (const database of this.#databases.values()) {
-      for (const rows of pages<Row>(database, sqlOf[state])) yield rows.map((row) => this.#listed(row, state))
+    for (const rows of this.#each((database) => pages<Row>(database, sqlOf[state]))) {
+      yield rows.map((row) => this.#listed(row, state))
     }
   }
 
   find(id: string): ListedRecord | undefined {
     for (const state of ['failed', 'pending'] as const) {
-      for (const database of this.#databases.values()) {
-        const row = database.prepare(`${sqlOf[state]} WHERE key = ?`).get(keyOf(id)) as Row | undefined
-        if (row !== undefined) return this.#listed(row, state)
-      }
+      const find = (database: DatabaseSync) => database.prepare(`${sqlOf[state]} WHERE key = ?`).all(keyOf(id))
+      for (const row of this.#each(find)) return this.#listed(row as unknown as Row, state)
     }
     return undefined
   }
@@ -178,18 +177,68 @@ export class Inspection implements Disposable {
   }
 
   *#change(ids: readonly string[] | undefined, prepare: (database: DatabaseSync) => (key: number) => boolean) {
-    const databases = [...this.#databases.values()]
     if (ids !== undefined) {
       // In whichever database it is.
-      const changes = databases.map((database) => (key: number) => atomically(database, () => prepare(database)(key)))
-      yield ids.map((id) => ({ id, done: changes.some((change) => change(keyOf(id))) }))
+      const change = (key: number) => {
+        for (const done of this.#each((database) => [atomically(database, () => prepare(database)(key))])) {
+          if (done) return true
+        }
+        return false
+      }
+      yield ids.map((id) => ({ id, done: change(keyOf(id)) }))
       return
     }
-    for (const database of databases) {
+    yield* this.#each(function* (database) {
       const change = prepare(database)
       // What fails anew meanwhile has a key that is past.
       for (const rows of pages<{ key: number }>(database, 'SELECT key FROM afterword_failed')) {
         yield atomically(database, () => rows.map(({ key }) => ({ id: idOf(key), done: change(key) })))
+      }
+    })
+  }
+
+  #open(name: string): void {
+    const file = this.#fileOf(name)
+    try {
+      // What is only looked at is not made: a slot has its lock first. Nor is it read without the means to tell who lives.
+      accessSync(file, constants.R_OK | constants.W_OK)
+      const database = new DatabaseSync(file)
+      this.#databases.set(name, database)
+      database.exec('PRAGMA busy_timeout = 5000')
+      if (versionOf(database) === undefined) this.#letGo(name)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+      // A file that was given may be anything; what is in a folder of slots was a database.
+      if (!this.#isFolder && isNoDatabase(error)) this.#letGo(name)
+      else this.#leaveOut(name, error)
+    }
+  }
+
+  #fileOf(name: string): string {
+    return this.#isFolder ? join(this.#path, `${name}.db`) : this.#path
+  }
+
+  #letGo(name: string): void {
+    this.#databases.get(name)?.close()
+    this.#databases.delete(name)
+  }
+
+  /** For good, and tells why. Throws what is wrong with something else. */
+  #leaveOut(name: string, error: unknown): void {
+    if (!isDamage(error) && !isForbidden(error)) throw error
+    this.#letGo(name)
+    // An app's own database is left where it is.
+    const next = this.#isFolder && isDamage(error) ? ' A process that starts with this journal moves it aside.' : ''
+    this.unreadable.push(`${told(this.#fileOf(name), error)}${next}`)
+  }
+
+  /** What there is of each database. Where one turns out to be damaged, the rest of it is left out. */
+  *#each<T>(of: (database: DatabaseSync, name: string) => Iterable<T>): Generator<T> {
+    for (const [name, database] of this.#databases) {
+      try {
+        yield* of(database, name)
+      } catch (error) {
+        this.#leaveOut(name, error)
       }
     }
   }
@@ -216,17 +265,20 @@ export class Inspection implements Disposable {
   }
 
   #isAlive(slot: number): boolean {
-    const lock = SlotLock.take(this.#locks, slot)
-    lock?.release()
-    return lock === undefined
+    try {
+      const lock = SlotLock.take(this.#locks, slot)
+      lock?.release()
+      return lock === undefined
+    } catch {
+      // It is another user's, and may be held.
+      return true
+    }
   }
 
   #findLiving(): Living[] {
-    const rows = (this.#databases
-      .get(this.#shared)
-      ?.prepare('SELECT process, jobs, seals FROM afterword_processes')
-      .all() ?? []) as { process: number; jobs: string; seals: string }[]
-    return rows
+    const select = 'SELECT process, jobs, seals FROM afterword_processes'
+    const rows = this.#each((database, name) => (name === this.#shared ? database.prepare(select).all() : []))
+    return ([...rows] as unknown as { process: number; jobs: string; seals: string }[])
       .filter(({ process }) => this.#isAlive(slotOf(process)))
       .map(({ jobs, seals }) => ({ jobs: JSON.parse(jobs), seals: JSON.parse(seals) }))
   }
@@ -240,6 +292,14 @@ export class Inspection implements Disposable {
       ...(singleton !== null && { key: singleton }),
     }
   }
+}
+
+/** What is wrong with a file or a folder, in a sentence. */
+function told(path: string, error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT' || code === 'ENOTDIR') return `"${path}" does not exist.`
+  if (isForbidden(error)) return `This user may not read and write "${path}", or not the folder that it is in.`
+  return `"${path}" ${isDamage(error) ? 'is damaged' : "can't be opened"}: ${message}.`
 }
 
 function count(database: DatabaseSync, table: 'records' | 'failed'): number {

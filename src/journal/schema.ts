@@ -87,7 +87,7 @@ export function migrate(database: Database, path: string): void {
 }
 
 /** `undefined` for a database that is new. */
-function versionOf(database: Database): number | undefined {
+export function versionOf(database: Database): number | undefined {
   const table = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'afterword'").get()
   if (table === undefined) return undefined
   return (database.prepare('SELECT version FROM afterword').get() as { version: number } | undefined)?.version

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -218,11 +218,6 @@ describe('very many', () => {
   })
 })
 
-test('a folder that is none', async () => {
-  const { code, stderr } = await afterword('status', join(folder, 'nothing'))
-  expect([code, stderr]).toEqual([1, expect.stringContaining("The journal can't be opened in the folder")])
-})
-
 test("an app's own database is looked at by its file", async () => {
   using _reports = new Reports()
   const file = join(folder, 'app.db')
@@ -236,11 +231,4 @@ test("an app's own database is looked at by its file", async () => {
   expect(await json('list', file)).toMatchObject([{ id: task.id, state: 'failed' }])
   expect(await afterword('discard', file, task.id)).toMatchObject({ code: 0 })
   expect(await json('list', file)).toEqual([])
-})
-
-test('a folder without a journal is left as it is', async () => {
-  const other = mkdtempSync(join(tmpdir(), 'afterword-cli-'))
-  expect(await afterword('status', other)).toMatchObject({ code: 1 })
-  expect(readdirSync(other)).toEqual([])
-  rmSync(other, { recursive: true })
 })

@@ -9,6 +9,8 @@ export interface CommandOptions {
   readonly env?: Record<string, string>
   /** On a terminal of its own. */
   readonly terminal?: boolean
+  /** A command that starts it. */
+  readonly under?: readonly string[]
 }
 
 /** The command line of the package, in a process of its own. */
@@ -20,8 +22,8 @@ export class Command implements AsyncDisposable {
   readonly #waiting = new Set<() => void>()
   #over = false
 
-  constructor(args: readonly string[], { env = {}, terminal = false }: CommandOptions = {}) {
-    const command = [process.execPath, '--disable-warning=ExperimentalWarning', main, ...args]
+  constructor(args: readonly string[], { env = {}, terminal = false, under = [] }: CommandOptions = {}) {
+    const command = [...under, process.execPath, '--disable-warning=ExperimentalWarning', main, ...args]
     const [file = '', ...rest] = terminal ? onTerminal(command) : command
     const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = process.env
     this.#child = spawn(file, rest, {
