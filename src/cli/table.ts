@@ -1,27 +1,26 @@
 import { styleText } from 'node:util'
 
-/** Lines of cells, as wide as the first page of them needs: there may be a million. */
+/**
+ * Lines of cells, as wide as the first pages need: there may be a million.
+ * @param pages asked for twice: for the first pages of all that differs, and for all of them
+ */
 export function* table<T>(
   columns: readonly string[],
-  pages: Iterable<readonly T[]>,
+  pages: (first: boolean) => Iterable<readonly T[]>,
   cellsOf: (value: T) => readonly string[],
 ): Generator<string> {
-  let widths: readonly number[] | undefined
+  let widths = columns.map((column) => column.length)
+  for (const page of pages(true)) {
+    const rows = page.map(cellsOf)
+    widths = widths.map((width, i) => Math.max(width, ...rows.map((row) => row[i]?.length ?? 0)))
+  }
   const line = (cells: readonly string[]) =>
     cells
-      .map((cell, i) => cell.padEnd(widths?.[i] ?? 0))
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
       .join('  ')
       .trimEnd()
-  const head = () => `${styleText('bold', line(columns), { stream: process.stdout })}\n`
-  for (const page of pages) {
-    const rows = page.map(cellsOf)
-    if (widths === undefined) {
-      widths = columns.map((column, i) => Math.max(column.length, ...rows.map((row) => row[i]?.length ?? 0)))
-      yield head()
-    }
-    yield rows.map((row) => `${line(row)}\n`).join('')
-  }
-  if (widths === undefined) yield head()
+  yield `${styleText('bold', line(columns), { stream: process.stdout })}\n`
+  for (const page of pages(false)) yield page.map((value) => `${line(cellsOf(value))}\n`).join('')
 }
 
 /** For machines: one array, a line for each value. */

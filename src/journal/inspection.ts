@@ -134,9 +134,9 @@ export class Inspection implements Disposable {
     return [...this.#each((database) => [count(database, 'failed')])].reduce((sum, failed) => sum + failed, 0)
   }
 
-  /** In the order in which they were deferred, database by database. */
-  *records(state: 'pending' | 'failed'): Generator<ListedRecord[]> {
-    for (const rows of this.#each((database) => pages<Row>(database, sqlOf[state]))) {
+  /** In the order in which they were deferred, database by database. @param first only the first page of each */
+  *records(state: 'pending' | 'failed', first = false): Generator<ListedRecord[]> {
+    for (const rows of this.#each((database) => pages<Row>(database, sqlOf[state], first))) {
       yield rows.map((row) => this.#listed(row, state))
     }
   }
@@ -307,7 +307,11 @@ function count(database: DatabaseSync, table: 'records' | 'failed'): number {
 }
 
 /** All rows of a table by their keys. Each page is read on its own: what is read stays in the way of whoever writes. */
-function* pages<R extends { readonly key: number }>(database: DatabaseSync, select: string): Generator<R[]> {
+function* pages<R extends { readonly key: number }>(
+  database: DatabaseSync,
+  select: string,
+  first = false,
+): Generator<R[]> {
   const page = database.prepare(`${select} WHERE key > ? ORDER BY key LIMIT ${pageSize}`)
   for (let last = 0; ; ) {
     const rows = page.all(last) as unknown as R[]
@@ -315,5 +319,6 @@ function* pages<R extends { readonly key: number }>(database: DatabaseSync, sele
     if (end === undefined) return
     last = end.key
     yield rows
+    if (first) return
   }
 }

@@ -75,9 +75,11 @@ test('status counts', async () => {
 test('list and show tell of each record', async () => {
   const { stdout } = await afterword('list', folder)
   const [head, first, , third] = stdout.split('\n')
-  expect(head).toMatch(/^id +state +job +version +attempts +deferred +error$/)
+  expect(head).toMatch(/^id +state +job +version +attempts +deferred +due +error$/)
   expect(first).toMatch(new RegExp(`^${ids[0]} +failed +fail +1 +1 +\\d{4}-.*Z +TypeError: no luck$`))
-  expect(third).toMatch(new RegExp(`^${ids[2]} +pending +later +1 +0 +`))
+  expect(third).toMatch(new RegExp(`^${ids[2]} +pending +later +1 +0 +\\d{4}-.*Z +\\d{4}-.*Z$`))
+  const { created, runAt } = await json('show', folder, String(ids[2]))
+  expect(third?.split(/ +/).slice(-2)).toEqual([created, runAt])
   expect(await json('show', folder, String(ids[0]))).toMatchObject({
     id: ids[0],
     state: 'failed',
@@ -90,6 +92,17 @@ test('list and show tell of each record', async () => {
   )
   expect(await json('show', folder, String(ids[2]))).toMatchObject({ options: { timeout: 100, retries: 2 }, args: [3] })
   expect(await afterword('show', folder, '1-1-zz')).toMatchObject({ code: 1, stdout: 'There is no record 1-1-zz.\n' })
+})
+
+test('the columns of list are as wide as what has failed and what is pending need', async () => {
+  await using living = new Afterword({ journal: folder, worker: false })
+  await living.job('a-job-with-a-longer-name', () => {}, { version: 12 }).dispatch()
+  const lines = (await afterword('list', folder)).stdout.split('\n').slice(0, -1)
+  expect(lines).toHaveLength(5)
+  const deferred = lines[0]?.indexOf('deferred')
+  expect(new Set(lines.slice(1).map((line) => line.search(/\d{4}-/)))).toEqual(new Set([deferred]))
+  // It is due already.
+  expect(lines[4]).toMatch(/ +a-job-with-a-longer-name +12 +0 +[^ ]+Z$/)
 })
 
 test('retry makes a record pending, and a living process runs it', async () => {

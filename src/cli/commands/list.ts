@@ -2,7 +2,7 @@ import { type Command, onJournal, takesNoId } from '../command.ts'
 import { date, Reader } from '../printed-record.ts'
 import { jsonArray, table } from '../table.ts'
 
-const columns = ['id', 'state', 'job', 'version', 'attempts', 'deferred', 'error']
+const columns = ['id', 'state', 'job', 'version', 'attempts', 'deferred', 'due', 'error']
 
 export const list: Command = {
   takes: '<folder>',
@@ -12,15 +12,18 @@ export const list: Command = {
   wrong: takesNoId,
   run: onJournal(function* (journal, { json }) {
     const reader = new Reader()
-    function* pages() {
-      yield* journal.records('failed')
-      yield* journal.records('pending')
+    const now = Date.now()
+    function* pages(first: boolean) {
+      yield* journal.records('failed', first)
+      yield* journal.records('pending', first)
     }
-    if (json) yield* jsonArray(pages(), (record) => reader.print(record))
+    if (json) yield* jsonArray(pages(false), (record) => reader.print(record))
     else {
-      yield* table(columns, pages(), (record) => {
-        const { id, state, reason, job, version, attempt, created } = record
-        return [id, reason ?? state, job, String(version), String(attempt), date(created), reader.firstLine(record)]
+      yield* table(columns, pages, (record) => {
+        const { id, state, reason, job, version, attempt, created, runAt = 0 } = record
+        const due = runAt > now ? date(runAt) : ''
+        const error = reader.firstLine(record)
+        return [id, reason ?? state, job, String(version), String(attempt), date(created), due, error]
       })
     }
     return true

@@ -16,7 +16,7 @@ export const status: Command = {
     }
     yield* table(
       ['database', 'held by', 'pending', 'failed', 'size'],
-      [databases],
+      () => [databases],
       ({ name, alive, pending, failed, size }) => [
         name,
         alive === undefined ? 'all' : alive ? 'a living process' : 'nobody',
