@@ -77,7 +77,7 @@ describe('on a terminal', () => {
   test('counts in its last line, above which all else stands', async () => {
     await dispatch(['say', 'hello'], ['fail'])
     await using command = work([], { terminal: true })
-    await command.printed(/1 done, 1 failed, 0 running, 0 waiting/)
+    await command.printed(/1 done, 1 failed, 0 running/)
     // Ctrl-C.
     command.type('\x03')
     expect(await command.exited).toBe(0)
@@ -85,7 +85,7 @@ describe('on a terminal', () => {
     expect(lines[0]).toBe(start.trimEnd())
     expect(lines).toContain('said hello')
     expect(lines).toContainEqual(expect.stringMatching(/^AFTERWORD_TASK_FAILED: The task "fail"/))
-    expect(lines.at(-1)).toMatch(/^1 done, 1 failed, 0 running, 0 waiting(\^C)?$/)
+    expect(lines.at(-1)).toMatch(/^1 done, 1 failed, 0 running(\^C)?$/)
     expect(lines.filter((line) => line.includes(' done, '))).toHaveLength(1)
   })
 })

@@ -66,6 +66,6 @@ function tellEnd(afterword: Afterword, json: boolean): void {
 }
 
 function described(afterword: Afterword): string {
-  const { done, failed, timedOut, running, backlog } = afterword.status()
-  return `${done} done, ${failed + timedOut} failed, ${running} running, ${backlog} waiting`
+  const { done, failed, timedOut, running } = afterword.status()
+  return `${done} done, ${failed + timedOut} failed, ${running} running`
 }
