@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { decode } from '../journal/encoding.ts'
 import type { ListedRecord } from '../journal/inspection.ts'
 import { keyOf } from '../journal/key.ts'
@@ -16,6 +17,8 @@ export class Reader {
   constructor() {
     const [key, ...previous] = process.env[variable]?.split(',').map((key) => key.trim()) ?? []
     if (key === undefined || key === '') return
+    // Each on its own: what is said of a list does not tell that it is a text in it.
+    for (const given of previous) resolveEncrypt(variable, { key: given })
     const options = resolveEncrypt(variable, { key, previous })
     const { Seal } = load<typeof import('../journal/seal.ts')>(
       beside('../journal/seal', import.meta.url),
@@ -24,8 +27,8 @@ export class Reader {
     this.#seal = new Seal(options)
   }
 
-  /** A record for machines: dates as ISO text, and the arguments as JSON can say them. */
-  print({ created, runAt, failedAt, args, options, error, key, ...record }: ListedRecord) {
+  /** A record with dates as ISO text. @param say what is said of stored values, as JSON can say them if not given */
+  print({ created, runAt, failedAt, args, options, error, key, ...record }: ListedRecord, say = forMachines) {
     const { id, job } = record
     return {
       ...record,
@@ -35,8 +38,8 @@ export class Reader {
       // Of a key that is hidden nobody can tell what it was.
       ...(key !== undefined && { key: key.startsWith(hashMark) ? '(sealed)' : key }),
       ...(error !== undefined && { error: error && this.#open(error, 'error', job, id) }),
-      ...(options !== undefined && { options: [plain(options)].flat()[0] }),
-      args: plain(this.#open(args, 'args', job, id)),
+      ...(options !== undefined && { options: said(options, ([bound]) => say(bound)) }),
+      args: said(this.#open(args, 'args', job, id), say),
     }
   }
 
@@ -56,13 +59,23 @@ export class Reader {
   }
 }
 
-/** Stored values, as JSON can say them; a text that is none as it is. */
-function plain(text: string): unknown {
+/** What is said of stored values; a text that is none as it is. */
+function said(text: string, say: (values: unknown[]) => unknown): unknown {
   try {
-    return JSON.parse(JSON.stringify(decode(text), (_key, value) => (typeof value === 'bigint' ? `${value}n` : value)))
+    return say(decode(text))
   } catch {
     return text
   }
+}
+
+function forMachines(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_key, value) => (typeof value === 'bigint' ? `${value}n` : value)))
+}
+
+/** As Node shows a value, all of it. Nothing of the app is run: what is decoded has neither getters nor properties named by symbols. */
+export function forPeople(value: unknown): string {
+  const colors = process.stdout.isTTY && process.stdout.hasColors()
+  return inspect(value, { depth: null, maxArrayLength: null, maxStringLength: null, colors })
 }
 
 export const date = (ms: number) => new Date(ms).toISOString()

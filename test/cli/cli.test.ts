@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { promisify, stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
 import { Command, screen } from '../support/command.ts'
@@ -88,10 +88,52 @@ test('list and show tell of each record', async () => {
     error: expect.stringContaining('TypeError: no luck\n'),
   })
   expect((await afterword('show', folder, String(ids[2]))).stdout).toMatch(
-    /\noptions {3}\{"timeout":100,"retries":2\}\nargs {6}\[3\]\n$/,
+    /\noptions {3}\{ timeout: 100, retries: 2 \}\nargs {6}\[ 3 \]\n$/,
   )
   expect(await json('show', folder, String(ids[2]))).toMatchObject({ options: { timeout: 100, retries: 2 }, args: [3] })
-  expect(await afterword('show', folder, '1-1-zz')).toMatchObject({ code: 1, stdout: 'There is no record 1-1-zz.\n' })
+})
+
+test('show says that there is no such record', async () => {
+  expect(await afterword('show', folder, 'zz')).toEqual({ code: 1, stdout: '', stderr: 'There is no record zz.\n' })
+  expect(await afterword('show', folder, '1-1-zz', '--json')).toEqual({ code: 1, stdout: 'null\n', stderr: '' })
+})
+
+describe('show has the arguments', () => {
+  const deep = { a: { b: { c: { d: [Number.NaN, undefined, -0, 1n] } } } }
+  const args = [new Map([['k', new Set([deep])]]), new Date(0), Array(101).fill(7), new RangeError('too far')]
+  let id: string
+  beforeEach(async () => {
+    await using before = new Afterword({ journal: folder, worker: false })
+    id = await before.job('later', (..._args: unknown[]) => {}).dispatch(...args)
+  })
+
+  test('as Node shows them, all of them', async () => {
+    const { stdout } = await afterword('show', folder, id)
+    const shown = stdout.slice(stdout.indexOf('args')).replace(/\s+/g, ' ')
+    expect(shown).toContain("Map(1) { 'k' => Set(1) { { a: { b: { c: { d: [ NaN, undefined, -0, 1n ] } } } } } }")
+    expect(shown).toContain(', 1970-01-01T00:00:00.000Z, ')
+    expect(shown.match(/\b7\b(?=,| \])/g)).toHaveLength(101)
+    expect(shown).toMatch(/RangeError\]?: too far at /)
+    expect((await json('show', folder, id)).args[1]).toBe('1970-01-01T00:00:00.000Z')
+  })
+
+  test.each([
+    [{}, true],
+    [{ NO_COLOR: '1' }, false],
+  ])('in colours on a terminal that has them: %j', async (env, expected) => {
+    await using command = new Command(['show', folder, id], { terminal: true, env })
+    expect(await command.exited).toBe(0)
+    expect(command.stdout.includes('\x1b[33mNaN\x1b[39m')).toBe(expected)
+    expect(stripVTControlCharacters(command.stdout)).toContain('NaN')
+  })
+
+  test('as they are stored where they are none', async () => {
+    {
+      using database = new DatabaseSync(join(folder, 'shared.db'))
+      database.prepare('UPDATE afterword_records SET args = ? WHERE job = ?').run('~[["array",1],["what"]]', 'later')
+    }
+    expect((await afterword('show', folder, id)).stdout).toMatch(/\nargs {6}~\[\["array",1\],\["what"\]\]\n$/)
+  })
 })
 
 test('the columns of list are as wide as what has failed and what is pending need', async () => {
@@ -177,10 +219,21 @@ describe('what is sealed', () => {
       const shown = await json('show', folder, id)
       expect(shown).toMatchObject({ args: ['12n'], error: expect.stringMatching(/^Error: hidden\n/), key: '(sealed)' })
       expect((await afterword('list', folder)).stdout).toMatch(/ secret .* Error: hidden\n/)
-      process.env.AFTERWORD_KEY = 'hidden key'
-      const { code, stderr } = await afterword('list', folder)
-      expect([code, stderr]).toEqual([1, expect.stringContaining('AFTERWORD_KEY: expected key to be 32 bytes')])
-      expect(stderr).not.toContain('hidden key')
+    } finally {
+      delete process.env.AFTERWORD_KEY
+    }
+  })
+
+  test.each(['hidden', `${key.toString('base64')}, hidden`])('is not opened by what is no key: %s', async (given) => {
+    process.env.AFTERWORD_KEY = given
+    try {
+      for (const args of [['list'], ['show', id]] as const) {
+        const [name, ...ids] = args
+        const { code, stdout, stderr } = await afterword(name, folder, ...ids)
+        expect([code, stdout]).toEqual([1, ''])
+        expect(stderr).toMatch(/^AFTERWORD_KEY: expected key to be 32 bytes.*, got a text of 6 characters\. .*\n$/)
+      }
+      expect(await afterword('status', folder)).toMatchObject({ code: 0, stderr: '' })
     } finally {
       delete process.env.AFTERWORD_KEY
     }

@@ -1,5 +1,6 @@
 import { type Command, onJournal } from '../command.ts'
-import { Reader } from '../printed-record.ts'
+import { forPeople, Reader } from '../printed-record.ts'
+import { complain } from '../terminal.ts'
 
 export const show: Command = {
   takes: '<folder> <id>',
@@ -9,16 +10,15 @@ export const show: Command = {
   wrong: ({ ids }) => (ids.length === 1 ? undefined : `expects an id${ids.length > 1 ? ', and only one' : ''}`),
   run: onJournal(function* (journal, { ids: [id = ''], json }) {
     const found = journal.find(id)
-    const record = found && new Reader().print(found)
-    if (json) yield `${JSON.stringify(record ?? null)}\n`
-    else if (record === undefined) yield `There is no record ${id}.\n`
+    const reader = new Reader()
+    if (json) yield `${JSON.stringify(found ? reader.print(found) : null)}\n`
+    else if (found === undefined) complain(`There is no record ${id}.`)
     else {
-      const { args, options, error, ...rest } = record
+      const { args, options, error, ...rest } = reader.print(found, forPeople)
       const lines = Object.entries(rest).map(([name, value]) => `${name.padEnd(9)} ${value}`)
-      if (options !== undefined) lines.push(`options   ${JSON.stringify(options)}`)
-      const shown = typeof args === 'string' ? args : JSON.stringify(args)
-      yield `${lines.join('\n')}\nargs      ${shown}\n${error ? `\n${error}\n` : ''}`
+      if (options !== undefined) lines.push(`options   ${options}`)
+      yield `${lines.join('\n')}\nargs      ${args}\n${error ? `\n${error}\n` : ''}`
     }
-    return record !== undefined
+    return found !== undefined
   }),
 }
