@@ -25,8 +25,9 @@ ${Object.entries(commands)
   .map(([name, { takes, does }]) => `  ${`${name} ${takes}`.padEnd(46)}${does}`)
   .join('\n')}
 
-  --json prints for machines; --help prints this, --version the version. AFTERWORD_KEY, or several separated by commas, opens what is
-  sealed. Exit codes: 0, or 1 if it could not be done, or 2 if it was not understood.
+  --json prints for machines, --help this, --version the version.
+  AFTERWORD_KEY, or several separated by commas, opens what is sealed.
+  Exit codes: 0, or 1 if it could not be done, or 2 if it was not understood.
 `
 
 /** The arguments make no sense; the message says why. */
