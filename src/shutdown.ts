@@ -23,6 +23,10 @@ const leastForFunctions = 1000
 /** So many unfinished tasks are listed one by one. */
 const mostTitles = 100
 
+/** The instances that a signal ends: the last one to have ended exits, for all of them. */
+const ending = new Set<Shutdown>()
+let exitCode = 0
+
 /** Ends an instance: requests in flight finish, then tasks, then the `onShutdown` functions. */
 export class Shutdown {
   readonly #scheduler: Scheduler
@@ -96,7 +100,12 @@ export class Shutdown {
   readonly #onSignal = (signal: Signal): void => {
     if (this.#signalled) process.exit(signals[signal])
     this.#signalled = true
-    void this.run(true).then(({ left }) => process.exit(left.every(({ kept }) => kept) ? 0 : 1))
+    ending.add(this)
+    void this.run(true).then(({ left }) => {
+      ending.delete(this)
+      if (!left.every(({ kept }) => kept)) exitCode = 1
+      if (ending.size === 0) process.exit(exitCode)
+    })
   }
 
   async #stopIntakes(timeout: number): Promise<void> {

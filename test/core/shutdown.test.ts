@@ -29,6 +29,16 @@ describe.each([22, 24] as const)('SIGTERM, on Node %i', (node) => {
     expect(program.stderr).toBe('')
   })
 
+  it('exits when all instances have ended', async () => {
+    await using program = new Program(server, { node, env: { TASKS: '2', TASK_MS: '300', OTHER: 'yes' } })
+    await fetch(await listening(program))
+    await program.message('running', ({ count }) => count === 2)
+    program.kill('SIGTERM')
+    expect(await program.exited).toEqual({ code: 0, signal: null })
+    expect(program.messages.filter(({ type }) => type === 'done')).toHaveLength(2)
+    expect(program.stderr).toBe('')
+  })
+
   it('exits with 1 at the deadline and names every unfinished task on stderr', async () => {
     await using program = new Program(server, {
       node,

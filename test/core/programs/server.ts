@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { setTimeout as after } from 'node:timers/promises'
 import { attach } from '../../../src/adapters/node-http.ts'
-import { configure, defer, onSent } from '../../../src/index.ts'
+import { Afterword, configure, defer, onSent } from '../../../src/index.ts'
 import { createServer } from '../../support/servers.ts'
 
 const { PROTOCOL = 'HTTP/1.1', TASKS = '1', TASK_MS = '0', SHUTDOWN_TIMEOUT = '10000', SIGNALS = 'true' } = process.env
@@ -31,4 +31,6 @@ const server = createServer(PROTOCOL, (req, res) => {
   res.end('answered')
 })
 attach(server)
+// Another instance, which has nothing to do.
+if (process.env.OTHER) attach(createServer(PROTOCOL, () => {}).listen(0, '127.0.0.1'), new Afterword())
 server.listen(0, '127.0.0.1', () => send({ type: 'listening', port: (server.address() as AddressInfo).port }))
