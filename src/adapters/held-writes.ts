@@ -9,28 +9,41 @@ interface NodeResponse {
   write: Method
   flushHeaders?: Method
   readonly destroyed?: boolean
+  readonly stream?: NodeStream
   emit(event: 'drain'): unknown
   [kept]?: WritingResponse
+}
+
+/** What begins a response on HTTP/2. Where no body may follow, and with a file, it is all of it. */
+const heads = ['respond', 'respondWithFile', 'respondWithFD'] as const
+
+interface NodeStream extends Record<(typeof heads)[number], Method> {
+  readonly closed: boolean
+  readonly headersSent: boolean
+  /** No file can be the answer to a HEAD. */
+  readonly headRequest?: boolean
 }
 
 /** A response whose writes may have to wait. */
 export interface WritingResponse {
   readonly writes: HeldWrites | undefined
-  /** Its status and its headers are now what they are. Not where that would send them. */
-  makeHead?(): void
+  /** Its status and its headers are now what they are. Nothing leaves by that. */
+  makeHead(): void
   /** From now on whatever is written to Node's response is discarded. */
   discardWrites(): void
 }
 
 /**
- * What is written to a response before its end. It waits for records that are not accepted: a response that is written piece by piece
- * may be whole, by its `Content-Length`, before it is ended; and until then a refusal can still be a 503.
+ * What is written to a response before its end, on HTTP/2 from its head on. It waits for records that are not accepted: a response that
+ * is written piece by piece may be whole, by its `Content-Length`, before it is ended; and until then a refusal can still be a 503.
  */
 export class HeldWrites {
   readonly #res: NodeResponse
   readonly #response: WritingResponse
   readonly #write: Method
   readonly #flushHeaders: Method | undefined
+  /** Of HTTP/2. */
+  readonly #stream: NodeStream | undefined
   /** What is to be called when the records are accepted. */
   #calls: (() => unknown)[] | undefined
   /** Set when the handler has ended the response meanwhile. */
@@ -43,21 +56,25 @@ export class HeldWrites {
     this.#flushHeaders = this.#res.flushHeaders
     this.#res.write = onWrite
     if (this.#flushHeaders !== undefined) this.#res.flushHeaders = onFlushHeaders
+    this.#stream = this.#res.stream ?? ('respond' in res ? (res as NodeStream) : undefined)
+    if (this.#stream !== undefined) this.#holdHeads(this.#stream)
   }
 
   /** As a stream that is full does, `false` asks the handler to go on at `drain`. */
   write(...args: unknown[]): unknown {
-    this.#look()
-    if (this.#calls === undefined) return this.#write.apply(this.#res, args)
-    this.#calls.push(() => this.#write.apply(this.#res, args))
+    const calls = this.#look()
+    if (calls === undefined) return this.#write.apply(this.#res, args)
+    this.#response.makeHead()
+    calls.push(() => this.#write.apply(this.#res, args))
     return false
   }
 
   flushHeaders(): void {
-    this.#look()
     const flush = () => this.#flushHeaders?.call(this.#res)
-    if (this.#calls === undefined) flush()
-    else this.#calls.push(flush)
+    const calls = this.#look()
+    if (calls === undefined) return void flush()
+    this.#response.makeHead()
+    calls.push(flush)
   }
 
   /** True if something waits: then `end` is called behind that. */
@@ -68,12 +85,30 @@ export class HeldWrites {
     return true
   }
 
-  #look(): void {
-    if (this.#calls !== undefined) return
+  #holdHeads(stream: NodeStream): void {
+    for (const head of heads) {
+      const send = stream[head]
+      stream[head] = (...args) => {
+        // That throws, as it should.
+        const fails = stream.headersSent || stream.closed || (stream.headRequest && head !== 'respond')
+        const calls = fails ? undefined : this.#look()
+        if (calls === undefined) return send.apply(stream, args)
+        // As after a head that has left: whoever asks must not make another one.
+        Object.defineProperty(stream, 'headersSent', { value: true, configurable: true })
+        // The handler may change its headers for the next response.
+        const asTheyAre = args.map((arg) => (isPlain(arg) ? { ...arg } : arg))
+        return void calls.push(() => send.apply(stream, asTheyAre))
+      }
+    }
+  }
+
+  /** Where to put what has to wait; `undefined` if nothing has to. */
+  #look(): (() => unknown)[] | undefined {
+    if (this.#calls !== undefined) return this.#calls
     const stored = storing(this.#res)
-    if (stored === undefined) return
+    if (stored === undefined) return undefined
     void this.#wait(stored)
-    this.#response.makeHead?.()
+    return this.#calls
   }
 
   async #wait(first: Promise<unknown>): Promise<void> {
@@ -82,6 +117,7 @@ export class HeldWrites {
     this.#calls = calls
     const isStored = await this.#stored(first)
     this.#calls = undefined
+    if (this.#stream !== undefined) Reflect.deleteProperty(this.#stream, 'headersSent')
     this.#resume?.()
     if (!isStored) {
       refuse(res)
@@ -89,7 +125,7 @@ export class HeldWrites {
       return
     }
     // The client has gone.
-    if (res.destroyed) return
+    if (this.#stream?.closed ?? res.destroyed) return
     for (const call of calls) call()
     if (this.#resume === undefined) res.emit('drain')
   }
@@ -105,6 +141,10 @@ export class HeldWrites {
       return false
     }
   }
+}
+
+function isPlain(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 }
 
 function onWrite(this: NodeResponse, ...args: unknown[]): unknown {

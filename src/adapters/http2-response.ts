@@ -51,7 +51,8 @@ export class Http2Response implements HeldResponse {
     stream.prependListener('close', sent)
     this.compat?.prependListener('finish', sent)
     this.compat?.prependListener('close', sent)
-    if (!this.#res.writableEnded) hold(this.#res, this)
+    // The stream of a HEAD has ended before it begins.
+    if (!this.#res.writableEnded || !stream.headersSent) hold(this.#res, this)
   }
 
   describe(): SentResponse {
@@ -71,6 +72,12 @@ export class Http2Response implements HeldResponse {
       this.#stream.end()
     }
     this.discardWrites()
+  }
+
+  makeHead(): void {
+    if (this.#stream.headersSent || this.#stream.closed) return
+    if (this.compat === undefined) this.#stream.respond()
+    else this.compat.writeHead(this.compat.statusCode)
   }
 
   discardWrites(): void {

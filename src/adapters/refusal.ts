@@ -16,8 +16,11 @@ export function refuse(res: object): void {
     // Of a client that has gone, the stream takes no answer.
     if (response.headersSent || response.closed) return breakOff(response)
     response.respond({ ':status': status, ...nodeHeaders })
+    // To a HEAD, that was all.
+    if (response.writableEnded) return
   } else if ('stream' in response) {
     if (response.headersSent) return breakOff(response.stream)
+    uncover(response.stream)
     removeHeaders(response)
     response.writeHead(status, nodeHeaders)
   } else {
@@ -43,7 +46,8 @@ function breakOff(stream: ServerHttp2Stream): void {
 /** What others have laid over Node's methods, to compress a body or to save a session, is not meant for this answer. */
 function uncover(response: object): void {
   const methods = Object.getPrototypeOf(response)
-  for (const name of ['write', 'end', 'writeHead']) if (name in methods) Reflect.deleteProperty(response, name)
+  for (const name of ['write', 'end', 'writeHead', 'respond'])
+    if (name in methods) Reflect.deleteProperty(response, name)
 }
 
 function removeHeaders(response: ServerResponse | Http2ServerResponse): void {

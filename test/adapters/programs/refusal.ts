@@ -19,6 +19,7 @@ const much = 'much'.repeat(60_000)
 const bodies: Record<string, () => string | Readable> = {
   '/kept': () => 'kept',
   '/whole': () => 'kept',
+  '/empty': () => '',
   '/pieces': () => Readable.from(['ke', 'pt'], { objectMode: false }),
   '/length': () => Readable.from(['ke', 'pt'], { objectMode: false }),
   '/amid': () => {
@@ -33,18 +34,27 @@ const bodies: Record<string, () => string | Readable> = {
 }
 
 /** Defers a job, and tells what to answer: at once or in pieces, which may say how many bytes they are. */
-function play(url = ''): { readonly headers: Record<string, string>; readonly body: string | Readable } {
+function play(url = ''): {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body: string | Readable
+} {
   const path = url.replace('/own', '')
   Keep.defer(path === '/kept' || path === '/amid' ? little : much)
   return {
+    status: path === '/empty' ? 204 : 200,
     headers: { 'x-done': 'yes', ...(path === '/length' && { 'content-length': '4' }) },
     body: bodies[path]?.() ?? 'nothing here',
   }
 }
 
 function respond(path: string): Response {
-  const { headers, body } = play(path)
-  return new Response(typeof body === 'string' ? body : (Readable.toWeb(body) as ReadableStream), { headers })
+  const { status, headers, body } = play(path)
+  const whole = body === '' ? null : body
+  return new Response(whole instanceof Readable ? (Readable.toWeb(whole) as ReadableStream) : whole, {
+    status,
+    headers,
+  })
 }
 
 /** As a handler of Node's own does, and of Express and Nest when it sends a stream. */
@@ -55,13 +65,14 @@ function send(res: ServerResponse, body: string | Readable): void {
 
 const listeners: Record<string, () => Promise<RequestListener>> = {
   node: async () => (req, res) => {
-    const { headers, body } = play(req.url)
+    const { status, headers, body } = play(req.url)
+    res.statusCode = status
     for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
     send(res, body)
   },
   'node, writeHead': async () => (req, res) => {
-    const { headers, body } = play(req.url)
-    res.writeHead(200, headers)
+    const { status, headers, body } = play(req.url)
+    res.writeHead(status, headers)
     send(res, body)
   },
   async express() {
@@ -69,8 +80,8 @@ const listeners: Record<string, () => Promise<RequestListener>> = {
     const app = express()
     if (usesAdapter) app.use((await import('../../../src/adapters/express.ts')).afterword())
     return app.use((req, res) => {
-      const { headers, body } = play(req.path)
-      res.set(headers)
+      const { status, headers, body } = play(req.path)
+      res.status(status).set(headers)
       if (typeof body === 'string') res.send(body)
       else body.pipe(res)
     })
@@ -81,8 +92,9 @@ const listeners: Record<string, () => Promise<RequestListener>> = {
     app.silent = true
     if (usesAdapter) app.use((await import('../../../src/adapters/koa.ts')).afterword())
     app.use((ctx) => {
-      const { headers, body } = play(ctx.path)
+      const { status, headers, body } = play(ctx.path)
       ctx.body = body
+      ctx.status = status
       ctx.set(headers)
     })
     return app.callback()
@@ -106,8 +118,8 @@ const listeners: Record<string, () => Promise<RequestListener>> = {
 const servers: Record<string, () => Promise<NodeServer>> = {
   'node, core API': async () => {
     return createServer(protocol).on('stream', (stream, headers) => {
-      const { body } = play(headers[':path'])
-      stream.respond({ ':status': 200, 'x-done': 'yes' })
+      const { status, body } = play(headers[':path'])
+      stream.respond({ ':status': status, 'x-done': 'yes' })
       if (typeof body === 'string') stream.end(body)
       else body.pipe(stream)
     })
@@ -118,8 +130,8 @@ const servers: Record<string, () => Promise<NodeServer>> = {
     if (usesAdapter) app.register((await import('../../../src/adapters/fastify.ts')).afterword)
     app.addHook('onRequest', async (_request, reply) => void reply.header('access-control-allow-origin', '*'))
     app.all('/*', async (request, reply) => {
-      const { headers, body } = play(request.url)
-      return reply.headers(headers).send(body)
+      const { status, headers, body } = play(request.url)
+      return reply.status(status).headers(headers).send(body)
     })
     app.register((plugin, _options, done) => {
       plugin.setErrorHandler<Error & { code?: string }>((error, _request, reply) => {
@@ -142,13 +154,15 @@ async function nest(adapter: AbstractHttpAdapter): Promise<NodeServer> {
   const { AfterwordModule } = await import('../../../src/adapters/nest.ts')
   const isFastify = adapter.getType() === 'fastify'
   interface Reply {
+    status(code: number): unknown
     header(name: string, value: string): unknown
     send(body: unknown): unknown
     readonly raw?: ServerResponse
   }
   class App {
     play({ url }: IncomingMessage, reply: Reply): void {
-      const { headers, body } = play(url)
+      const { status, headers, body } = play(url)
+      reply.status(status)
       for (const [name, value] of Object.entries(headers)) reply.header(name, value)
       if (reply.raw !== undefined || typeof body === 'string') reply.send(body)
       else body.pipe(reply as unknown as ServerResponse)
