@@ -139,6 +139,10 @@ export const errorTable = {
     happened: '%s was called on the response to %s %s after it had been sent.',
     next: 'The call was discarded; write before the response ends, a task can no longer reach the client.',
   },
+  AFTERWORD_RESPONSE_FAILED: {
+    happened: 'The response to %s %s was held, and Node refused what it was to be.',
+    next: 'It was broken off. The cause is attached: it is what the handler would have been thrown, had the response not waited.',
+  },
   AFTERWORD_RESPONSE_NOT_RETURNED: {
     happened: 'finishRequest was called before the handler of %s %s returned its response.',
     next: 'Return the response, and defer what comes after it: only a handler that writes its response itself can end it.',

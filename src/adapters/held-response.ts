@@ -1,4 +1,5 @@
 import type { ScopeResponse } from '../response.ts'
+import { carryOut, checkEnd } from './held-call.ts'
 import { HeldWrites, type WritingResponse } from './held-writes.ts'
 import { kept } from './kept-response.ts'
 import { suspendWrites } from './late-write.ts'
@@ -33,6 +34,8 @@ export function hold(res: object, response: HeldResponse): void {
 function onEnd(this: NodeResponse, chunk: unknown, encoding: unknown, callback: unknown): unknown {
   const response = this[kept] as HeldResponse
   const end = response.nodeEnd as End
+  // Before `held`, which tells of each record once.
+  if (response.writes !== undefined) checkEnd(this, chunk, encoding)
   if (response.writes?.endLater(() => onEnd.call(this, chunk, encoding, callback))) return this
   const held = response.scope?.held()
   if (held === undefined) return end.call(this, chunk, encoding, callback)
@@ -40,7 +43,7 @@ function onEnd(this: NodeResponse, chunk: unknown, encoding: unknown, callback: 
   void held.then(
     () => {
       resume()
-      end.call(this, chunk, encoding, callback)
+      carryOut(this, response, [() => end.call(this, chunk, encoding, callback)])
     },
     () => {
       resume()

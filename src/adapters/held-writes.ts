@@ -1,3 +1,5 @@
+import type { SentResponse } from '../response.ts'
+import { carryOut, checkWrite } from './held-call.ts'
 import { kept, storing } from './kept-response.ts'
 import { suspendWrites } from './late-write.ts'
 import { refuse } from './refusal.ts'
@@ -29,6 +31,7 @@ export interface WritingResponse {
   readonly writes: HeldWrites | undefined
   /** Its status and its headers are now what they are. Nothing leaves by that. */
   makeHead(): void
+  describe(): SentResponse
   /** From now on whatever is written to Node's response is discarded. */
   discardWrites(): void
 }
@@ -64,6 +67,7 @@ export class HeldWrites {
   write(...args: unknown[]): unknown {
     const calls = this.#look()
     if (calls === undefined) return this.#write.apply(this.#res, args)
+    checkWrite(args[0], args[1])
     this.#response.makeHead()
     calls.push(() => this.#write.apply(this.#res, args))
     return false
@@ -126,7 +130,7 @@ export class HeldWrites {
     }
     // The client has gone.
     if (this.#stream?.closed ?? res.destroyed) return
-    for (const call of calls) call()
+    carryOut(res, this.#response, calls)
     if (this.#resume === undefined) res.emit('drain')
   }
 

@@ -123,7 +123,8 @@ export function suspendWrites(res: object, response: { discardWrites(): void }):
     // As its own, also where they are its class's: an object that loses properties gets slow.
     if (isStream) Object.assign(res, methods)
     else layOver(res, methods as Methods)
-    if (statusCode !== undefined) target.statusCode = statusCode
+    // On HTTP/2 `writeHead` takes statuses that can't be set.
+    if (target.statusCode !== statusCode) Object.assign(target, { statusCode })
     if (ownStatusMessage(res) !== statusMessage) Object.assign(res, { statusMessage })
   }
 }

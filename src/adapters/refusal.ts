@@ -8,9 +8,11 @@ const body = `${message} Please try again.\n`
 const headers = { 'content-type': 'text/plain; charset=utf-8', 'retry-after': '1' }
 const nodeHeaders = { ...headers, 'content-length': String(body.length) }
 
+type NodeResponse = ServerResponse | Http2ServerResponse | ServerHttp2Stream
+
 /** In place of a success that can't be kept. Where headers have left already, only a broken connection tells. */
 export function refuse(res: object): void {
-  const response = res as ServerResponse | Http2ServerResponse | ServerHttp2Stream
+  const response = res as NodeResponse
   uncover(response)
   if ('respond' in response) {
     // Of a client that has gone, the stream takes no answer.
@@ -19,12 +21,12 @@ export function refuse(res: object): void {
     // To a HEAD, that was all.
     if (response.writableEnded) return
   } else if ('stream' in response) {
-    if (response.headersSent) return breakOff(response.stream)
+    if (response.headersSent) return breakOff(response)
     uncover(response.stream)
     removeHeaders(response)
     response.writeHead(status, nodeHeaders)
   } else {
-    if (response.headersSent && !takeBackHead(response)) return void response.destroy()
+    if (response.headersSent && !takeBackHead(response)) return breakOff(response)
     removeHeaders(response)
     response.writeHead(status, reason, nodeHeaders)
   }
@@ -36,8 +38,11 @@ export function refused(): Response {
   return new Response(body, { status, headers })
 }
 
-/** An HTTP/2 stream that is destroyed without an error ends like one that is complete. */
-function breakOff(stream: ServerHttp2Stream): void {
+/** So that the client can tell. An HTTP/2 stream that is destroyed without an error ends like one that is complete. */
+export function breakOff(res: object): void {
+  const response = res as NodeResponse
+  if (!('respond' in response || 'stream' in response)) return void response.destroy()
+  const stream = 'stream' in response ? response.stream : response
   // Nobody has to handle it here.
   stream.on('error', () => {})
   stream.destroy(new Error(message))

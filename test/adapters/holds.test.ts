@@ -72,6 +72,38 @@ describe.each(apis)('the $api API', ({ api, hosts, cases }) => {
       })
     })
 
+    describe('what Node refuses', () => {
+      let site: Site
+      beforeAll(async () => {
+        site = await Site.open(program, { host, args: [api, join(folder, 'refuses.db')] })
+        return () => site[Symbol.asyncDispose]()
+      })
+      const answerTo = async (path: string) => {
+        const visit = site.visit(path)
+        await site.told('held', visit.mark)
+        site.go(visit.mark)
+        return visit.answer
+      }
+
+      test.each([
+        { path: '/ends-with-number', code: 'ERR_INVALID_ARG_TYPE' },
+        { path: '/writes-number', code: 'ERR_INVALID_ARG_TYPE' },
+        { path: '/writes-nonsense', code: 'ERR_UNKNOWN_ENCODING' },
+      ])('$path throws to the handler', async ({ path, code }) => {
+        expect(await answerTo(path)).toMatchObject({ status: 500, body: Buffer.from(code), complete: true })
+        expect((await site.account()).reports).toEqual([])
+      })
+
+      test.each(isHttp2(host) ? ['/no-status'] : ['/no-status', '/too-short'])(
+        '%s breaks the response off, and is reported',
+        async (path) => {
+          expect(await answerTo(path)).toMatchObject({ complete: false })
+          expect((await site.account()).reports).toEqual(['AFTERWORD_RESPONSE_FAILED'])
+          expect(String((await site.ask('/plain')).body)).toBe('plain')
+        },
+      )
+    })
+
     describe('a job that is refused', () => {
       let site: Site
       beforeAll(async () => {

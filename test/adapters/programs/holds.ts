@@ -14,6 +14,16 @@ const database = place.endsWith('.db') ? new DatabaseSync(place) : undefined
 configure({ journal: database === undefined ? place : { database } })
 const Keep = job('keep', (_text: string) => {})
 
+/** As an app does that answers its own errors. */
+function orFail(res: ServerResponse, write: () => unknown): void {
+  try {
+    write()
+  } catch (error) {
+    res.statusCode = 500
+    res.end((error as NodeJS.ErrnoException).code)
+  }
+}
+
 const handlers: Record<string, (res: ServerResponse) => unknown> = {
   '/status': (res) => res.writeHead(204, { 'x-done': 'yes' }).end(),
   '/reset': (res) => res.writeHead(205, { 'x-done': 'yes' }).end(),
@@ -32,6 +42,28 @@ const handlers: Record<string, (res: ServerResponse) => unknown> = {
     if (!res.headersSent) res.writeHead(500)
     res.end('lo')
   },
+  '/ends-with-number': (res) => orFail(res, () => res.end(123)),
+  '/writes-number': (res) => orFail(res, () => res.write(123)),
+  '/writes-nonsense': (res) => orFail(res, () => res.write('hello', 'nonsense' as never)),
+  '/too-short': (res) => {
+    res.strictContentLength = true
+    res.setHeader('content-length', '20')
+    res.end('hello')
+  },
+  '/no-status': (res) => {
+    if (protocol?.startsWith('HTTP')) res.statusCode = 1000
+    else res.writeHead(1000)
+    res.end('hello')
+  },
+}
+
+function orFailStream(stream: ServerHttp2Stream, write: () => unknown): void {
+  try {
+    write()
+  } catch (error) {
+    stream.respond({ ':status': 500 })
+    stream.end((error as NodeJS.ErrnoException).code)
+  }
 }
 
 const done = { ':status': 200, 'x-done': 'yes' }
@@ -55,6 +87,13 @@ const streamHandlers: Record<string, (stream: ServerHttp2Stream) => unknown> = {
   '/trailers': (stream) => {
     stream.respond(done, { waitForTrailers: true })
     stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': '42' }))
+    stream.end('hello')
+  },
+  '/ends-with-number': (stream) => orFailStream(stream, () => stream.end(123)),
+  '/writes-number': (stream) => orFailStream(stream, () => stream.write(123)),
+  '/writes-nonsense': (stream) => orFailStream(stream, () => stream.write('hello', 'nonsense' as never)),
+  '/no-status': (stream) => {
+    stream.respond({ ':status': 1000 })
     stream.end('hello')
   },
 }
