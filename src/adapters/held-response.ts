@@ -36,7 +36,13 @@ function onEnd(this: NodeResponse, chunk: unknown, encoding: unknown, callback: 
   const end = response.nodeEnd as End
   // Before `held`, which tells of each record once.
   if (response.writes !== undefined) checkEnd(this, chunk, encoding)
-  if (response.writes?.endLater(() => onEnd.call(this, chunk, encoding, callback))) return this
+  if (response.writes?.waits) {
+    response.writes.endLater(() => {
+      onEnd.call(this, chunk, encoding, callback)
+      response.discardWrites()
+    })
+    return this
+  }
   const held = response.scope?.held()
   if (held === undefined) return end.call(this, chunk, encoding, callback)
   const resume = suspendWrites(this, response)
@@ -44,6 +50,7 @@ function onEnd(this: NodeResponse, chunk: unknown, encoding: unknown, callback: 
     () => {
       resume()
       carryOut(this, response, [() => end.call(this, chunk, encoding, callback)])
+      response.discardWrites()
     },
     () => {
       resume()

@@ -81,12 +81,14 @@ export class HeldWrites {
     calls.push(flush)
   }
 
-  /** True if something waits: then `end` is called behind that. */
-  endLater(end: () => unknown): boolean {
-    if (this.#calls === undefined) return false
-    this.#calls.push(end)
+  /** Something waits: then `end` is to be called behind that. */
+  get waits(): boolean {
+    return this.#calls !== undefined
+  }
+
+  endLater(end: () => unknown): void {
+    this.#calls?.push(end)
     this.#resume = suspendWrites(this.#res, this.#response)
-    return true
   }
 
   #holdHeads(stream: NodeStream): void {

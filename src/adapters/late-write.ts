@@ -1,3 +1,4 @@
+import type { ServerHttp2Stream } from 'node:http2'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import type { SentResponse } from '../response.ts'
@@ -42,6 +43,14 @@ const discards = {
 }
 type Methods = { -readonly [Name in keyof typeof discards]: Method | undefined }
 
+const discardTrailers = discard('sendTrailers', undefined)
+
+/** Trailers are asked for when the stream has ended, and are not late until it is closed. */
+function sendTrailersInTime(this: ServerHttp2Stream, ...args: never[]): unknown {
+  const { sendTrailers } = this.closed ? { sendTrailers: discardTrailers } : Object.getPrototypeOf(this)
+  return sendTrailers.apply(this, args)
+}
+
 /** What a stream of the core API of `node:http2` has. */
 const streamDiscards = {
   write: discards.write,
@@ -51,7 +60,7 @@ const streamDiscards = {
   respondWithFile: discard('respondWithFile', undefined),
   additionalHeaders: discard('additionalHeaders', undefined),
   pushStream: discard('pushStream', undefined),
-  sendTrailers: discard('sendTrailers', undefined),
+  sendTrailers: sendTrailersInTime,
 }
 
 /** Each by its name: a loop over names costs ten times as much, and this happens on every response that has tasks. */

@@ -37,6 +37,7 @@ const apis: { readonly api: string; readonly hosts: readonly Host[]; readonly ca
       { path: '/file', body: file },
       { path: '/fd', body: file },
       { path: '/trailers', body: 'hello' },
+      { path: '/finished-trailers', body: 'hello' },
     ],
   },
 ]
@@ -68,7 +69,7 @@ describe.each(apis)('the $api API', ({ api, hosts, cases }) => {
         const { headers, ...answer } = await visit.answer
         expect(answer).toMatchObject({ status, body: Buffer.from(body), complete: true })
         expect(headers['x-done']).toBe('yes')
-        if (path === '/trailers') expect(answer.trailers).toMatchObject({ 'x-sum': '42' })
+        if (path.endsWith('trailers')) expect(answer.trailers).toMatchObject({ 'x-sum': '42' })
       })
     })
 
@@ -102,6 +103,16 @@ describe.each(apis)('the $api API', ({ api, hosts, cases }) => {
           expect(String((await site.ask('/plain')).body)).toBe('plain')
         },
       )
+    })
+
+    test('what is written after finishRequest is discarded and reported, also when the response has been let go', async () => {
+      await using site = await Site.open(program, { host, args: [api, join(folder, 'late.db')] })
+      const visit = site.visit('/goes-on')
+      await site.told('held', visit.mark)
+      site.go(visit.mark)
+      const { status, body, complete } = await visit.answer
+      expect({ status, size: body.length, complete }).toEqual({ status: 200, size: 20_000_000, complete: true })
+      expect((await site.account()).reports).toEqual(['AFTERWORD_LATE_WRITE'])
     })
 
     describe('a job that is refused', () => {

@@ -2,8 +2,9 @@ import { closeSync, openSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import type { Http2Server, ServerHttp2Stream } from 'node:http2'
 import { DatabaseSync } from 'node:sqlite'
+import { setImmediate } from 'node:timers/promises'
 import { attach } from '../../../src/adapters/node-http.ts'
-import { configure, job } from '../../../src/index.ts'
+import { configure, finishRequest, job } from '../../../src/index.ts'
 import { createServer } from '../../support/servers.ts'
 import { go, markOf, serve, tell } from '../../support/stage.ts'
 
@@ -13,6 +14,14 @@ const [protocol, api, place = ''] = process.argv.slice(2)
 const database = place.endsWith('.db') ? new DatabaseSync(place) : undefined
 configure({ journal: database === undefined ? place : { database } })
 const Keep = job('keep', (_text: string) => {})
+
+/** Writes when the response has ended, and most of it has not left. */
+async function goOn(res: ServerResponse | ServerHttp2Stream): Promise<void> {
+  ;(res as ServerResponse).write('x'.repeat(20_000_000))
+  void finishRequest()
+  while (!res.writableEnded) await setImmediate()
+  ;(res as ServerResponse).write('late')
+}
 
 /** As an app does that answers its own errors. */
 function orFail(res: ServerResponse, write: () => unknown): void {
@@ -41,6 +50,10 @@ const handlers: Record<string, (res: ServerResponse) => unknown> = {
     res.write('hel')
     if (!res.headersSent) res.writeHead(500)
     res.end('lo')
+  },
+  '/goes-on': (res) => {
+    res.setHeader('x-done', 'yes')
+    return goOn(res)
   },
   '/ends-with-number': (res) => orFail(res, () => res.end(123)),
   '/writes-number': (res) => orFail(res, () => res.write(123)),
@@ -88,6 +101,16 @@ const streamHandlers: Record<string, (stream: ServerHttp2Stream) => unknown> = {
     stream.respond(done, { waitForTrailers: true })
     stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': '42' }))
     stream.end('hello')
+  },
+  '/finished-trailers': (stream) => {
+    stream.respond(done, { waitForTrailers: true })
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': '42' }))
+    stream.write('hello')
+    void finishRequest()
+  },
+  '/goes-on': (stream) => {
+    stream.respond(done)
+    return goOn(stream)
   },
   '/ends-with-number': (stream) => orFailStream(stream, () => stream.end(123)),
   '/writes-number': (stream) => orFailStream(stream, () => stream.write(123)),
