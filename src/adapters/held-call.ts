@@ -8,6 +8,9 @@ const nowhere = new Writable({ decodeStrings: false, write: (_chunk, _encoding, 
 
 /** Throws what Node throws at the call: later, there is no caller that could be told. */
 export function checkWrite(chunk: unknown, encoding: unknown): void {
+  // As most are: that need not be asked.
+  const isPlain = encoding === undefined || typeof encoding === 'function'
+  if (isPlain && (typeof chunk === 'string' || chunk instanceof Uint8Array)) return
   nowhere.write(chunk, (typeof encoding === 'function' ? undefined : encoding) as BufferEncoding)
 }
 
