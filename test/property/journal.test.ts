@@ -157,8 +157,11 @@ const commit = fc
           else if (what === settle.failed) model.fail(peer.process, key, 'failed')
           else if (what === settle.back) model.back(peer.process, key, number)
           else if (what === settle.begin) model.begin(peer.process, key)
-          else if (what === settle.withdraw) model.withdraw(peer.process, key)
-          else {
+          else if (what === settle.withdraw) {
+            // In a slot of somebody else it has nothing to withdraw.
+            const has = place === 'shared' || slotOf(key) === slotOf(peer.process) || peer.adopted.has(slotOf(key))
+            if (has) model.withdraw(peer.process, key)
+          } else {
             model.retry(peer.process, key, number, 50 * number, what === settle.release)
             if (model.records.get(key)?.owner === peer.process) world.hand(key, peer.process)
           }

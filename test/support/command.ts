@@ -25,7 +25,8 @@ export class Command implements AsyncDisposable {
   constructor(args: readonly string[], { env = {}, terminal = false, under = [] }: CommandOptions = {}) {
     const command = [...under, process.execPath, '--disable-warning=ExperimentalWarning', main, ...args]
     const [file = '', ...rest] = terminal ? onTerminal(command) : command
-    const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = process.env
+    // On a terminal these say, too, whether there are colours: https://nodejs.org/api/tty.html#writestreamgetcolordepthenv
+    const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, COLORTERM: ____, ...inherited } = process.env
     this.#child = spawn(file, rest, {
       env: { ...inherited, NODE_OPTIONS: '', ...(terminal ? { TERM: 'xterm' } : { NO_COLOR: '1' }), ...env },
     })
