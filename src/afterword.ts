@@ -1,29 +1,29 @@
-import type { Batch, BatchHandler } from './batch.ts'
 import { createDefer, type Defer } from './defer.ts'
 import { AfterwordError, describe } from './errors.ts'
-import type { InputOf, OutputOf, StandardSchema } from './input.ts'
-import { type Job, Jobs, type ThreadOptions } from './job.ts'
-import { resolveJournal } from './journal-options.ts'
-import { beside, load } from './loading.ts'
+import type { Batch, BatchHandler } from './jobs/batch.ts'
+import type { InputOf, OutputOf, StandardSchema } from './jobs/input.ts'
+import { type Job, Jobs, type ThreadOptions } from './jobs/job.ts'
+import { Registry } from './jobs/registry.ts'
+import { Worker } from './jobs/worker.ts'
+import { beside, load } from './lazy-require.ts'
 import {
   type AfterwordOptions,
   type AfterwordSettings,
   type DrainOptions,
-  resolveAfterword,
-  resolveDrain,
+  validateAfterword,
+  validateDrain,
   type WorkOptions,
-} from './options.ts'
-import type { Outcome } from './outcome.ts'
-import type { Journal, JournalOwner } from './record.ts'
-import { Registry } from './registry.ts'
-import type { ScopeResponse } from './response.ts'
-import { type DrainReport, Scheduler } from './scheduler.ts'
-import { Scope } from './scope.ts'
+} from './options/instance-options.ts'
+import { validateJournal } from './options/journal-options.ts'
+import { type BatchOptions, type JobOptions, validateTask } from './options/task-options.ts'
+import { type DrainReport, Scheduler } from './schedule/scheduler.ts'
+import type { SlowTask } from './schedule/slow-tasks.ts'
 import { type Intake, Shutdown } from './shutdown.ts'
-import type { SlowTask } from './slow-log.ts'
-import { type CurrentTask, Task } from './task.ts'
-import { type BatchOptions, type JobOptions, resolveTask } from './task-options.ts'
-import { Worker } from './worker.ts'
+import type { Outcome } from './task/outcome.ts'
+import type { Claimer, Journal } from './task/record.ts'
+import type { ScopeResponse } from './task/response.ts'
+import { Scope } from './task/scope.ts'
+import { type CurrentTask, Task } from './task/task.ts'
 
 /** Cheap to ask for. */
 export interface Status {
@@ -65,7 +65,7 @@ export class Afterword {
   readonly #work: Intake = { stop: async () => this.#worker.stop(), abort() {} }
 
   constructor(options?: AfterwordOptions) {
-    this.#settings = resolveAfterword({})
+    this.#settings = validateAfterword({})
     this.#scheduler = new Scheduler(this.#settings)
     const registry = new Registry()
     this.#worker = new Worker(this.#scheduler, registry)
@@ -81,7 +81,7 @@ export class Afterword {
    * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`, `AFTERWORD_ALREADY_STARTED`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
    */
   configure(options: AfterwordOptions): void {
-    const settings = resolveAfterword(options)
+    const settings = validateAfterword(options)
     const { state } = this.#scheduler
     if (state === 'started' || (state === 'new' && this.#configured)) {
       throw new AfterwordError('AFTERWORD_ALREADY_STARTED')
@@ -92,7 +92,7 @@ export class Afterword {
     Object.assign(this.#settings, settings)
     if (state === 'closed') this.#shutdown = new Shutdown(this.#scheduler)
     this.#scheduler.state = 'new'
-    this.#scheduler.settlement.ending = false
+    this.#scheduler.completion.ending = false
     this.#configured = true
   }
 
@@ -132,7 +132,7 @@ export class Afterword {
   /** Runs `fn` the moment the response was sent, ahead of every backlog: to release locks, sessions, connections. */
   onSent(fn: () => unknown): void {
     if (typeof fn !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['onSent', describe(fn)])
-    if (!this.inScope) this.#scheduler.stray.suspect('onSent')
+    if (!this.inScope) this.#scheduler.missingAdapter.outsideScope('onSent')
     const scope = this.#scheduler.scope ?? new Scope(this.#scheduler)
     scope.addAtSent(new Task(scope, onSentSettings, fn, []))
   }
@@ -173,7 +173,7 @@ export class Afterword {
   /** For adapters: calls `fn` in the scope of a response. The same response again continues the same scope. */
   scope<R>(response: ScopeResponse, fn: () => R): R {
     if (this.#scheduler.state === 'new') this.#scheduler.state = 'started'
-    this.#scheduler.stray.trust()
+    this.#scheduler.missingAdapter.scopeOpened()
     response.scope ??= new Scope(this.#scheduler, response)
     const { storage } = this.#scheduler
     if (storage.getStore() === response.scope) return fn()
@@ -197,7 +197,7 @@ export class Afterword {
       held,
       before,
       ...ended,
-      slowest: this.#scheduler.slow.worst,
+      slowest: this.#scheduler.slowTasks.worst,
     }
   }
 
@@ -206,7 +206,7 @@ export class Afterword {
    * @throws AfterwordError `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
    */
   async drain(options: DrainOptions = {}): Promise<DrainReport> {
-    return this.#scheduler.drain(resolveDrain(options, this.#settings.shutdownTimeout).timeout)
+    return this.#scheduler.drain(validateDrain(options, this.#settings.shutdownTimeout).timeout)
   }
 
   /**
@@ -245,17 +245,23 @@ export class Afterword {
 }
 
 /** Loaded when it is asked for, and at once: from the first request on, jobs are to be kept. */
-function openJournal({ journal, maxPayload }: AfterwordSettings, owner: JournalOwner): Journal | undefined {
+function openJournal({ journal, maxPayload }: AfterwordSettings, owner: Claimer): Journal | undefined {
   if (journal === undefined) return undefined
-  const { path, database, ...settings } = resolveJournal(journal)
+  const { path, database, ...settings } = validateJournal(journal)
   const url = import.meta.url
   if (database !== undefined) {
-    const { AppJournal } = load<typeof import('./journal/app-journal.ts')>(beside('./journal/app-journal', url), url)
-    return new AppJournal({ database, maxPayload, ...settings }, owner)
+    const { AppDatabaseJournal } = load<typeof import('./journal/app-database-journal.ts')>(
+      beside('./journal/app-database-journal', url),
+      url,
+    )
+    return new AppDatabaseJournal({ database, maxPayload, ...settings }, owner)
   }
-  const { FolderJournal } = load<typeof import('./journal/journal.ts')>(beside('./journal/journal', url), url)
+  const { FolderJournal } = load<typeof import('./journal/folder-journal.ts')>(
+    beside('./journal/folder-journal', url),
+    url,
+  )
   return new FolderJournal({ path, maxPayload, ...settings }, owner)
 }
 
-const onSentSettings = resolveTask('onSent', {}, 'onSent')
-const waitUntilSettings = resolveTask('waitUntil', {}, 'waitUntil')
+const onSentSettings = validateTask('onSent', {}, 'onSent')
+const waitUntilSettings = validateTask('waitUntil', {}, 'waitUntil')

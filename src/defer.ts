@@ -1,8 +1,8 @@
 import { AfterwordError, describe } from './errors.ts'
-import type { Scheduler } from './scheduler.ts'
-import { Scope } from './scope.ts'
-import { type Deferred, Task } from './task.ts'
-import { resolveTask, type TaskOptions, type TaskSettings } from './task-options.ts'
+import { type TaskOptions, type TaskSettings, validateTask } from './options/task-options.ts'
+import type { Scheduler } from './schedule/scheduler.ts'
+import { Scope } from './task/scope.ts'
+import { type Deferred, Task } from './task/task.ts'
 
 type Fn<A extends unknown[], R> = (...args: A) => R
 
@@ -21,8 +21,8 @@ export function createDefer(scheduler: Scheduler): Defer {
       return addTask(scheduler, settings, fn, args) as Deferred<Awaited<R>>
     }
   }
-  return Object.assign(deferWith(resolveTask('defer', {})), {
-    with: (options: TaskOptions) => deferWith(resolveTask('defer.with', options)),
+  return Object.assign(deferWith(validateTask('defer', {})), {
+    with: (options: TaskOptions) => deferWith(validateTask('defer.with', options)),
   })
 }
 
@@ -34,19 +34,19 @@ export function addTask(
   args: readonly unknown[],
 ): Task {
   const inScope = settings.now ? undefined : scheduler.scope
-  if (inScope === undefined && !settings.now) scheduler.stray.suspect(settings.label ?? 'defer')
+  if (inScope === undefined && !settings.now) scheduler.missingAdapter.outsideScope(settings.label ?? 'defer')
   const { keep, label = '', version = 1, bound, dispatched = false } = settings
   const key = keyOf(settings, args)
   const record = keep
-    ? scheduler.journal?.record({ job: label, version, args, options: bound, key, takesPlace: dispatched })
+    ? scheduler.journal?.create({ job: label, version, args, options: bound, uniqueKey: key, asClaim: dispatched })
     : undefined
   const scope = inScope ?? new Scope(scheduler)
   const task = new Task(scope, settings, fn, args, record)
-  scheduler.slow.sample(task)
+  scheduler.slowTasks.sample(task)
   scope.add(task)
   // What runs apart from the response belongs to it all the same: that leaves when it is stored.
-  if (record !== undefined && inScope === undefined) scheduler.scope?.hold(record)
-  if (record !== undefined) record.accept((why) => scope.cancel(task, why))
+  if (record !== undefined && inScope === undefined) scheduler.scope?.expect(record)
+  if (record !== undefined) record.submit((why) => scope.cancel(task, why))
   else if (key !== undefined) {
     task.original = scheduler.claimKey(label, key, task)
     if (task.original !== undefined) scope.cancel(task, 'duplicate')

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { AfterwordError } from './errors.ts'
-import type { Outcome } from './outcome.ts'
-import type { Task } from './task.ts'
+import type { Outcome } from './task/outcome.ts'
+import type { Task } from './task/task.ts'
 
 /** What each event carries. Those of a task are sent in the context of the code that deferred it, arguments included. */
 export interface Events {

@@ -1,9 +1,7 @@
 export { Afterword, type Status } from './afterword.ts'
-export { type Batch, BatchError, type BatchHandler } from './batch.ts'
 export type { Defer } from './defer.ts'
 export { AfterwordError, type ErrorCode } from './errors.ts'
 export { type Events, subscribe } from './events.ts'
-export type { InputOf, OutputOf, StandardSchema } from './input.ts'
 export {
   batch,
   configure,
@@ -15,15 +13,17 @@ export {
   onSent,
   waitUntil,
 } from './instance.ts'
-export type { Job, ThreadOptions } from './job.ts'
-export type { EncryptOptions, JournalOptions } from './journal-options.ts'
-export type { AfterwordOptions, DrainOptions, WorkOptions } from './options.ts'
-export type { CancelReason, Outcome } from './outcome.ts'
-export type { ScopeResponse, SentResponse } from './response.ts'
-export { type Backoff, type ExponentialBackoff, Retry } from './retry.ts'
-export type { DrainReport, UnfinishedTask } from './scheduler.ts'
+export { type Batch, BatchError, type BatchHandler } from './jobs/batch.ts'
+export type { InputOf, OutputOf, StandardSchema } from './jobs/input.ts'
+export type { Job, ThreadOptions } from './jobs/job.ts'
+export type { Worker } from './jobs/worker.ts'
+export type { AfterwordOptions, DrainOptions, WorkOptions } from './options/instance-options.ts'
+export type { EncryptOptions, JournalOptions } from './options/journal-options.ts'
+export type { BatchOptions, CallOptions, JobOptions, Rate, TaskOptions } from './options/task-options.ts'
+export type { DrainReport, UnfinishedTask } from './schedule/scheduler.ts'
+export type { SlowTask } from './schedule/slow-tasks.ts'
 export type { Intake } from './shutdown.ts'
-export type { SlowTask } from './slow-log.ts'
-export type { CurrentTask, Deferred, Task } from './task.ts'
-export type { BatchOptions, CallOptions, JobOptions, Rate, TaskOptions } from './task-options.ts'
-export type { Worker } from './worker.ts'
+export type { CancelReason, Outcome } from './task/outcome.ts'
+export type { ScopeResponse, SentResponse } from './task/response.ts'
+export { type Backoff, type ExponentialBackoff, Retry } from './task/retry.ts'
+export type { CurrentTask, Deferred, Task } from './task/task.ts'

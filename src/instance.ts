@@ -1,6 +1,6 @@
 import { Afterword } from './afterword.ts'
 import type { Defer } from './defer.ts'
-import type { AfterwordOptions } from './options.ts'
+import type { AfterwordOptions } from './options/instance-options.ts'
 
 /** Two copies of the package in one process (bundled twice, two versions) find the same instance here. */
 const key = Symbol.for('afterword')

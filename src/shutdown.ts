@@ -1,7 +1,7 @@
 import { AfterwordError } from './errors.ts'
 import { channels, print, report } from './events.ts'
-import type { DrainReport, Scheduler } from './scheduler.ts'
-import type { Task } from './task.ts'
+import type { DrainReport, Scheduler } from './schedule/scheduler.ts'
+import type { Task } from './task/task.ts'
 
 /** Something that takes requests in and can be told to stop, such as a server. Given by an adapter. */
 export interface Intake {
@@ -57,18 +57,18 @@ export class Shutdown {
     const timeout = this.#scheduler.settings.shutdownTimeout
     const deadline = performance.now() + timeout
     if (stopIntakes) await this.#stopIntakes(timeout * requestShare)
-    this.#scheduler.settlement.ending = true
-    this.#scheduler.journal?.rest()
+    this.#scheduler.completion.ending = true
+    this.#scheduler.journal?.stopClaiming()
     const drained = await this.#scheduler.drain(Math.max(0, deadline - performance.now()))
     const { journal } = this.#scheduler
     // The functions may close the database that it is in.
-    if (journal !== undefined) await within(Math.max(0, deadline - performance.now()), journal.settled())
+    if (journal !== undefined) await within(Math.max(0, deadline - performance.now()), journal.flushed())
     const functions = this.#functions
     this.#functions = []
     // Also those that a shutdown at the same time, a framework's own, has begun to call.
     this.#called = this.#called.then(() => callInOrder(functions))
     await within(Math.max(leastForFunctions, deadline - performance.now()), this.#called)
-    this.#scheduler.settlement.leave()
+    this.#scheduler.completion.leave()
     await this.#scheduler.journal?.close()
     return drained
   }

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import type { Contender } from './contender.ts'
-import { mail } from './mail.ts'
+import { mail } from './payload.ts'
 
 // The journal by itself: what it costs without scopes, tasks and runs. Not exported by the package, hence by its file.
 const { FolderJournal } = (await import(
-  new URL('../../dist/journal/journal.js', import.meta.url).href
-)) as typeof import('../../src/journal/journal.ts')
+  new URL('../../dist/journal/folder-journal.js', import.meta.url).href
+)) as typeof import('../../src/journal/folder-journal.ts')
 
 const job = 'send-welcome'
 const maxPayload = 256 * 1024
@@ -18,8 +18,8 @@ export function openJournal(folder: string, sync: 'normal' | 'full') {
     { take: noop },
   )
   return async () => {
-    const record = journal.record({ job, version: 1, args: [mail()] })
-    record.accept(noop)
+    const record = journal.create({ job, version: 1, args: [mail()] })
+    record.submit(noop)
     await record.accepted
     return record
   }
@@ -31,7 +31,7 @@ export const bareJournal = (sync: 'normal' | 'full'): Contender => ({
     return {
       async call() {
         const record = await accept()
-        record.settle({ status: 'done', value: undefined }, 1)
+        record.finish({ status: 'done', value: undefined }, 1)
       },
     }
   },
@@ -43,7 +43,7 @@ export const bareJournal = (sync: 'normal' | 'full'): Contender => ({
         records.push(await accept())
       },
       async clear() {
-        for (const record of records.splice(0)) record.settle({ status: 'done', value: undefined }, 1)
+        for (const record of records.splice(0)) record.finish({ status: 'done', value: undefined }, 1)
         // Stored in the same group as these.
         records.push(await accept())
       },

@@ -1,6 +1,6 @@
 import { answer } from '../program.ts'
 import type { Ground, Way } from './contender.ts'
-import { enter, type Name } from './line-up.ts'
+import { enter, type Name } from './contenders.ts'
 import { closedLoop, type Sample } from './sample.ts'
 
 export interface Question {

@@ -1,4 +1,4 @@
-import { type Mail, mail } from './mail.ts'
+import { type Mail, mail } from './payload.ts'
 
 /** Who waits for which mail to be sent. */
 export class Outbox {

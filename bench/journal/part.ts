@@ -1,11 +1,11 @@
 import type { Result } from '../result.ts'
 import { measureAccepts } from './accepts.ts'
 import { measureAnswers } from './answers.ts'
-import { openGround } from './ground.ts'
 import { measureLatency } from './latency.ts'
 import { measurePairs } from './pairs.ts'
 import { measureRecovery } from './recovery.ts'
 import { measureRuns } from './runs.ts'
+import { openGround } from './servers.ts'
 
 export async function measureJournal(): Promise<readonly Result[]> {
   await using ground = await openGround()

@@ -6,7 +6,7 @@ import { type Result, type Target, whole } from '../result.ts'
 import { median, summary } from '../statistics.ts'
 import type { Question } from './case.ts'
 import type { Ground } from './contender.ts'
-import type { Moments, Wish } from './life.ts'
+import type { Moments, Wish } from './process.ts'
 
 const rounds = 3
 const many = 100_000
@@ -78,7 +78,7 @@ async function interrupt(ground: Ground): Promise<number> {
 /** A process, until it has told what was asked; then it is killed. */
 async function live(folder: string, wish: Wish): Promise<Moments> {
   const kind = wish.runs === running ? 'endless' : 'short'
-  await using program = new Program(new URL('life.ts', import.meta.url), [folder, kind])
+  await using program = new Program(new URL('process.ts', import.meta.url), [folder, kind])
   // Awaited here: the process ends with this block.
   return await program.ask<Moments>(wish)
 }

@@ -2,7 +2,7 @@ import { Program } from '../program.ts'
 import { median, type Summary, summary } from '../statistics.ts'
 import type { Question } from './case.ts'
 import type { Ground, Way } from './contender.ts'
-import type { Name } from './line-up.ts'
+import type { Name } from './contenders.ts'
 import type { Sample } from './sample.ts'
 
 export interface Entry {

@@ -2,8 +2,8 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { join } from 'node:path'
 import { serve } from '../load/server.ts'
 import type { Ground } from './contender.ts'
-import { enter, type Name } from './line-up.ts'
-import { mail } from './mail.ts'
+import { enter, type Name } from './contenders.ts'
+import { mail } from './payload.ts'
 
 const ground = JSON.parse(process.env.BENCH_GROUND ?? '') as Ground
 

@@ -2,7 +2,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import { Server } from 'node:http'
 import { instance } from '../instance.ts'
 import { attach, type Emit, type NodeServer, opensScopes, scopedEmit } from './node-http.ts'
-import { provideRequestContext } from './request-context.ts'
+import { provideRequestContext } from './web/platform-context.ts'
 
 // At once for every `http.Server`: one that only gets connections handed over never listens.
 const prototype = Server.prototype as { emit: unknown } as { emit: Emit }

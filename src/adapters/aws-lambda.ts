@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream'
 import { AfterwordError } from '../errors.ts'
 import { instance } from '../instance.ts'
-import type { Host, ScopeResponse, SentResponse } from '../response.ts'
-import type { Scope } from '../scope.ts'
+import type { Host, ScopeResponse, SentResponse } from '../task/response.ts'
+import type { Scope } from '../task/scope.ts'
 
 /** What is needed of Lambda's context. */
 interface LambdaContext {

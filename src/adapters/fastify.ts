@@ -1,11 +1,11 @@
 import { instance } from '../instance.ts'
-import { storing } from './kept-response.ts'
-import { enterServed, type Request, type Response } from './node-http.ts'
+import { beforeBytes } from './node/own-response.ts'
+import { enterServed, type NodeRequest, type NodeResponse } from './node-http.ts'
 
 type Done = (error?: Error) => void
 type Raw<T> = { readonly raw: T }
-type RequestHook = (request: Raw<Request>, reply: Raw<Response>, done: Done) => void
-type SendHook = (request: Raw<Request>, reply: Raw<Response>, payload: unknown, done: Done) => void
+type RequestHook = (request: Raw<NodeRequest>, reply: Raw<NodeResponse>, done: Done) => void
+type SendHook = (request: Raw<NodeRequest>, reply: Raw<NodeResponse>, payload: unknown, done: Done) => void
 
 /** What is needed of a Fastify instance. */
 interface FastifyInstance {
@@ -32,8 +32,8 @@ export function afterword(fastify: FastifyInstance, _options: object, done: Done
 }
 
 /** What can't be stored is an error like others, which the app's own error handler answers: nothing was sent yet. */
-function sendStored({ raw: res }: Raw<Response>, payload: unknown, done: Done): void {
-  const stored = storing(res)
+function sendStored({ raw: res }: Raw<NodeResponse>, payload: unknown, done: Done): void {
+  const stored = beforeBytes(res)
   if (stored === undefined) return done()
   const refuse = (error: Error) => {
     // A file that nobody will read.

@@ -1,7 +1,7 @@
 import { instance } from '../instance.ts'
-import { hostOf } from './fetch-host.ts'
-import { FetchIntake } from './fetch-intake.ts'
-import { FetchResponse } from './fetch-response.ts'
+import { hostOf } from './web/fetch-host.ts'
+import { FetchIntake } from './web/fetch-intake.ts'
+import { FetchResponse } from './web/fetch-response.ts'
 
 /** What a handler may return; Bun wants none after `server.upgrade`. */
 type Answer = Response | undefined

@@ -1,7 +1,7 @@
 import { instance } from '../instance.ts'
 import { inScope } from './fetch.ts'
-import { enterServed, type Request as NodeRequest, type Response as NodeResponse } from './node-http.ts'
-import { own } from './request-context.ts'
+import { enterServed, type NodeRequest, type NodeResponse } from './node-http.ts'
+import { own } from './web/platform-context.ts'
 
 /** What is needed of Hono's context. */
 interface HonoContext {

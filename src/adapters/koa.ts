@@ -1,9 +1,9 @@
-import { enterServed, type Request, type Response } from './node-http.ts'
+import { enterServed, type NodeRequest, type NodeResponse } from './node-http.ts'
 
 /** What is needed of Koa's context. */
 interface KoaContext {
-  readonly req: Request
-  readonly res: Response
+  readonly req: NodeRequest
+  readonly res: NodeResponse
 }
 
 /** Opens a scope for each request: `app.use(afterword())`, ahead of all other middleware. */

@@ -9,8 +9,8 @@ import {
 import { HttpAdapterHost } from '@nestjs/core'
 import { Afterword } from '../afterword.ts'
 import { configure, instance } from '../instance.ts'
-import type { AfterwordOptions } from '../options.ts'
-import { attach, enter, type NodeServer, type Request, type Response } from './node-http.ts'
+import type { AfterwordOptions } from '../options/instance-options.ts'
+import { attach, enter, type NodeRequest, type NodeResponse, type NodeServer } from './node-http.ts'
 
 /**
  * `imports: [AfterwordModule.forRoot()]` in the root module. Opens a scope for each request, on the Express and on the Fastify
@@ -37,7 +37,7 @@ export class AfterwordModule implements NestModule, OnApplicationShutdown {
   configure(consumer: MiddlewareConsumer): void {
     attach(this.#host.httpAdapter.getHttpServer() as NodeServer)
     // For requests that come by no server, such as those of Fastify's `inject`.
-    const middleware = (req: Request, res: Response, next: () => void) => enter(instance(), req, res, next)
+    const middleware = (req: NodeRequest, res: NodeResponse, next: () => void) => enter(instance(), req, res, next)
     consumer.apply(middleware).forRoutes('{*path}')
   }
 

@@ -1,4 +1,4 @@
-import type { AfterwordOptions } from '../options.ts'
+import type { AfterwordOptions } from '../options/instance-options.ts'
 
 /**
  * For `instrumentation.ts`: `export { register } from 'afterword/next'`. From then on `defer` and the like work in route
@@ -9,7 +9,7 @@ import type { AfterwordOptions } from '../options.ts'
 export async function register(options?: AfterwordOptions): Promise<void> {
   // Next compiles this for the edge runtime as well, where it puts the value in: nothing of the import is then left.
   if (process.env.NEXT_RUNTIME !== 'edge') {
-    const { registerServer } = await import('./next-server.ts')
+    const { registerServer } = await import('./next/next-server.ts')
     await registerServer(options)
   }
 }

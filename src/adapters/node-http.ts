@@ -13,17 +13,17 @@ import type { Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Afterword } from '../afterword.ts'
 import { instance } from '../instance.ts'
-import type { Host } from '../response.ts'
-import { Http1Response } from './http1-response.ts'
-import { Http2Response } from './http2-response.ts'
-import { NodeIntake } from './node-intake.ts'
+import type { Host } from '../task/response.ts'
+import { Http1Response } from './node/http1-response.ts'
+import { Http2Response } from './node/http2-response.ts'
+import { NodeIntake } from './node/node-intake.ts'
 
 /** A server of `node:http`, `node:https` or `node:http2`. */
 export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
 
 /** A request and its response as Node hands them to a framework. */
-export type Request = IncomingMessage | Http2ServerRequest
-export type Response = ServerResponse | Http2ServerResponse
+export type NodeRequest = IncomingMessage | Http2ServerRequest
+export type NodeResponse = ServerResponse | Http2ServerResponse
 export type Emit = (this: EventEmitter, event: string | symbol, ...args: unknown[]) => boolean
 
 /** Opens a scope for every request of a server, and makes the server part of the shutdown. */
@@ -46,7 +46,7 @@ export function scopedEmit(emit: Emit, afterword: () => Afterword): Emit {
     if (event === 'request' || event === 'checkContinue' || event === 'checkExpectation') {
       // It may have listened before its class was patched, as Next's server does.
       NodeIntake.watch(this as NodeServer, afterword())
-      const [req, res] = args as [Request, Response]
+      const [req, res] = args as [NodeRequest, NodeResponse]
       return enter(afterword(), req, res, () => emit.call(this, event, req, res))
     }
     if (event === 'stream') {
@@ -59,14 +59,14 @@ export function scopedEmit(emit: Emit, afterword: () => Afterword): Emit {
 }
 
 /** For middleware: calls `fn` in the scope of a request, and makes the server that it came by part of the shutdown. */
-export function enterServed<T>(req: Request, res: Response, fn: () => T, host?: Host): T {
+export function enterServed<T>(req: NodeRequest, res: NodeResponse, fn: () => T, host?: Host): T {
   const { server } = req.socket as Socket & { server?: NodeServer }
   if (server !== undefined) NodeIntake.watch(server, instance())
   return enter(instance(), req, res, fn, host)
 }
 
 /** Calls `fn` in the scope of a request, opened here or before. */
-export function enter<T>(afterword: Afterword, req: Request, res: Response, fn: () => T, host?: Host): T {
+export function enter<T>(afterword: Afterword, req: NodeRequest, res: NodeResponse, fn: () => T, host?: Host): T {
   if (isHttp2(res)) return enterCompat(afterword, req as Http2ServerRequest, res, fn, host)
   const response = Http1Response.of(req as IncomingMessage, res)
   response.host ??= host
@@ -109,7 +109,7 @@ function enterStream<T>(
   })
 }
 
-function isHttp2(res: Response): res is Http2ServerResponse {
+function isHttp2(res: NodeResponse): res is Http2ServerResponse {
   return 'stream' in res
 }
 

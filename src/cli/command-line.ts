@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
-import { load } from '../loading.ts'
-import { nearest } from '../rules.ts'
+import { load } from '../lazy-require.ts'
+import { nearest } from '../options/validate.ts'
 import type { Command, Output } from './command.ts'
 import { discard, retry } from './commands/change.ts'
 import { list } from './commands/list.ts'

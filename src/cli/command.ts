@@ -1,4 +1,4 @@
-import { Inspection } from '../journal/inspection.ts'
+import { Inspector } from '../journal/inspector.ts'
 import { complain } from './terminal.ts'
 
 /** What follows the name of a command. */
@@ -32,9 +32,9 @@ export function takesNoId(this: Command, { ids }: Input): string | undefined {
 }
 
 /** A command on the journal in a folder. */
-export function onJournal(run: (journal: Inspection, input: Input) => Generator<string, boolean>): Command['run'] {
+export function onJournal(run: (journal: Inspector, input: Input) => Generator<string, boolean>): Command['run'] {
   return function* (input) {
-    using journal = new Inspection(input.place)
+    using journal = new Inspector(input.place)
     const done = yield* run(journal, input)
     for (const sentence of journal.unreadable) complain(sentence)
     // What is named by its id was done, whatever else is damaged.

@@ -1,30 +1,30 @@
 import { inspect } from 'node:util'
-import { decode } from '../journal/encoding.ts'
-import type { ListedRecord } from '../journal/inspection.ts'
-import { keyOf } from '../journal/key.ts'
-import type { Seal } from '../journal/seal.ts'
-import { hashMark, sealIdOf } from '../journal/sealed.ts'
-import { resolveEncrypt } from '../journal-options.ts'
-import { beside, load } from '../loading.ts'
+import { recordIdOf } from '../journal/files/record-id.ts'
+import { decode } from '../journal/format/encoding.ts'
+import { hashMark, keyIdOf } from '../journal/format/encrypted-text.ts'
+import type { Encryption } from '../journal/format/encryption.ts'
+import type { ListedRecord } from '../journal/inspector.ts'
+import { beside, load } from '../lazy-require.ts'
+import { validateEncrypt } from '../options/journal-options.ts'
 
 const variable = 'AFTERWORD_KEY'
 
 /** Opens what is sealed, if the keys are given. */
 export class Reader {
-  readonly #seal: Seal | undefined
+  readonly #encryption: Encryption | undefined
 
   /** @throws AfterwordError `AFTERWORD_INVALID_OPTION` */
   constructor() {
     const [key, ...previous] = process.env[variable]?.split(',').map((key) => key.trim()) ?? []
     if (key === undefined || key === '') return
     // Each on its own: what is said of a list does not tell that it is a text in it.
-    for (const given of previous) resolveEncrypt(variable, { key: given })
-    const options = resolveEncrypt(variable, { key, previous })
-    const { Seal } = load<typeof import('../journal/seal.ts')>(
-      beside('../journal/seal', import.meta.url),
+    for (const given of previous) validateEncrypt(variable, { key: given })
+    const options = validateEncrypt(variable, { key, previous })
+    const { Encryption } = load<typeof import('../journal/format/encryption.ts')>(
+      beside('../journal/format/encryption', import.meta.url),
       import.meta.url,
     )
-    this.#seal = new Seal(options)
+    this.#encryption = new Encryption(options)
   }
 
   /** A record with dates as ISO text. @param say what is said of stored values, as JSON can say them if not given */
@@ -50,9 +50,9 @@ export class Reader {
   }
 
   #open(text: string, what: 'args' | 'error', job: string, id: string): string {
-    if (sealIdOf(text) === undefined) return text
+    if (keyIdOf(text) === undefined) return text
     try {
-      return this.#seal?.open(text, { what, job, key: keyOf(id) }) ?? '(sealed)'
+      return this.#encryption?.decrypt(text, { what, job, key: recordIdOf(id) }) ?? '(sealed)'
     } catch {
       return '(sealed, and damaged or moved)'
     }

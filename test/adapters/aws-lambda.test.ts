@@ -2,7 +2,7 @@ import { PassThrough, Writable } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
 import { withAfterword } from '../../src/adapters/aws-lambda.ts'
 import { currentTask, defer, finishRequest, instance } from '../../src/index.ts'
-import { flush } from '../../src/testing.ts'
+import { flush } from '../../src/testing/index.ts'
 import { Reports } from '../support/reports.ts'
 
 // Handlers called as Lambda's runtime calls them, with the event of a function URL (payload format 2.0).

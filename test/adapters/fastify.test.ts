@@ -3,7 +3,7 @@ import Fastify from 'fastify'
 import { expect, test } from 'vitest'
 import { afterword } from '../../src/adapters/fastify.ts'
 import { currentTask, defer } from '../../src/index.ts'
-import { flush } from '../../src/testing.ts'
+import { flush } from '../../src/testing/index.ts'
 import { Reports } from '../support/reports.ts'
 
 async function get(app: ReturnType<typeof Fastify>, path: string): Promise<string> {

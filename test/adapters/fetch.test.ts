@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
 import { withAfterword } from '../../src/adapters/fetch.ts'
-import { provideRequestContext } from '../../src/adapters/request-context.ts'
+import { provideRequestContext } from '../../src/adapters/web/platform-context.ts'
 import { currentTask, defer, finishRequest, instance, onSent, waitUntil } from '../../src/index.ts'
-import { flush } from '../../src/testing.ts'
+import { flush } from '../../src/testing/index.ts'
 import { Reports } from '../support/reports.ts'
 
 // Handlers called as their hosts call them; that of Bun, Deno and Workers themselves is tested by the contract.

@@ -3,7 +3,7 @@ import { H3, serve } from 'h3'
 import { expect, test } from 'vitest'
 import { afterword } from '../../src/adapters/h3.ts'
 import { currentTask, defer, instance } from '../../src/index.ts'
-import { flush } from '../../src/testing.ts'
+import { flush } from '../../src/testing/index.ts'
 import { cert, key } from '../support/certificate.ts'
 import { Reports } from '../support/reports.ts'
 

@@ -5,7 +5,7 @@ import { Hono } from 'hono'
 import { expect, test } from 'vitest'
 import { afterword } from '../../src/adapters/hono.ts'
 import { currentTask, defer, instance } from '../../src/index.ts'
-import { flush } from '../../src/testing.ts'
+import { flush } from '../../src/testing/index.ts'
 import { Reports } from '../support/reports.ts'
 
 const pathOfTask = () => currentTask()?.request?.path

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { catchAfter } from '../../src/adapters/next-after.ts'
+import { catchAfter } from '../../src/adapters/next/next-after.ts'
 import { configure, instance } from '../../src/index.ts'
 import { Reports } from '../support/reports.ts'
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, test } from 'vitest'
-import { AdapterContract, type ContractLimits, type ContractServer } from '../../src/testing.ts'
+import { AdapterContract, type ContractLimits, type ContractServer } from '../../src/testing/index.ts'
 import { knownMissing, type Runtime, runtimes } from '../../tools/runtimes.ts'
 
 /** How a server is asked to close: by the signal that every process gets, or by what its framework offers. */

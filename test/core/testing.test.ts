@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { currentTask, defer, job } from '../../src/index.ts'
-import { flush, record, runInline } from '../../src/testing.ts'
+import { flush, record, runInline } from '../../src/testing/index.ts'
 import { Reports } from '../support/reports.ts'
 
 const sent: string[] = []

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decode, encode } from '../../src/journal/encoding.ts'
+import { decode, encode } from '../../src/journal/format/encoding.ts'
 
 const cyclic: Record<string, unknown> = { name: 'ring' }
 cyclic.self = cyclic

@@ -26,7 +26,7 @@ class Keeper implements AsyncDisposable {
   readonly program: Program
 
   private constructor(name: string) {
-    this.program = new Program(new URL('programs/keeper.ts', import.meta.url), { args: [folder, name] })
+    this.program = new Program(new URL('programs/journal-server.ts', import.meta.url), { args: [folder, name] })
   }
 
   static async start(name: string): Promise<Keeper> {

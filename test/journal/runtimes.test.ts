@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { runtimes } from '../../tools/runtimes.ts'
 
-const program = fileURLToPath(new URL('programs/life.ts', import.meta.url))
+const program = fileURLToPath(new URL('programs/process-life.ts', import.meta.url))
 // Workers have no disk.
 const { Workers: _, ...ofDisks } = runtimes
 

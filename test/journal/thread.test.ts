@@ -122,7 +122,7 @@ test('while it is away at the end: what has run is not there for another run', a
 })
 
 test('should it die, what was taken over stays with the process that runs it', async () => {
-  const tell = new URL('programs/keeper.ts', import.meta.url)
+  const tell = new URL('programs/journal-server.ts', import.meta.url)
   {
     await using dead = new Program(tell, { args: [folder, 'dead'] })
     dead.send({ type: 'keep', job: 'stay', what: 'left' })

@@ -1,4 +1,4 @@
-import type { KnownJob, RunnableJobs } from '../../src/journal/group.ts'
+import type { KnownJob, RunnableJobs } from '../../src/journal/protocol.ts'
 
 // What the journal promises of its records, said as simply as it can be: a list of them, looked through from end to end.
 

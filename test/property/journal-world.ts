@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { expect } from 'vitest'
-import { openDatabase } from '../../src/journal/database.ts'
-import type { Ground } from '../../src/journal/ground.ts'
-import { GroupCommit } from '../../src/journal/group-commit.ts'
-import { blockOf, slotOf } from '../../src/journal/key.ts'
-import { owner, takerOf } from '../../src/journal/schema.ts'
-import { beginBlock } from '../../src/journal/slot.ts'
-import { Store } from '../../src/journal/store.ts'
+import { openDatabase } from '../../src/journal/files/database.ts'
+import { beginBlock } from '../../src/journal/files/process-slot.ts'
+import { blockOf, slotOf } from '../../src/journal/files/record-id.ts'
+import { claimerOf, owner } from '../../src/journal/files/schema.ts'
+import type { Databases } from '../../src/journal/server/databases.ts'
+import { GroupCommit } from '../../src/journal/server/group-commit.ts'
+import { RecordTable } from '../../src/journal/server/record-table.ts'
 import type { Model, Where } from './journal-model.ts'
 
 const tell = (code: string) => expect.unreachable(code)
@@ -17,7 +17,7 @@ const tell = (code: string) => expect.unreachable(code)
 /** A store, and what has to be known of it besides. */
 export interface Opened {
   readonly where: Where
-  readonly store: Store
+  readonly store: RecordTable
   /** What was left in it is not told from the rest yet. */
   hasOrphans: boolean
 }
@@ -40,11 +40,11 @@ export class Peer implements Disposable {
     database.close()
     this.own = this.#open(slot)
     this.shared = this.#open('shared')
-    const ground: Ground = {
+    const ground: Databases = {
       own: this.own.store,
       shared: this.shared.store,
-      slots: {
-        stores: [],
+      adopted: {
+        tables: [],
         of: (key) => (slotOf(key) === slot ? this.own : this.adopted.get(slotOf(key)))?.store,
         adopt() {},
         update() {},
@@ -78,9 +78,9 @@ export class Peer implements Disposable {
   #open(where: Where, adopted = false): Opened {
     const database = openDatabase(this.#world.path(where), 'normal', tell)
     this.#databases.set(where, database)
-    const place = where === 'shared' ? 'shared' : 'slot'
-    const store = new Store(database, { place, process: this.process, sync: 'normal', adopted })
-    return { where, store, hasOrphans: adopted }
+    const store = where === 'shared' ? 'shared' : 'own'
+    const table = new RecordTable(database, { store, process: this.process, sync: 'normal', adopted })
+    return { where, store: table, hasOrphans: adopted }
   }
 }
 
@@ -129,7 +129,7 @@ export class World implements Disposable {
     const expected = Array.from(model.records.values(), ({ runAt, taken, owner: by, ...record }) => ({
       ...record,
       run_at: runAt,
-      owner: typeof by === 'string' ? numberOf[by] : taken ? takerOf(by) : by,
+      owner: typeof by === 'string' ? numberOf[by] : taken ? claimerOf(by) : by,
     }))
     expect(records.sort(byKey)).toEqual(expected.sort(byKey))
     const failed = wheres.flatMap((where) =>
@@ -160,9 +160,9 @@ export class World implements Disposable {
 }
 
 const numberOf = {
-  nobody: owner.nobody,
-  'left by its own': owner.dead,
-  'left by a taker': owner.deadTaker,
+  nobody: owner.free,
+  'left by its own': owner.orphaned,
+  'left by a taker': owner.orphanedClaim,
 } as const
 
 const byKey = (a: object, b: object) => (a as { key: number }).key - (b as { key: number }).key

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type Group, type KnownJob, type RunnableJobs, settle } from '../../src/journal/group.ts'
-import { blockSize, slotOf } from '../../src/journal/key.ts'
+import { blockSize, slotOf } from '../../src/journal/files/record-id.ts'
+import { type CommitGroup, type KnownJob, type RunnableJobs, transition } from '../../src/journal/protocol.ts'
 import { Model } from './journal-model.ts'
 import { type Opened, Peer, World } from './journal-world.ts'
 
@@ -51,7 +51,7 @@ const start = fc.constant(
     const { store } = peer.shared
     store.atomically(() => {
       store.release(slot)
-      store.loose.resetClock()
+      store.claimable.resetClock()
     })
     model.leave('shared', (process) => slotOf(process) === slot && process !== peer.process)
     model.resetClock('shared')
@@ -74,7 +74,7 @@ const adopt = pick.map((pick) =>
     for (const slot of world.slots.filter((slot) => !world.isHeld(slot))) {
       peer.shared.store.atomically(() => peer.shared.store.release(slot))
       model.leave('shared', (process) => slotOf(process) === slot)
-      peer.adopt(slot).store.loose.resetClock()
+      peer.adopt(slot).store.claimable.resetClock()
       model.resetClock(slot)
     }
   }),
@@ -96,7 +96,7 @@ const accept: fc.Arbitrary<Accept> = fc.record({
   singleton: fc.constantFrom(null, null, 'x', 'y'),
 })
 const change = fc.record({
-  what: fc.constantFrom('done' as const, ...Object.values(settle), settle.begin, settle.begin),
+  what: fc.constantFrom('done' as const, ...Object.values(transition), transition.begin, transition.begin),
   /** Which record, of all that there are, and of those that the group has just accepted. */
   which: fc.nat(),
   number: fc.nat(2),
@@ -106,7 +106,7 @@ const change = fc.record({
 const commit = fc
   .record({
     pick,
-    place: fc.constantFrom('shared' as const, 'slot' as const),
+    place: fc.constantFrom('shared' as const, 'own' as const),
     accepts: fc.array(accept, { maxLength: 3 }),
     changes: fc.array(change, { maxLength: 4 }),
     broken: fc.constantFrom(false, false, false, true),
@@ -119,7 +119,7 @@ const commit = fc
       (model, peer, world) => {
         // Near the end of a block of keys.
         if (border) peer.lastKey += blockSize - 1 - (peer.lastKey % blockSize)
-        const group: Group = { type: 'group', place, accepts: [], done: [], settles: [] }
+        const group: CommitGroup = { type: 'group', store: place, accepts: [], done: [], transitions: [] }
         const added = accepts.map((given) => ({ key: ++peer.lastKey, ...given }))
         for (const { key, job, version, delay, kept, singleton } of added) {
           group.accepts.push(key, job, version, '[]', null)
@@ -137,10 +137,10 @@ const commit = fc
         const isDone = (each: (typeof changed)[number]) => each.what === 'done'
         // What is done makes room for others before they are added; in a slot there is none to make.
         const settles = [...changed.filter(isDone), ...changed.filter((each) => !isDone(each))]
-        if (place === 'slot') settles.reverse()
+        if (place === 'own') settles.reverse()
         for (const { what, key, number } of settles) {
           if (what === 'done') group.done.push(key)
-          else group.settles.push(what, key, number, what === settle.failed ? 'failed\nno luck' : 50 * number)
+          else group.transitions.push(what, key, number, what === transition.failed ? 'failed\nno luck' : 50 * number)
         }
         if (broken) {
           group.accepts.push(peer.lastKey + 1, 'a', Number.NaN, '[]', null)
@@ -152,17 +152,17 @@ const commit = fc
         const expected: number[] = []
         const isAdded = (key: number) => added.some((each) => each.key === key)
         const apply = ({ what, key, number }: (typeof settles)[number]) => {
-          if (what !== settle.begin && model.records.get(key)?.owner === peer.process) world.hands.delete(key)
+          if (what !== transition.begin && model.records.get(key)?.owner === peer.process) world.hands.delete(key)
           if (what === 'done') model.done(peer.process, key)
-          else if (what === settle.failed) model.fail(peer.process, key, 'failed')
-          else if (what === settle.back) model.back(peer.process, key, number)
-          else if (what === settle.begin) model.begin(peer.process, key)
-          else if (what === settle.withdraw) {
+          else if (what === transition.failed) model.fail(peer.process, key, 'failed')
+          else if (what === transition.back) model.back(peer.process, key, number)
+          else if (what === transition.begin) model.begin(peer.process, key)
+          else if (what === transition.withdraw) {
             // In a slot of somebody else it has nothing to withdraw.
             const has = place === 'shared' || slotOf(key) === slotOf(peer.process) || peer.adopted.has(slotOf(key))
             if (has) model.withdraw(peer.process, key)
           } else {
-            model.retry(peer.process, key, number, 50 * number, what === settle.release)
+            model.retry(peer.process, key, number, 50 * number, what === transition.release)
             if (model.records.get(key)?.owner === peer.process) world.hand(key, peer.process)
           }
         }
@@ -185,7 +185,7 @@ const commit = fc
           if (existing !== undefined) expected.push(key, existing)
           else if (mine) world.hand(key, peer.process)
         }
-        for (const each of settles) if (place === 'slot' || isAdded(each.key)) apply(each)
+        for (const each of settles) if (place === 'own' || isAdded(each.key)) apply(each)
         expect(duplicates).toEqual(expected)
       },
     ),
@@ -210,7 +210,7 @@ const handOut = fc
     ofPeer(`hand-out ${JSON.stringify({ jobs, most, suspects, fails })}`, pick, (model, peer, world) => {
       for (const opened of peer.stores) {
         const { store, where } = opened
-        const take = () => (suspects ? store.loose.handOutSuspect(jobs) : store.loose.handOut(jobs, most))
+        const take = () => (suspects ? store.claimable.claimSuspect(jobs) : store.claimable.claim(jobs, most))
         if (fails) {
           const disk = new Error('The disk is full')
           const attempt = () => {
@@ -224,9 +224,11 @@ const handOut = fc
         const due = model.due(where, jobs, suspects).slice(0, suspects ? 1 : most)
         const expected = due.map((record) => model.take(peer.process, record))
         const rows = store.atomically(take)
-        expect(rows.map(({ key, attempt, crashes, orphan }) => ({ key, attempt, crashes, orphan }))).toEqual(expected)
-        for (const { key } of rows) world.hand(key, peer.process)
-        if (!suspects) opened.hasOrphans = store.loose.hasOrphans
+        expect(
+          rows.map(({ recordId: key, attempt, crashes, orphaned: orphan }) => ({ key, attempt, crashes, orphan })),
+        ).toEqual(expected)
+        for (const { recordId: key } of rows) world.hand(key, peer.process)
+        if (!suspects) opened.hasOrphans = store.claimable.hasOrphans
       }
     }),
   )
@@ -234,7 +236,7 @@ const handOut = fc
 const quarantine = pick.map((pick) =>
   ofPeer('quarantine', pick, (model, peer) => {
     for (const { store, where } of peer.stores) {
-      const keys = store.atomically(() => store.loose.quarantine()).map(({ key }) => key)
+      const keys = store.atomically(() => store.claimable.quarantine()).map(({ key }) => key)
       expect(keys.sort()).toEqual(model.quarantine(where).sort())
     }
   }),
@@ -244,11 +246,11 @@ const quarantine = pick.map((pick) =>
 const letGo = fc.tuple(pick, runnable).map(([pick, jobs]) =>
   ofPeer('letting go', pick, (model, peer) => {
     for (const [slot, { store, hasOrphans }] of peer.adopted) {
-      const isFor = store.loose.isFor({ known: jobs.known, shared: jobs.known })
+      const isFor = store.claimable.isFor({ known: jobs.known, shared: jobs.known })
       const mine = model.recordsIn(slot).filter(({ owner }) => owner === peer.process)
       if (hasOrphans || mine.length > 0) expect(isFor).toBe(true)
       if (model.recordsIn(slot).length === 0 || !isFor) peer.letGo(slot)
-      expect(store.place).toBe('slot')
+      expect(store.store).toBe('own')
     }
   }),
 )
@@ -274,7 +276,7 @@ const clock = fc.constantFrom(40, 40, 100, 100, 1000, 24 * 3_600_000, -24 * 3_60
     if (ms > 0) return
     // Whoever lives finds out.
     for (const { store, where } of world.peers.flatMap(({ stores }) => stores)) {
-      store.loose.resetClock()
+      store.claimable.resetClock()
       model.resetClock(where)
     }
   }),

@@ -8,7 +8,7 @@ import {
   type ScopeResponse,
   type SentResponse,
 } from '../../src/index.ts'
-import type { Scope } from '../../src/scope.ts'
+import type { Scope } from '../../src/task/scope.ts'
 import { Reports } from '../support/reports.ts'
 
 type Kind = 'sync' | 'async' | 'yields' | 'limited' | 'rated' | 'item' | 'bad item'
@@ -99,7 +99,7 @@ class Model {
       for (const [index, kind] of tasks.entries()) this.#defer(kind, index, began, response)
     })
     for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
-    await response.scope.held()
+    await response.scope.beforeEnd()
     response.end()
   }
 

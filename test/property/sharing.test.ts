@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
-import { slotsIn } from '../../src/journal/lock.ts'
+import { slotsIn } from '../../src/journal/files/process-lock.ts'
 import { Reports } from '../support/reports.ts'
 
 type Step =

@@ -1,7 +1,7 @@
 import { fdatasyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Contender } from '../contender.ts'
-import { mail } from '../mail.ts'
+import { mail } from '../payload.ts'
 
 /** The floor: one file, to which the lines of a turn of the event loop are appended in one write, which is then synced. */
 class BareLog {

@@ -1,7 +1,7 @@
 import { Queue, Worker } from 'bullmq'
 import type { Contender, Place } from '../contender.ts'
-import { type Mail, mail } from '../mail.ts'
 import { Outbox } from '../outbox.ts'
+import { type Mail, mail } from '../payload.ts'
 
 /** As many as are in flight: the default of 1 would measure waiting. */
 const concurrency = 128

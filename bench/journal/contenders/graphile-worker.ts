@@ -1,8 +1,8 @@
 import { Logger, makeWorkerUtils, type RunnerOptions, run } from 'graphile-worker'
 import { Backlog, backlogSize } from '../backlog.ts'
 import type { Contender, Place } from '../contender.ts'
-import { type Mail, mail } from '../mail.ts'
 import { Outbox } from '../outbox.ts'
+import { type Mail, mail } from '../payload.ts'
 
 const task = 'send-welcome'
 const logger = new Logger(() => (level, message) => level === 'error' && console.error(message))

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { configure, job } from 'afterword'
 import type { Contender } from '../contender.ts'
-import { type Mail, mail } from '../mail.ts'
+import { type Mail, mail } from '../payload.ts'
 
 const SendWelcome = job('send-welcome', (_mail: Mail) => {})
 

@@ -1,8 +1,8 @@
 import { PgBoss, type WorkOptions } from 'pg-boss'
 import { Backlog, backlogSize } from '../backlog.ts'
 import type { Contender, Place } from '../contender.ts'
-import { type Mail, mail } from '../mail.ts'
 import { Outbox } from '../outbox.ts'
+import { type Mail, mail } from '../payload.ts'
 
 const queue = 'send-welcome'
 const tuned: WorkOptions = {

@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { better, defineQueue, defineWorker, type Logger } from 'plainjob'
 import type { Contender, Place } from '../contender.ts'
-import { mail } from '../mail.ts'
 import { Outbox } from '../outbox.ts'
+import { mail } from '../payload.ts'
 
 const noop = () => {}
 const logger: Logger = { error: console.error, warn: noop, info: noop, debug: noop }

@@ -1,4 +1,4 @@
-import type { Changed, Inspection } from '../../journal/inspection.ts'
+import type { Changed, Inspector } from '../../journal/inspector.ts'
 import { type Command, onJournal } from '../command.ts'
 import { jsonArray } from '../table.ts'
 import { bar, clearLine } from '../terminal.ts'
@@ -8,7 +8,7 @@ export const retry = changing('make failed records pending again', 'pending agai
 )
 export const discard = changing('delete failed records', 'deleted', (journal, ids) => journal.discard(ids))
 
-type Change = (journal: Inspection, ids: readonly string[] | undefined) => Generator<Changed[]>
+type Change = (journal: Inspector, ids: readonly string[] | undefined) => Generator<Changed[]>
 
 /** @param become what is said of a record of which that could be done */
 function changing(does: string, become: string, change: Change): Command {

@@ -1,4 +1,4 @@
-import type { Stuck } from '../../journal/inspection.ts'
+import type { Stuck } from '../../journal/inspector.ts'
 import { type Command, onJournal, takesNoId } from '../command.ts'
 import { jsonArray, table } from '../table.ts'
 

@@ -3,9 +3,9 @@ import { configure } from '../../../src/index.ts'
 import { createServer } from '../../support/servers.ts'
 import { serve } from '../../support/stage.ts'
 import { answers } from './answers.ts'
-import { departures } from './departures.ts'
+import { departures } from './client-disconnects.ts'
 import type { Handlers } from './handlers.ts'
-import { late } from './late.ts'
+import { late } from './late-write.ts'
 
 // A server of `node:http`, `node:https` or `node:http2`. Arguments: the protocol, how scopes are opened, options as JSON.
 const [protocol, door = 'auto', options] = process.argv.slice(2)

@@ -1,0 +1,43 @@
+import { join } from 'node:path'
+import { configure, job } from 'afterword'
+import { answer } from '../program.ts'
+import { type Mail, mail } from './payload.ts'
+
+// One life of a process on a journal: it stores calls, runs them and what earlier ones have left, until it is killed.
+
+export interface Wish {
+  /** So many calls are stored first. */
+  readonly calls: number
+  /** Answered when so many runs have begun. */
+  readonly runs: number
+}
+
+export interface Moments {
+  /** When the first and the last of those runs began, in ms since the process started. */
+  readonly first: number
+  readonly last: number
+  /** The most memory that it has had, in MB. */
+  readonly rss: number
+}
+
+const [folder = '', kind] = process.argv.slice(2)
+const begun: number[] = []
+let onBegun = () => {}
+const SendWelcome = job('send-welcome', (_mail: Mail) => {
+  begun.push(performance.now())
+  onBegun()
+  return kind === 'endless' ? new Promise<void>(() => {}) : undefined
+})
+configure({ journal: join(folder, 'journal') })
+
+answer<Wish, Moments>(async ({ calls, runs }) => {
+  await Promise.all(Array.from({ length: calls }, () => SendWelcome.defer(mail()).accepted))
+  await new Promise<void>((resolve) => {
+    onBegun = () => {
+      if (begun.length >= runs) resolve()
+    }
+    onBegun()
+  })
+  const rss = process.resourceUsage().maxRSS / 1024
+  return { first: begun[0] ?? 0, last: begun[runs - 1] ?? 0, rss }
+})

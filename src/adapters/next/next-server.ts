@@ -1,0 +1,33 @@
+import '../auto.ts'
+import { configure, instance } from '../../instance.ts'
+import type { AfterwordOptions } from '../../options/instance-options.ts'
+import { provideRequestContext } from '../web/platform-context.ts'
+import { catchAfter } from './next-after.ts'
+
+/** Sets up the process of a Next server. */
+export async function registerServer(options?: AfterwordOptions): Promise<void> {
+  if (options !== undefined) configure(options)
+  provideRequestContext('@next/request-context')
+  await catchAfter()
+  // `next dev` ends as it always does: at once, whatever streams are open.
+  if (process.env.NODE_ENV !== 'development') takeSignals()
+}
+
+/**
+ * Next ends the process itself when its requests have ended (start-server.js): with what is left undone in it.
+ * Its listener is taken away where ours takes its place, so not with `signals: false` or NEXT_MANUAL_SIG_HANDLE.
+ */
+function takeSignals(): void {
+  const before = process.listenerCount('SIGTERM')
+  // The server listens already and is not at hand; it becomes an intake with its first request.
+  instance().addIntake({ stop: async () => {}, abort() {} })
+  if (process.listenerCount('SIGTERM') === before) return
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    for (const listener of process.listeners(signal)) if (isCleanup(listener)) process.off(signal, listener)
+  }
+}
+
+/** By its name and by a line that only Next has: a function of the app may have the same name. */
+function isCleanup(listener: NodeJS.SignalsListener): boolean {
+  return listener.name === 'cleanup' && String(listener).includes('start-server')
+}

@@ -1,0 +1,38 @@
+import { Writable } from 'node:stream'
+import { AfterwordError } from '../../errors.ts'
+import { report } from '../../events.ts'
+import type { SentResponse } from '../../task/response.ts'
+import { breakOff } from '../refusal.ts'
+
+const nowhere = new Writable({ decodeStrings: false, write: (_chunk, _encoding, done) => done() })
+
+/** Throws what Node throws at the call: later, there is no caller that could be told. */
+export function checkWrite(chunk: unknown, encoding: unknown): void {
+  // As most are: that need not be asked.
+  const isPlain = encoding === undefined || typeof encoding === 'function'
+  if (isPlain && (typeof chunk === 'string' || chunk instanceof Uint8Array)) return
+  nowhere.write(chunk, (typeof encoding === 'function' ? undefined : encoding) as BufferEncoding)
+}
+
+/** The same for `end`, which needs no chunk, and on HTTP/1 takes whatever is falsy for none. */
+export function checkEnd(res: object, chunk: unknown, encoding: unknown): void {
+  const isHttp2 = 'stream' in res || 'respond' in res
+  const isNone = typeof chunk === 'function' || (isHttp2 ? chunk === undefined || chunk === null : !chunk)
+  if (!isNone) checkWrite(chunk, encoding)
+}
+
+/** Makes the calls that have waited. If one throws all the same, the client must not take what it has for the whole. */
+export function carryOut(
+  res: object,
+  response: { describe(): SentResponse; discardWrites(): void },
+  calls: readonly (() => unknown)[],
+): void {
+  try {
+    for (const call of calls) call()
+  } catch (cause) {
+    breakOff(res)
+    response.discardWrites()
+    const { method, path } = response.describe()
+    report(new AfterwordError('AFTERWORD_RESPONSE_FAILED', [method, path], { cause }))
+  }
+}

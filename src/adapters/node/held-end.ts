@@ -1,0 +1,62 @@
+import type { ScopeResponse } from '../../task/response.ts'
+import { refuse } from '../refusal.ts'
+import { carryOut, checkEnd } from './held-calls.ts'
+import { HeldWrites, type WritingResponse } from './held-writes.ts'
+import { suspendWrites } from './late-write.ts'
+import { ownResponse } from './own-response.ts'
+
+type End = (chunk?: unknown, encoding?: unknown, callback?: unknown) => unknown
+
+/** What Node gives to end: a response of `node:http` or of the compatibility API of `node:http2`, or a stream of its core API. */
+interface NodeResponse {
+  end: End
+  [ownResponse]?: HeldResponse
+}
+
+/** A response that leaves when its scope says so. */
+export interface HeldResponse extends ScopeResponse, WritingResponse {
+  /** What `end` of Node's response was before. */
+  nodeEnd: End | undefined
+  /** Where there is a journal: then what is written before the end may have to wait as well. */
+  writes: HeldWrites | undefined
+}
+
+/** From now on `end` waits if the scope says so. The handler notices nothing. */
+export function holdEnd(res: object, response: HeldResponse): void {
+  const node = res as NodeResponse
+  node[ownResponse] = response
+  response.nodeEnd = node.end
+  node.end = onEnd
+  if (response.scope?.scheduler.journal !== undefined) response.writes = new HeldWrites(res, response)
+}
+
+/** For all responses: a closure for each would be one more object to allocate. */
+function onEnd(this: NodeResponse, chunk: unknown, encoding: unknown, callback: unknown): unknown {
+  const response = this[ownResponse] as HeldResponse
+  const end = response.nodeEnd as End
+  // Before `held`, which tells of each record once.
+  if (response.writes !== undefined) checkEnd(this, chunk, encoding)
+  if (response.writes?.waits) {
+    response.writes.endLater(() => {
+      onEnd.call(this, chunk, encoding, callback)
+      response.discardWrites()
+    })
+    return this
+  }
+  const held = response.scope?.beforeEnd()
+  if (held === undefined) return end.call(this, chunk, encoding, callback)
+  const resume = suspendWrites(this, response)
+  void held.then(
+    () => {
+      resume()
+      carryOut(this, response, [() => end.call(this, chunk, encoding, callback)])
+      response.discardWrites()
+    },
+    () => {
+      resume()
+      refuse(this)
+      response.discardWrites()
+    },
+  )
+  return this
+}

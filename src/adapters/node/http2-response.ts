@@ -1,0 +1,92 @@
+import type { Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import type { Host, SentResponse } from '../../task/response.ts'
+import type { Scope } from '../../task/scope.ts'
+import { type HeldResponse, holdEnd } from './held-end.ts'
+import { pathOf } from './http1-response.ts'
+import { discardResponseWrites, discardStreamWrites, discardsWrites } from './late-write.ts'
+import { ownResponse } from './own-response.ts'
+
+type OwningStream = ServerHttp2Stream & { [ownResponse]?: Http2Response }
+
+/** A response of `node:http2`, written through the stream itself or through the compatibility API. */
+export class Http2Response implements HeldResponse {
+  scope?: Scope
+  host?: Host | undefined
+  nodeEnd: HeldResponse['nodeEnd']
+  writes: HeldResponse['writes']
+  /** The compatibility API's response to the same stream. */
+  compat: Http2ServerResponse | undefined
+  readonly #stream: ServerHttp2Stream
+  readonly #method: string
+  readonly #path: string
+  #sent = false
+
+  private constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+    this.#stream = stream
+    this.#method = headers[':method'] ?? 'GET'
+    this.#path = pathOf({ url: headers[':path'] ?? '/' })
+  }
+
+  /** The one that was made for that stream. */
+  static known(stream: OwningStream): Http2Response | undefined {
+    return stream[ownResponse]
+  }
+
+  static open(stream: OwningStream, headers: IncomingHttpHeaders): Http2Response {
+    stream[ownResponse] = new Http2Response(stream, headers)
+    return stream[ownResponse]
+  }
+
+  /** The stream's `close`, or the compatibility API's events where that is missing (nodejs/node#56374). */
+  whenSent(callback: (sent: SentResponse) => void): void {
+    const sent = () => {
+      if (this.#sent) return
+      this.#sent = true
+      // A handler whose client has left may still write: it need not know.
+      if (this.#res.writableEnded) this.discardWrites()
+      callback(this.describe())
+    }
+    const stream = this.#stream
+    if (stream.closed || stream.destroyed) return sent()
+    stream.prependListener('close', sent)
+    this.compat?.prependListener('finish', sent)
+    this.compat?.prependListener('close', sent)
+    // The stream of a HEAD has ended before it begins.
+    if (!this.#res.writableEnded || !stream.headersSent) holdEnd(this.#res, this)
+  }
+
+  describe(): SentResponse {
+    const stream = this.#stream
+    // `finish` is emitted also when the client reset the stream; the code of the reset tells.
+    const delivered = this.#sent && stream.rstCode === 0 && !stream.aborted && stream.writableEnded
+    const status = Number(stream.sentHeaders?.[':status'] ?? this.compat?.statusCode ?? 200)
+    return { method: this.#method, path: this.#path, status, delivered, aborted: this.#sent && !delivered }
+  }
+
+  end(): void {
+    if (discardsWrites(this.#res)) return
+    if (this.compat !== undefined) {
+      if (!this.compat.writableEnded) this.compat.end()
+    } else if (!this.#stream.writableEnded && !this.#stream.destroyed) {
+      if (!this.#stream.headersSent) this.#stream.respond()
+      this.#stream.end()
+    }
+    this.discardWrites()
+  }
+
+  makeHead(): void {
+    if (this.#stream.headersSent || this.#stream.closed) return
+    if (this.compat === undefined) this.#stream.respond()
+    else this.compat.writeHead(this.compat.statusCode)
+  }
+
+  discardWrites(): void {
+    if (this.compat === undefined) discardStreamWrites(this.#stream, this)
+    else discardResponseWrites(this.compat, this)
+  }
+
+  /** What the handler writes to. */
+  get #res(): Http2ServerResponse | ServerHttp2Stream {
+    return this.compat ?? this.#stream
+  }
+}

@@ -1,0 +1,150 @@
+import type { ServerHttp2Stream } from 'node:http2'
+import { AfterwordError } from '../../errors.ts'
+import { report } from '../../events.ts'
+import type { SentResponse } from '../../task/response.ts'
+
+/** What is written to a response is discarded: where the report of the first such call finds the request; `null` once it was made. */
+const discarding = Symbol('afterword.discarding')
+interface Target {
+  [discarding]?: { describe(): SentResponse } | null | undefined
+}
+
+type Method = (this: Target | undefined, ...args: never[]) => unknown
+
+/** A method that writes nothing, calls back, and returns what the original would. */
+function discard(name: string, returned: 'this' | true | undefined): Method {
+  return function (...args: unknown[]) {
+    const response = this?.[discarding]
+    if (this !== undefined && response) {
+      this[discarding] = null
+      const { method, path } = response.describe()
+      report(new AfterwordError('AFTERWORD_LATE_WRITE', [name, method, path]))
+    }
+    const callback = args.at(-1)
+    if (typeof callback === 'function') process.nextTick(callback)
+    return returned === 'this' ? this : returned
+  }
+}
+
+const discards = {
+  write: discard('write', true),
+  end: discard('end', 'this'),
+  writeHead: discard('writeHead', 'this'),
+  setHeader: discard('setHeader', 'this'),
+  setHeaders: discard('setHeaders', 'this'),
+  appendHeader: discard('appendHeader', 'this'),
+  removeHeader: discard('removeHeader', undefined),
+  flushHeaders: discard('flushHeaders', undefined),
+  addTrailers: discard('addTrailers', undefined),
+  writeContinue: discard('writeContinue', undefined),
+  writeProcessing: discard('writeProcessing', undefined),
+  writeEarlyHints: discard('writeEarlyHints', undefined),
+  createPushResponse: discard('createPushResponse', undefined),
+}
+type Methods = { -readonly [Name in keyof typeof discards]: Method | undefined }
+
+const discardTrailers = discard('sendTrailers', undefined)
+
+/** Trailers are asked for when the stream has ended, and are not late until it is closed. */
+function sendTrailersInTime(this: ServerHttp2Stream, ...args: never[]): unknown {
+  const { sendTrailers } = this.closed ? { sendTrailers: discardTrailers } : Object.getPrototypeOf(this)
+  return sendTrailers.apply(this, args)
+}
+
+/** What a stream of the core API of `node:http2` has. */
+const streamDiscards = {
+  write: discards.write,
+  end: discards.end,
+  respond: discard('respond', undefined),
+  respondWithFD: discard('respondWithFD', undefined),
+  respondWithFile: discard('respondWithFile', undefined),
+  additionalHeaders: discard('additionalHeaders', undefined),
+  pushStream: discard('pushStream', undefined),
+  sendTrailers: sendTrailersInTime,
+}
+
+/** Each by its name: a loop over names costs ten times as much, and this happens on every response that has tasks. */
+function copy(from: Methods, to: Methods): void {
+  to.write = from.write
+  to.end = from.end
+  to.writeHead = from.writeHead
+  to.setHeader = from.setHeader
+  to.setHeaders = from.setHeaders
+  to.appendHeader = from.appendHeader
+  to.removeHeader = from.removeHeader
+  to.flushHeaders = from.flushHeaders
+  to.addTrailers = from.addTrailers
+  to.writeContinue = from.writeContinue
+  to.writeProcessing = from.writeProcessing
+  to.writeEarlyHints = from.writeEarlyHints
+}
+
+function replaceMethods(res: object, methods: Methods): void {
+  const target = res as Methods
+  copy(methods, target)
+  // Only on HTTP/2.
+  if (target.createPushResponse !== undefined) target.createPushResponse = methods.createPushResponse
+}
+
+/** By which methods it is written now, its own or its class's. */
+function methodsOf(res: object): Methods {
+  const { createPushResponse } = res as Methods
+  const methods = { ...discards, createPushResponse }
+  copy(res as Methods, methods)
+  return methods
+}
+
+/**
+ * From now on whatever is written to a response of `node:http`, or of the compatibility API of `node:http2`, is discarded
+ * and reported once. Left alone, Node would throw `ERR_HTTP_HEADERS_SENT` or emit an `error` that ends the process, and
+ * Express would destroy the connection, the next request on it included.
+ */
+export function discardResponseWrites(res: object, response: { describe(): SentResponse }): void {
+  if (discardsWrites(res)) return
+  ;(res as Target)[discarding] = response
+  replaceMethods(res, discards)
+}
+
+/** The same for a stream of the core API of `node:http2`. */
+export function discardStreamWrites(stream: object, response: { describe(): SentResponse }): void {
+  if (discardsWrites(stream)) return
+  Object.assign(stream, { [discarding]: response, ...streamDiscards })
+}
+
+/** What is written to it is discarded. */
+export function discardsWrites(res: object): boolean {
+  return (res as Target)[discarding] !== undefined
+}
+
+/**
+ * Keeps a response that its handler has ended as it is: what is written to it until the returned function is called is discarded.
+ * The handler believes that it was sent.
+ */
+export function suspendWrites(res: object, response: { discardWrites(): void }): () => void {
+  const target = res as Target & { statusCode?: number }
+  const isStream = 'respond' in res
+  const methods = isStream ? streamMethodsOf(res) : methodsOf(res)
+  const { statusCode } = target
+  const statusMessage = ownStatusMessage(res)
+  response.discardWrites()
+  return () => {
+    target[discarding] = undefined
+    // As its own, also where they are its class's: an object that loses properties gets slow.
+    if (isStream) Object.assign(res, methods)
+    else replaceMethods(res, methods as Methods)
+    // On HTTP/2 `writeHead` takes statuses that can't be set.
+    if (target.statusCode !== statusCode) Object.assign(target, { statusCode })
+    if (ownStatusMessage(res) !== statusMessage) Object.assign(res, { statusMessage })
+  }
+}
+
+function streamMethodsOf(stream: object): object {
+  return Object.fromEntries(
+    Object.keys(streamDiscards).map((name) => [name, (stream as Record<string, unknown>)[name]]),
+  )
+}
+
+/** On HTTP/2 there is none, and asking for it warns. */
+function ownStatusMessage(res: { statusMessage?: string }): string | undefined {
+  return Object.hasOwn(res, 'statusMessage') ? res.statusMessage : undefined
+}

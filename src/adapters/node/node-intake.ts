@@ -1,0 +1,65 @@
+import type { Server, ServerResponse } from 'node:http'
+import type { ServerHttp2Session } from 'node:http2'
+import type { Afterword } from '../../afterword.ts'
+import type { Intake } from '../../shutdown.ts'
+import type { NodeServer } from '../node-http.ts'
+
+/** How often kept-alive connections that became idle are closed during a shutdown, in ms. */
+const sweep = 20
+
+/** On the server: another copy of the package finds it there. */
+const watched = Symbol.for('afterword.watched')
+
+/** A listening server as a part of the shutdown. */
+export class NodeIntake implements Intake {
+  readonly #server: NodeServer
+  readonly #sessions = new Set<ServerHttp2Session>()
+
+  private constructor(server: NodeServer) {
+    this.#server = server
+  }
+
+  /** Makes the server an intake whenever it listens. */
+  static watch(server: NodeServer, afterword: Afterword): void {
+    if (watched in server) return
+    Object.assign(server, { [watched]: true })
+    const intake = new NodeIntake(server)
+    let remove = () => {}
+    const add = () => {
+      remove = afterword.addIntake(intake)
+    }
+    if (server.listening) add()
+    server.on('listening', add)
+    server.on('close', () => remove())
+    server.on('session', (session: ServerHttp2Session) => {
+      intake.#sessions.add(session)
+      session.on('close', () => intake.#sessions.delete(session))
+    })
+  }
+
+  stop(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const server = this.#server as Server
+    server.prependListener('request', askToClose)
+    server.close(() => {
+      clearInterval(timer)
+      resolve()
+    })
+    // A graceful GOAWAY: streams in flight end first (RFC 9113, section 6.8).
+    for (const session of this.#sessions) session.close()
+    // `close` ends the connections that are idle now, not those that become idle when they have their response.
+    const timer = setInterval(() => server.closeIdleConnections?.(), sweep)
+    return promise
+  }
+
+  abort(): void {
+    for (const session of this.#sessions) session.destroy()
+    const server = this.#server as Server
+    server.closeAllConnections?.()
+  }
+}
+
+/** What still comes over a kept-alive connection is answered with `Connection: close`. */
+function askToClose(_req: unknown, res: ServerResponse): void {
+  res.shouldKeepAlive = false
+}

@@ -1,0 +1,36 @@
+import { AfterwordError } from '../../errors.ts'
+import { report } from '../../events.ts'
+import { instance } from '../../instance.ts'
+
+/** Ours, not a platform's: a fetch handler must not take it for a host that keeps its work alive. */
+export const own = Symbol.for('afterword.request-context')
+
+/** The documented part of what a platform tells of the request: how to keep it alive for work that has begun. */
+interface RequestContext {
+  waitUntil(promise: PromiseLike<unknown>): void
+  readonly [own]?: true
+}
+
+/**
+ * Where Next and `@vercel/functions` look for their platform. A self-hosted server has none: without it `waitUntil` of
+ * `@vercel/functions` does nothing, and Next waits for its promises without limits. A real platform's stays as it is.
+ */
+export function provideRequestContext(name: '@next/request-context' | '@vercel/request-context'): void {
+  const platform = globalThis as { [key: symbol]: { get(): RequestContext } | undefined }
+  platform[Symbol.for(name)] ??= { get: () => context }
+}
+
+const context: RequestContext = { waitUntil: track, [own]: true }
+
+/** Takes the promise into the drain and the reports. Never throws: the callers are frameworks in the midst of a request. */
+export function track(promise: PromiseLike<unknown>): void {
+  try {
+    instance().waitUntil(promise)
+  } catch (error) {
+    // Not accepted, for the backlog is full or closed: then at least its failure is not lost, nor an unhandled rejection.
+    report(error as AfterwordError)
+    Promise.resolve(promise).then(undefined, (cause) => {
+      report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['waitUntil'], { cause }))
+    })
+  }
+}

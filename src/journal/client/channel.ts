@@ -1,0 +1,110 @@
+import { Worker } from 'node:worker_threads'
+import { AfterwordError } from '../../errors.ts'
+import { report } from '../../events.ts'
+import { beside } from '../../lazy-require.ts'
+import type { FromServer, ToServer } from '../protocol.ts'
+import type { ThreadData } from '../server/thread.ts'
+
+/** After how many ms a thread that has died is started again: at first, and at most. */
+const firstRestart = 100
+const longestRestart = 10_000
+
+/** The way to the keeper. */
+export interface Channel {
+  /** False while it is away. */
+  readonly up: boolean
+  /** Resolves when it is there. The process stays until then. */
+  ready(): Promise<void>
+  /** While it is, the process stays. */
+  busy: boolean
+  post(message: ToServer): void
+  close(): Promise<void>
+}
+
+export interface ChannelEvents {
+  message(message: FromServer): void
+  /** What was under way may be stored or not. */
+  lost(): void
+  /** There is a new keeper, which knows nothing. */
+  back(): void
+}
+
+/** The way to a keeper in a thread of its own. Should that die, it is started again. */
+export class ThreadChannel implements Channel {
+  readonly #options: ThreadData
+  readonly #on: ChannelEvents
+  #thread: Worker | undefined
+  #busy = false
+  #closed = false
+  #restartDelay = firstRestart
+  #restarting: { readonly timer: NodeJS.Timeout; readonly done: PromiseWithResolvers<void> } | undefined
+
+  constructor(options: ThreadData, on: ChannelEvents) {
+    this.#options = options
+    this.#on = on
+    this.#start()
+  }
+
+  get up(): boolean {
+    return this.#thread !== undefined
+  }
+
+  async ready(): Promise<void> {
+    this.#restarting?.timer.ref()
+    await this.#restarting?.done.promise
+  }
+
+  post(message: ToServer): void {
+    this.#thread?.postMessage(message)
+  }
+
+  get busy(): boolean {
+    return this.#busy
+  }
+
+  set busy(busy: boolean) {
+    if (this.#busy === busy) return
+    this.#busy = busy
+    if (busy) this.#thread?.ref()
+    else this.#thread?.unref()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#thread?.terminate()
+  }
+
+  #start(): void {
+    const thread = new Worker(new URL(beside('../server/thread', import.meta.url), import.meta.url), {
+      workerData: this.#options,
+      // Deno takes none.
+      execArgv: 'deno' in process.versions ? [] : ['--disable-warning=ExperimentalWarning'],
+    })
+    let cause: unknown
+    thread.on('message', (message: FromServer) => {
+      this.#restartDelay = firstRestart
+      this.#on.message(message)
+    })
+    thread.on('error', (error) => {
+      cause = error
+    })
+    thread.on('exit', () => {
+      this.#thread = undefined
+      if (this.#closed) return
+      report(new AfterwordError('AFTERWORD_JOURNAL_FAILED', [], { cause }))
+      this.#on.lost()
+      const timer = setTimeout(() => this.#closed || this.#restart(), this.#restartDelay).unref()
+      this.#restarting = { timer, done: Promise.withResolvers() }
+      this.#restartDelay = Math.min(2 * this.#restartDelay, longestRestart)
+    })
+    if (!this.#busy) thread.unref()
+    this.#thread = thread
+  }
+
+  #restart(): void {
+    this.#start()
+    this.#on.back()
+    this.#restarting?.done.resolve()
+    this.#restarting = undefined
+  }
+}

@@ -1,0 +1,126 @@
+import { existsSync, renameSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import type { ErrorCode } from '../../errors.ts'
+import { migrate } from './schema.ts'
+
+export type Sync = 'normal' | 'full'
+type Value = string | number | null
+
+/** What is asked of a database: `DatabaseSync` of node:sqlite has it, and so has the `Database` of better-sqlite3. */
+export interface Database {
+  exec(sql: string): unknown
+  prepare(sql: string): Statement
+}
+
+export interface Statement {
+  run(...values: Value[]): { readonly changes: number | bigint }
+  get(...values: Value[]): unknown
+  all(...values: Value[]): unknown[]
+}
+
+/** An open database of the app: `DatabaseSync` of node:sqlite, or the `Database` of better-sqlite3. */
+export interface AppDatabase extends Database {
+  /** Of node:sqlite. */
+  readonly isTransaction?: boolean
+  location?(): string | null
+  /** Of better-sqlite3. */
+  readonly inTransaction?: boolean
+  readonly memory?: boolean
+  readonly name?: string
+}
+
+/** Result codes of SQLite, https://sqlite.org/rescode.html. */
+const code = { busy: 5, readOnly: 8, damaged: 11, notOpened: 14, noDatabase: 26 } as const
+
+function codeOf(error: unknown): number {
+  return (Number((error as { errcode?: unknown } | null)?.errcode) || 0) & 0xff
+}
+
+/** Somebody else is writing. */
+export function isBusy(error: unknown): boolean {
+  // better-sqlite3 names the codes.
+  return codeOf(error) === code.busy || String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')
+}
+
+export function busy(message: string): Error {
+  return Object.assign(new Error(message), { errcode: code.busy })
+}
+
+export function isDamage(error: unknown): boolean {
+  return codeOf(error) === code.damaged || isNoDatabase(error)
+}
+
+/** It is something else, or damaged from its first bytes on. */
+export function isNoDatabase(error: unknown): boolean {
+  return codeOf(error) === code.noDatabase
+}
+
+/** By the system, or by SQLite, which needs files beside the one that it opens. */
+export function isForbidden(error: unknown): boolean {
+  const { code: name } = error as { code?: unknown }
+  const isRefused = name === 'EACCES' || name === 'EPERM' || name === 'EROFS'
+  return isRefused || codeOf(error) === code.readOnly || codeOf(error) === code.notOpened
+}
+
+/** As `PRAGMA auto_vacuum` tells it. */
+const incremental = 2
+
+/** Reports what went wrong, from whichever thread. */
+export type Report = (code: ErrorCode, values: readonly unknown[], cause?: unknown) => void
+
+/** For how many ms a statement waits for another process that is writing. Nobody waits for it on the thread of the requests. */
+const busyTimeout = 1000
+
+/**
+ * Opens a database of the journal. A damaged one is moved aside, and told of.
+ * @param checked it need not be looked through
+ * @throws AfterwordError `AFTERWORD_JOURNAL_NEWER`
+ */
+export function openDatabase(path: string, sync: Sync, tell: Report, checked = false): DatabaseSync {
+  try {
+    return prepared(path, sync, checked)
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    const aside = moveAside(path)
+    tell('AFTERWORD_JOURNAL_DAMAGED', [path, aside], error)
+    return prepared(path, sync, true)
+  }
+}
+
+function prepared(path: string, sync: Sync, checked: boolean): DatabaseSync {
+  const database = new DatabaseSync(path)
+  try {
+    database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
+    if (!checked) checkIntegrity(database)
+    // Room that is free goes back to the disk. This has to be said before there is a table, and is a write also where it was said.
+    const { auto_vacuum: vacuum } = database.prepare('PRAGMA auto_vacuum').get() as { auto_vacuum: number }
+    if (vacuum !== incremental) database.exec('PRAGMA auto_vacuum = INCREMENTAL')
+    database.exec('PRAGMA journal_mode = WAL')
+    database.exec(`PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${4 * 2 ** 20}`)
+    migrate(database, path)
+    setSync(database, sync)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/** Damage in the midst of a file is found when it is read, which may be much later, and then fails again and again. */
+function checkIntegrity(database: DatabaseSync): void {
+  const { quick_check: found } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }
+  if (found !== 'ok') throw Object.assign(new Error(found), { errcode: code.damaged })
+}
+
+/** By `exec`: a prepared pragma acts when it is prepared, not when it is run. */
+export function setSync(database: Database, sync: Sync): void {
+  database.exec(`PRAGMA synchronous = ${sync === 'full' ? 'FULL' : 'NORMAL'}`)
+}
+
+function moveAside(path: string): string {
+  const suffix = `damaged-${new Date().toISOString().replaceAll(':', '-')}`
+  for (const part of ['', '-wal', '-shm']) {
+    if (existsSync(path + part)) renameSync(path + part, `${path}.${suffix}${part}`)
+  }
+  return `${path}.${suffix}`
+}

@@ -1,0 +1,114 @@
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { AfterwordError } from '../../errors.ts'
+import { report } from '../../events.ts'
+import { type Database, openDatabase, type Report } from './database.ts'
+import { warnOfNetwork } from './network-file-system.ts'
+import { ProcessLock } from './process-lock.ts'
+import { blockSize, blocks, mostSlots, slotSize } from './record-id.ts'
+
+/** A slot that this process owns: the first one that no living process has, and where nothing is left. */
+export interface ProcessSlot {
+  readonly lock: ProcessLock
+  /** The first key that it gives: also its number, by which it owns records. */
+  readonly process: number
+}
+
+/** @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER` */
+export function openProcessSlot(folder: string): ProcessSlot {
+  return opening(folder, () => {
+    for (const lock of freeLocks(folder)) {
+      const process = beginIfEmpty(folder, lock)
+      if (process === undefined) continue
+      warnOfNetwork(folder)
+      requireWritable(join(folder, 'shared.db'))
+      return { lock, process }
+    }
+    throw new Error(`${mostSlots} processes have a slot already`)
+  })
+}
+
+/** Calls `open`. @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, and whatever other it throws */
+export function opening<T>(place: string, open: () => T): T {
+  try {
+    return open()
+  } catch (cause) {
+    if (cause instanceof AfterwordError) throw cause
+    throw new AfterwordError('AFTERWORD_JOURNAL_FOLDER', [place], { cause })
+  }
+}
+
+/** The locks of the slots that no living process has, one after the other. */
+export function* freeLocks(folder: string): Iterable<ProcessLock> {
+  makeFolder(folder)
+  for (let slot = 1; slot <= mostSlots; slot++) {
+    const lock = ProcessLock.take(folder, slot)
+    if (lock !== undefined) yield lock
+  }
+}
+
+/** What is stored in a folder is lost with its name: each new name is synced. */
+function makeFolder(folder: string): void {
+  const path = resolve(folder)
+  const first = mkdirSync(path, { recursive: true })
+  if (first === undefined) return
+  for (let made = path; made.length >= first.length; made = dirname(made)) syncFolder(dirname(made))
+}
+
+function syncFolder(folder: string): void {
+  try {
+    const handle = openSync(folder, constants.O_RDONLY)
+    try {
+      fsyncSync(handle)
+    } finally {
+      closeSync(handle)
+    }
+  } catch {
+    // Where a folder can't be opened (on Windows, say), SQLite does without as well.
+  }
+}
+
+/** What a dead process has left may be for others only: it is taken over by whoever can run it, not owned. */
+function beginIfEmpty(folder: string, lock: ProcessLock): number | undefined {
+  let database: DatabaseSync | undefined
+  let process: number | undefined
+  try {
+    database = openDatabase(join(folder, `${lock.slot}.db`), 'full', tell, true)
+    if (isEmpty(database)) process = beginBlock(database, lock.slot)
+    return process
+  } finally {
+    database?.close()
+    if (process === undefined) lock.release()
+  }
+}
+
+/** What is shared is opened later, in a thread: by then requests have been answered. Throws what `access` throws. */
+function requireWritable(path: string): void {
+  if (existsSync(path)) accessSync(path, constants.W_OK)
+}
+
+const tell: Report = (code, values, cause) => report(new AfterwordError(code, values, { cause }))
+
+/** What can't be read is not empty: whoever takes it over looks through it. */
+function isEmpty(database: Database): boolean {
+  try {
+    return database.prepare('SELECT 1 FROM afterword_records LIMIT 1').get() === undefined
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Begins a block of keys: the first one of it. A database that is new begins with the minutes since 2026, so that one which replaces
+ * another, damaged or deleted, gives none of its keys again.
+ */
+export function beginBlock(database: Database, slot: number): number {
+  const minutes = Math.floor((Date.now() - Date.UTC(2026, 0)) / 60_000)
+  const row = database
+    .prepare(
+      `INSERT INTO afterword_slots VALUES (?, ?) ON CONFLICT (slot) DO UPDATE SET block = block + 1 RETURNING block`,
+    )
+    .all(slot, Math.min(Math.max(1, minutes), blocks / 2))[0] as { block: number }
+  return slot * slotSize + row.block * blockSize
+}

@@ -1,0 +1,94 @@
+import { AfterwordError } from '../../errors.ts'
+import type { Database } from './database.ts'
+import { atomically } from './transaction.ts'
+
+/** What a record is owned by, if not by the process of that number. */
+export const owner = {
+  /** Nobody: whoever works may take it. */
+  free: 0,
+  /** Its process has ended: whoever knows its job may run it. */
+  orphaned: -1,
+  /** Whoever had taken it has died: whoever works may take it. */
+  orphanedClaim: -2,
+} as const
+
+/**
+ * By which number a process owns what it has taken, and what it was left: the one after its own, which is even. Should it end, that is
+ * for whoever works; what it has deferred itself is for whoever knows the job.
+ */
+export const claimerOf = (process: number) => process + 1
+/** In SQL: the owner is a process, by that number. */
+export const isClaimer = 'owner % 2 = 1'
+/** In SQL: the owner is this process, by either. */
+export const ownedBy = (process: number) => `owner IN (${process}, ${claimerOf(process)})`
+
+/** Forward only: each release adds to the end what it changes. The version of a database is how many of them it has. */
+const migrations: readonly string[] = [
+  `
+  -- How many blocks of keys each slot has begun.
+  CREATE TABLE afterword_slots (slot INTEGER PRIMARY KEY, block INTEGER NOT NULL) STRICT;
+
+  -- Who lives, which jobs it runs, and the ids of the keys it has, as JSON; read where several processes share the records.
+  CREATE TABLE afterword_processes (
+    process INTEGER PRIMARY KEY, pid INTEGER NOT NULL, jobs TEXT NOT NULL, seals TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE afterword_records (
+    key INTEGER PRIMARY KEY,
+    job TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    args TEXT NOT NULL,
+    -- What was bound to the call.
+    options TEXT,
+    created INTEGER NOT NULL,
+    run_at INTEGER NOT NULL,
+    -- What run_at was set to, from then on: it tells that the clock was set back.
+    delay INTEGER NOT NULL DEFAULT 0,
+    attempt INTEGER NOT NULL DEFAULT 0,
+    crashes INTEGER NOT NULL DEFAULT 0,
+    owner INTEGER NOT NULL,
+    singleton TEXT
+  ) STRICT;
+  CREATE INDEX afterword_loose ON afterword_records (owner, job, crashes, run_at) WHERE owner <= 0;
+  CREATE INDEX afterword_suspects ON afterword_records (crashes) WHERE crashes > 0;
+  CREATE UNIQUE INDEX afterword_singletons ON afterword_records (job, singleton) WHERE singleton IS NOT NULL;
+
+  CREATE TABLE afterword_failed (
+    key INTEGER PRIMARY KEY,
+    job TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    args TEXT NOT NULL,
+    options TEXT,
+    created INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    singleton TEXT,
+    reason TEXT NOT NULL,
+    error TEXT,
+    failed_at INTEGER NOT NULL
+  ) STRICT;
+  `,
+]
+
+/** Brings a database to the version of this release. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */
+export function migrate(database: Database, path: string): void {
+  // Nobody is waited for who is writing to it.
+  if (versionOf(database) === migrations.length) return
+  atomically(database, () => {
+    database.exec('CREATE TABLE IF NOT EXISTS afterword (version INTEGER NOT NULL) STRICT')
+    const version = versionOf(database)
+    const found = version ?? 0
+    if (found > migrations.length) {
+      throw new AfterwordError('AFTERWORD_JOURNAL_NEWER', [path, found, migrations.length])
+    }
+    for (const migration of migrations.slice(found)) database.exec(migration)
+    if (version === undefined) database.prepare('INSERT INTO afterword VALUES (?)').run(migrations.length)
+    else if (found < migrations.length) database.prepare('UPDATE afterword SET version = ?').run(migrations.length)
+  })
+}
+
+/** `undefined` for a database that is new. */
+export function versionOf(database: Database): number | undefined {
+  const table = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'afterword'").get()
+  if (table === undefined) return undefined
+  return (database.prepare('SELECT version FROM afterword').get() as { version: number } | undefined)?.version
+}

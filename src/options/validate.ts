@@ -1,0 +1,100 @@
+import { AfterwordError, describe } from '../errors.ts'
+
+/** What an option accepts, and what it is where it is not given. */
+interface Rule<T> {
+  readonly default: T
+  readonly expected: string
+  readonly accepts: (value: unknown) => boolean
+  readonly most?: number
+  readonly required?: boolean
+  /** A message does not repeat what was given. */
+  readonly secret?: boolean
+}
+
+export type Rules<O> = { readonly [K in keyof O]-?: Rule<O[K]> }
+
+/** In ms. Node fires at once what is set for longer: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
+export const longestTimer = 2 ** 31 - 1
+
+export const isNumber = (value: unknown): value is number => typeof value === 'number' && !Number.isNaN(value)
+export const isTime = (value: unknown) => isNumber(value) && value >= 0
+export const isCount = (least: number) => (value: unknown) =>
+  isNumber(value) && value >= least && (Number.isInteger(value) || value === Infinity)
+
+export const time = (standard: number) => ({
+  default: standard,
+  expected: 'a number of milliseconds, 0 or more',
+  accepts: isTime,
+  most: longestTimer,
+})
+export const count = (standard: number, least: number) => ({
+  default: standard,
+  expected: `a whole number, ${least} or more`,
+  accepts: isCount(least),
+})
+export const flag = (standard: boolean) => ({
+  default: standard,
+  expected: 'true or false',
+  accepts: (value: unknown) => typeof value === 'boolean',
+})
+
+export const optional = (expected: string, accepts: (value: unknown) => boolean) => ({
+  default: undefined as never,
+  expected,
+  accepts,
+})
+export const isFunction = (value: unknown) => typeof value === 'function'
+export const isText = (value: unknown) => typeof value === 'string' && value !== ''
+export const isObject = (value: unknown) => typeof value === 'object' && value !== null
+
+/** Checks what was given and fills in the rest. An option given as `undefined` counts as not given. */
+export function validate<O extends object>(place: string, rules: Rules<O>, given: O): Required<O> {
+  if (typeof given !== 'object' || given === null) {
+    throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, 'its options', 'an object', describe(given)])
+  }
+  for (const key of Object.keys(given)) {
+    if (Object.hasOwn(rules, key)) continue
+    const known = Object.keys(rules)
+    const near = nearest(key, known)
+    const next = near === undefined ? `Known options: ${known.join(', ')}.` : `Did you mean "${near}"?`
+    throw new AfterwordError('AFTERWORD_UNKNOWN_OPTION', [place, key, next])
+  }
+  const resolved: Record<string, unknown> = {}
+  for (const [key, rule] of Object.entries<Rule<unknown>>(rules)) {
+    const value = (given as Record<string, unknown>)[key]
+    if ((value !== undefined || rule.required) && !rule.accepts(value)) {
+      throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, key, rule.expected, describeAs(rule, value)])
+    }
+    resolved[key] =
+      rule.most === undefined ? (value ?? rule.default) : Math.min(Number(value ?? rule.default), rule.most)
+  }
+  return resolved as Required<O>
+}
+
+function describeAs({ secret = false }: Rule<unknown>, value: unknown): string {
+  if (secret && typeof value === 'string') return `a text of ${value.length} characters`
+  if (secret && ArrayBuffer.isView(value)) return `${value.byteLength} bytes`
+  return describe(value)
+}
+
+/** What was probably meant, if one of those that are known is near. */
+export function nearest(given: string, known: readonly string[]): string | undefined {
+  const [name, distance] = known
+    .map((name) => [name, editDistance(given.toLowerCase(), name.toLowerCase())] as const)
+    .reduce((best, other) => (other[1] < best[1] ? other : best))
+  return distance <= name.length / 2 ? name : undefined
+}
+
+/** Levenshtein distance, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}

@@ -1,0 +1,76 @@
+import { AfterwordError } from '../errors.ts'
+import { channels, report } from '../events.ts'
+import type { Outcome } from '../task/outcome.ts'
+import type { Task } from '../task/task.ts'
+
+/**
+ * Runs one attempt of a task and tells what came of it. Never throws, never rejects.
+ * A function that returns no promise costs none: then the outcome itself comes back.
+ */
+export function run(task: Task): Outcome | Promise<Outcome> {
+  const begun = task.record?.markStarted()
+  return begun === undefined ? runNow(task) : begun.then(() => runNow(task))
+}
+
+function runNow(task: Task): Outcome | Promise<Outcome> {
+  let outcome: Outcome | Promise<Outcome>
+  try {
+    outcome = task.inContext(attempt)
+  } catch (error) {
+    return { status: 'failed', error }
+  }
+  return outcome instanceof Promise ? withinTime(task, outcome) : outcome
+}
+
+function attempt(task: Task): Outcome | Promise<Outcome> {
+  if (!isWanted(task)) return { status: 'cancelled', reason: 'when' }
+  if (channels['task:started'].hasSubscribers) channels['task:started'].publish({ task })
+  const value = task.call()
+  return isThenable(value) ? settled(value) : { status: 'done', value }
+}
+
+/** Its `when` lets it run. */
+export function isWanted(task: Task): boolean {
+  const { when } = task.settings
+  const { sent } = task.scope
+  if (when === 'always' || sent === undefined) return true
+  if (when === 'success') return sent.delivered && sent.status < 400
+  return when(sent)
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    value !== null &&
+    (typeof value === 'object' || typeof value === 'function') &&
+    typeof (value as { then?: unknown }).then === 'function'
+  )
+}
+
+/** `await` survives what a thenable may do: throw, call back twice, pose as a promise. */
+async function settled(value: PromiseLike<unknown>): Promise<Outcome> {
+  try {
+    return { status: 'done', value: await value }
+  } catch (error) {
+    return { status: 'failed', error }
+  }
+}
+
+/** The first of the outcome and the end of the task's time. A rejection that comes after that is reported, not lost. */
+function withinTime(task: Task, outcome: Promise<Outcome>): Promise<Outcome> {
+  const timeout = Math.min(task.settings.timeout, task.scope.timeLeft)
+  return new Promise((resolve) => {
+    let timedOut = false
+    const timer = setTimeout(() => {
+      timedOut = true
+      resolve({ status: 'timed-out', after: timeout })
+      task.abort(new AfterwordError('AFTERWORD_TASK_TIMED_OUT', [task.title, timeout, task.attempt]))
+    }, timeout)
+    void outcome.then((outcome) => {
+      clearTimeout(timer)
+      if (!timedOut) resolve(outcome)
+      else if (outcome.status === 'failed') {
+        report(new AfterwordError('AFTERWORD_LATE_REJECTION', [task.title], { cause: outcome.error }), task)
+      }
+    })
+  })
+}

@@ -1,0 +1,80 @@
+import { AfterwordError } from '../errors.ts'
+import { report } from '../events.ts'
+import type { Task } from '../task/task.ts'
+
+/** A task that kept the event loop busy. */
+export interface SlowTask {
+  readonly name: string
+  /** Where it was deferred: the line of a stack trace; `undefined` if that is not known. */
+  readonly place: string | undefined
+  /** For how long at worst, in ms. */
+  readonly worst: number
+  /** How often it took longer than `slowTask`. */
+  readonly count: number
+}
+
+/** The first tasks are noted with their place, then one in so many: a stack trace costs as much as dozens of tasks. */
+const firstNoted = 100
+const notedEach = 1024
+/** The caller is not further away than this. */
+const mostFrames = 8
+/** No more places and slow tasks than this are remembered. */
+const mostKnown = 1000
+/** How many slow tasks are told. */
+const mostTold = 5
+
+/** Reports tasks that keep the event loop busy, with the place where they were deferred. */
+export class SlowTasks {
+  /** By the key of a task: the text of a function tells one closure from another. */
+  readonly #places = new Map<string, string>()
+  readonly #slow = new Map<string, SlowTask>()
+  #left = firstNoted
+  #calls = 0
+
+  /** Notes where a task is deferred, now and then. */
+  sample(task: Task): void {
+    if (this.#left > 0) this.#left--
+    else if (++this.#calls % notedEach !== 0) return
+    const { key } = task
+    if (this.#places.size >= mostKnown && !this.#places.has(key)) return
+    const place = callerPlace()
+    if (place !== undefined) this.#places.set(key, place)
+  }
+
+  /** A task kept the event loop busy for so many ms. */
+  add(task: Task, ms: number): void {
+    const { key } = task
+    const place = this.#places.get(key)
+    // Its place is wanted: it will be slow again.
+    if (place === undefined) this.#left = firstNoted
+    const known = this.#slow.get(key)
+    if (known !== undefined || this.#slow.size < mostKnown) {
+      const { worst = 0, count = 0 } = known ?? {}
+      this.#slow.set(key, { name: task.name, place, worst: Math.max(worst, ms), count: count + 1 })
+    }
+    const where = place === undefined ? 'a place that was not noted' : place
+    report(new AfterwordError('AFTERWORD_SLOW_TASK', [task.title, Math.round(ms), where]), task)
+  }
+
+  /** The slowest ones. */
+  get worst(): SlowTask[] {
+    return [...this.#slow.values()].sort((a, b) => b.worst - a.worst).slice(0, mostTold)
+  }
+}
+
+/** The innermost place of the stack that is not in this package. In a bundle, that can't be told. */
+function callerPlace(): string | undefined {
+  const own = /^file:.*\/(?=schedule\/slow-tasks\.[jt]s$)/.exec(import.meta.url)?.[0]
+  if (own === undefined) return undefined
+  const { pathname } = new URL(own)
+  const { stackTraceLimit, prepareStackTrace } = Error
+  Error.stackTraceLimit = mostFrames
+  // As objects, where nobody maps positions: a text of the whole stack would cost several times as much.
+  const maps = prepareStackTrace !== undefined || process.sourceMapsEnabled
+  if (!maps) Error.prepareStackTrace = (_error, sites) => sites.map((site) => `at ${site}`).join('\n')
+  const { stack = '' } = new Error()
+  Error.stackTraceLimit = stackTraceLimit
+  Error.prepareStackTrace = prepareStackTrace
+  const line = stack.split('\n').find((line) => /^\s*at /.test(line) && !line.includes(pathname))
+  return line?.replace(/^\s*at /, '')
+}

@@ -1,0 +1,108 @@
+import { subscribe } from '../events.ts'
+import { instance } from '../instance.ts'
+import type { DrainReport } from '../schedule/scheduler.ts'
+import type { Outcome } from '../task/outcome.ts'
+import type { ScopeResponse, SentResponse } from '../task/response.ts'
+import type { Scope } from '../task/scope.ts'
+import type { Task } from '../task/task.ts'
+
+export {
+  AdapterContract,
+  type ContractCase,
+  type ContractLimits,
+  type ContractOptions,
+  type ContractServer,
+} from './contract.ts'
+export { type Props, Stage, type StageAnswer } from './stage.ts'
+
+/**
+ * Waits until every task of the process has ended; then a test can read what they wrote.
+ * @throws Error that names what is left after `timeout` ms
+ */
+export async function flush(timeout = 5000): Promise<DrainReport> {
+  const report = await instance().drain({ timeout })
+  if (report.left.length === 0) return report
+  const left = report.left.map(({ name, id }) => `"${name}" (${id})`).join(', ')
+  throw new Error(`Not ended within ${timeout} ms: ${left}`)
+}
+
+/** A task as it was deferred, and what came of it so far. */
+export interface RecordedTask {
+  readonly id: string
+  readonly name: string
+  readonly args: readonly unknown[]
+  readonly outcome: Outcome | undefined
+}
+
+/** Lists what is deferred from now on, until it is disposed of. */
+export class Recording implements Disposable {
+  readonly #tasks = new Map<Task, RecordedTask>()
+  readonly #unsubscribe: (() => void)[]
+
+  constructor() {
+    this.#unsubscribe = [
+      subscribe('task:deferred', ({ task }) => {
+        this.#tasks.set(task, { id: task.id, name: task.name, args: [...task.args], outcome: undefined })
+      }),
+      subscribe('task:ended', ({ task, outcome }) => {
+        const recorded = this.#tasks.get(task)
+        if (recorded !== undefined) this.#tasks.set(task, { ...recorded, outcome })
+      }),
+    ]
+  }
+
+  /** In the order of `defer`. */
+  get tasks(): readonly RecordedTask[] {
+    return [...this.#tasks.values()]
+  }
+
+  /** Those of one name: of a job, of `defer.with({ name })`, of a function. */
+  named(name: string): readonly RecordedTask[] {
+    return this.tasks.filter((task) => task.name === name)
+  }
+
+  [Symbol.dispose](): void {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
+  }
+}
+
+/** `using deferred = record()` */
+export function record(): Recording {
+  return new Recording()
+}
+
+/**
+ * Calls `fn` as if it were a request's handler, then runs what it deferred, and resolves when that has ended.
+ * @param response what the tasks' `when` and `currentTask().request` see; by default a delivered `GET /` with status 200
+ */
+export function runInline<T>(
+  fn: () => T,
+  response: Partial<SentResponse> = {},
+): Promise<{ value: Awaited<T>; outcomes: Outcome[] }> {
+  return instance().scope(new InlineResponse(response), async () => {
+    const value = await fn()
+    return { value, outcomes: await instance().finishRequest() }
+  })
+}
+
+class InlineResponse implements ScopeResponse {
+  scope?: Scope
+  readonly #sent: PromiseWithResolvers<void> = Promise.withResolvers()
+  readonly #response: SentResponse
+
+  constructor(response: Partial<SentResponse>) {
+    this.#response = { method: 'GET', path: '/', status: 200, delivered: true, aborted: false, ...response }
+  }
+
+  whenSent(callback: (sent: SentResponse) => void): void {
+    void this.#sent.promise.then(() => callback(this.#response))
+  }
+
+  describe(): SentResponse {
+    return this.#response
+  }
+
+  end(): void {
+    this.#sent.resolve()
+  }
+}

@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest'
+import { Afterword } from '../../src/index.ts'
+import { Reports } from '../support/reports.ts'
+
+function block(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end; );
+}
+
+it('reports a task that blocks the event loop, with the line that deferred it', async () => {
+  await using afterword = new Afterword({ slowTask: 500 })
+  using reports = new Reports()
+  await afterword.defer(block, 600).outcome
+  await afterword.defer(block, 0).outcome
+  expect(reports.all.map(({ error }) => error.code)).toEqual(['AFTERWORD_SLOW_TASK'])
+  expect(reports.all[0]?.error.message).toMatch(
+    /^The task "block" \(.+\) kept the event loop busy for \d+ ms\. It was deferred at .*slow-tasks\.test\.ts:12:\d+/,
+  )
+  expect(reports.all[0]?.task?.name).toBe('block')
+})
+
+it('tells the worst ones, each with how often', async () => {
+  await using afterword = new Afterword({ slowTask: 5 })
+  using _reports = new Reports()
+  const Render = afterword.job('render', block)
+  for (const ms of [8, 300, 8]) await Render.defer(ms).outcome
+  await afterword.defer(async () => block(10)).outcome
+  const place = expect.stringContaining('slow-tasks.test.ts:')
+  const { slowest } = afterword.status()
+  expect(slowest).toEqual([
+    { name: 'render', place, count: 3, worst: expect.any(Number) },
+    { name: 'anonymous', place, count: 1, worst: expect.any(Number) },
+  ])
+  expect(slowest[0]?.worst).toBeGreaterThanOrEqual(300)
+})
+
+it('says nothing of a task that only waits', async () => {
+  await using afterword = new Afterword({ slowTask: 500 })
+  using reports = new Reports()
+  await afterword.defer(() => new Promise((resolve) => setTimeout(resolve, 600))).outcome
+  expect(reports.all).toEqual([])
+  expect(afterword.status().slowest).toEqual([])
+})

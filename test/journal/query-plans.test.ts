@@ -1,0 +1,55 @@
+import { DatabaseSync } from 'node:sqlite'
+import { expect, test } from 'vitest'
+import type { Database } from '../../src/journal/files/database.ts'
+import { migrate } from '../../src/journal/files/schema.ts'
+import { RecordTable } from '../../src/journal/server/record-table.ts'
+
+/** A database that tells the plan of each statement that is prepared. */
+function planned(plans: Map<string, string[]>): Database {
+  const database = new DatabaseSync(':memory:')
+  migrate(database, ':memory:')
+  return {
+    exec: (sql) => database.exec(sql),
+    prepare(sql) {
+      const steps = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[]
+      plans.set(
+        sql,
+        steps.map(({ detail }) => detail),
+      )
+      return database.prepare(sql)
+    },
+  }
+}
+
+/** All records, or all that are loose. */
+const endless = /^(SCAN|SEARCH) afterword_records( USING (COVERING )?INDEX \w+( \(owner[<>]\?\))?)?$/
+
+// With a million of them, that would be many milliseconds for each page of 64.
+test('what is done again and again goes through no more records than it is about', () => {
+  const plans = new Map<string, string[]>()
+  const store = new RecordTable(planned(plans), { store: 'own', process: 2 ** 44, sync: 'normal', adopted: true })
+  const jobs = { known: [['a', 1]], shared: [['a', 1]] } as const
+  store.atomically(() => {
+    store.claimable.quarantine()
+    store.claimable.claim(jobs, 64)
+    store.claimable.claimSuspect(jobs)
+    store.accept([2 ** 44 + 1, 'a', 1, '[]', null])
+    store.share(2 ** 44 + 2, 'a', 1, '[]', null, 0, 0, 'single', '["single"]')
+    store.beginRun(2 ** 44 + 1)
+    store.retry(2 ** 44 + 1, 1, 0, true)
+    store.back(2 ** 44 + 1, 0)
+    store.failed(2 ** 44 + 1, 1, 'failed', null)
+    store.done([2 ** 44 + 1, 2 ** 44 + 2])
+  })
+  store.claimable.any(jobs)
+  store.claimable.nextRun(jobs)
+  expect(plans.size).toBeGreaterThan(15)
+  expect(
+    new Set([...plans].filter(([, steps]) => steps.some((step) => endless.test(step))).map(([sql]) => sql)),
+  ).toEqual(
+    new Set([
+      // Once for a slot that is taken over, and where nothing else is left in it.
+      expect.stringMatching(/^SELECT 1 FROM afterword_records WHERE owner IN \(\d+, \d+\) LIMIT 1$/),
+    ]),
+  )
+})

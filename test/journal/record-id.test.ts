@@ -1,0 +1,42 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { AppDatabaseJournal } from '../../src/journal/app-database-journal.ts'
+import { blockSize } from '../../src/journal/files/record-id.ts'
+import { FolderJournal } from '../../src/journal/folder-journal.ts'
+import type { Journal } from '../../src/task/record.ts'
+
+let folder: string
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-ids-'))))
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const settings = { retention: 0, maxPayload: 100 }
+const owner = { take: () => {} }
+const journals: Record<string, () => Journal> = {
+  'in a folder': () => new FolderJournal({ path: folder, sync: 'normal', ...settings }, owner),
+  "in an app's own database": () =>
+    new AppDatabaseJournal({ database: new DatabaseSync(join(folder, 'app.db')), ...settings }, owner),
+}
+
+test.each(Object.keys(journals))(
+  'a process that gives more ids than it began with: the next one gives others, %s',
+  async (place) => {
+    const open = () => (journals[place] as () => Journal)()
+    const first = open()
+    const call = { job: 'note', version: 1, args: [] }
+    const firstId = first.create(call).id
+    // Only the last one is stored.
+    for (let i = 0; i < blockSize; i++) first.create(call)
+    const last = first.create(call)
+    last.submit(() => {})
+    await last.accepted
+    last.finish({ status: 'done', value: undefined }, 1)
+    await first.close()
+    const second = open()
+    expect(Number.parseInt(second.create(call).id, 36)).toBeGreaterThan(Number.parseInt(last.id, 36))
+    expect(Number.parseInt(last.id, 36)).toBeGreaterThan(Number.parseInt(firstId, 36) + blockSize)
+    await second.close()
+  },
+)
