@@ -1,11 +1,12 @@
 import { createDefer, type Defer } from './defer.ts'
 import { AfterwordError, describe } from './errors.ts'
 import type { Batch, BatchHandler } from './jobs/batch.ts'
-import type { InputOf, OutputOf, StandardSchema } from './jobs/input.ts'
+import type { InputOf, OutputOf } from './jobs/input.ts'
 import { type Job, Jobs, type ThreadOptions } from './jobs/job.ts'
 import { Registry } from './jobs/registry.ts'
 import { Worker } from './jobs/worker.ts'
 import { beside, load } from './lazy-require.ts'
+import { Lifecycle } from './lifecycle.ts'
 import {
   type AfterwordOptions,
   type AfterwordSettings,
@@ -15,17 +16,21 @@ import {
   type WorkOptions,
 } from './options/instance-options.ts'
 import { validateJournal } from './options/journal-options.ts'
+import type { StandardSchema } from './options/standard-schema.ts'
 import { type BatchOptions, type JobOptions, validateTask } from './options/task-options.ts'
-import { type DrainReport, Scheduler } from './schedule/scheduler.ts'
+import { type DrainReport, drain } from './schedule/drain.ts'
+import { Scheduler } from './schedule/scheduler.ts'
 import type { SlowTask } from './schedule/slow-tasks.ts'
 import { type Intake, Shutdown } from './shutdown.ts'
+import { TaskDefinition } from './task/definition.ts'
 import type { Outcome } from './task/outcome.ts'
 import type { Claimer, Journal } from './task/record.ts'
+import { RequestScope } from './task/request-scope.ts'
 import type { ScopeResponse } from './task/response.ts'
 import { Scope } from './task/scope.ts'
 import { type CurrentTask, Task } from './task/task.ts'
 
-/** Cheap to ask for. */
+/** The status of an instance, in numbers that are cheap to ask for. */
 export interface Status {
   /** Requests that have deferred something and whose response was not sent yet. */
   readonly inFlight: number
@@ -33,7 +38,7 @@ export interface Status {
   readonly backlog: number
   /** Tasks that have begun and have not ended. */
   readonly running: number
-  /** For how many ms the oldest scope has had an unfinished task; 0 if there is none. */
+  /** The time in ms for which the oldest scope has had an unfinished task; 0 if there is none. */
   readonly oldestAge: number
   /** Responses that wait until there is room in the backlog. */
   readonly held: number
@@ -49,51 +54,46 @@ export interface Status {
 }
 
 /** Arguments that are inferred elsewhere. `NoInfer` would stay around them, and no function may take fewer of those. */
-type Settled<A extends unknown[]> = A extends unknown ? A : never
+type Inferred<A extends unknown[]> = A extends unknown ? A : never
 
-/** Ties the parts of one instance together. Most programs use the process-wide one, `instance()`. */
+/** An instance ties its parts together. Most programs use the process-wide one, `instance()`. */
 export class Afterword {
   /** Calls a function with its arguments after the response. */
   readonly defer: Defer
 
   readonly #settings: AfterwordSettings
+  readonly #lifecycle = new Lifecycle()
   readonly #scheduler: Scheduler
+  readonly #registry = new Registry()
   readonly #jobs: Jobs
   readonly #worker: Worker
   #shutdown: Shutdown
-  #configured = false
   readonly #work: Intake = { stop: async () => this.#worker.stop(), abort() {} }
 
   constructor(options?: AfterwordOptions) {
     this.#settings = validateAfterword({})
-    this.#scheduler = new Scheduler(this.#settings)
-    const registry = new Registry()
-    this.#worker = new Worker(this.#scheduler, registry)
-    this.#jobs = new Jobs(this.#scheduler, registry, this.#worker)
+    this.#scheduler = new Scheduler(this.#settings, this.#lifecycle)
+    this.#worker = new Worker(this.#scheduler, this.#registry)
+    this.#jobs = new Jobs(this.#scheduler, this.#registry, this.#worker)
     this.defer = createDefer(this.#scheduler)
     if (options !== undefined) this.configure(options)
-    // Last: it listens to the process, and options that are refused leave nothing behind.
-    this.#shutdown = new Shutdown(this.#scheduler)
+    // The shutdown comes last: it listens to the process, and refused options must leave nothing behind.
+    this.#shutdown = new Shutdown(this.#scheduler, this.#registry)
   }
 
   /**
-   * Sets the options: once, before the first use. After `close()` it starts the instance anew.
+   * Sets the options: once, before the first use. After `close()` the call starts the instance anew.
    * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`, `AFTERWORD_ALREADY_STARTED`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
    */
   configure(options: AfterwordOptions): void {
     const settings = validateAfterword(options)
-    const { state } = this.#scheduler
-    if (state === 'started' || (state === 'new' && this.#configured)) {
-      throw new AfterwordError('AFTERWORD_ALREADY_STARTED')
-    }
-    this.#scheduler.journal = openJournal(settings, this.#worker)
+    this.#lifecycle.requireConfigurable()
+    this.#registry.journal = openJournal(settings, this.#worker)
     this.#worker.setUp(settings.worker)
     this.#worker.tellJobs()
     Object.assign(this.#settings, settings)
-    if (state === 'closed') this.#shutdown = new Shutdown(this.#scheduler)
-    this.#scheduler.state = 'new'
-    this.#scheduler.completion.ending = false
-    this.#configured = true
+    if (this.#lifecycle.state === 'closed') this.#shutdown = new Shutdown(this.#scheduler, this.#registry)
+    this.#lifecycle.restart()
   }
 
   /**
@@ -105,13 +105,13 @@ export class Afterword {
     handler: (...args: OutputOf<S>) => R,
     options: JobOptions<InputOf<S>> & { readonly input: S },
   ): Job<InputOf<S>, R>
-  /** The same without a schema. */
+  /** Names work whose arguments no schema validates. */
   job<A extends unknown[], R>(
     name: string,
     handler: (...args: A) => R,
-    options?: Omit<JobOptions<Settled<A>>, 'input'>,
+    options?: Omit<JobOptions<Inferred<A>>, 'input'>,
   ): Job<A, R>
-  /** The same for CPU-heavy work: the handler is the default export of a module, `job<typeof render>(name, { thread })`. */
+  /** Names CPU-heavy work: the handler is the default export of a module, `job<typeof render>(name, { thread })`. */
   job<F extends (...args: never[]) => unknown>(
     name: string,
     options: ThreadOptions<Parameters<F>>,
@@ -121,8 +121,8 @@ export class Afterword {
   }
 
   /**
-   * Names work on many items at once: the items of many responses are gathered, and `handler` gets them in one array. To say that some
-   * of them failed, it returns or throws a `BatchError` with those.
+   * Names work on many items at once: the items of many responses wait for each other, and `handler` gets them in one array. Where some
+   * of them failed, the handler returns or throws a `BatchError` with those.
    * @throws AfterwordError `AFTERWORD_DUPLICATE_JOB` where another handler has that name
    */
   batch<T>(name: string, handler: BatchHandler<T>, options: BatchOptions = {}): Batch<T> {
@@ -133,8 +133,8 @@ export class Afterword {
   onSent(fn: () => unknown): void {
     if (typeof fn !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['onSent', describe(fn)])
     if (!this.inScope) this.#scheduler.missingAdapter.outsideScope('onSent')
-    const scope = this.#scheduler.scope ?? new Scope(this.#scheduler)
-    scope.addAtSent(new Task(scope, onSentSettings, fn, []))
+    const scope = this.#scheduler.current.scope ?? new Scope(this.#scheduler)
+    scope.addAtSent(new Task(scope, onSentTasks, fn, []))
   }
 
   /**
@@ -142,10 +142,8 @@ export class Afterword {
    * the caller goes on in the background. Harmless when called again, in a task, or outside a request: then `[]`.
    */
   finishRequest(): Promise<Outcome[]> {
-    const { scope, task } = this.#scheduler
     // A task that waited for its own scope would wait for itself.
-    if (scope === undefined || task !== undefined) return Promise.resolve([])
-    return scope.finish()
+    return this.#scheduler.current.requestScope?.finish() ?? Promise.resolve([])
   }
 
   /**
@@ -156,33 +154,36 @@ export class Afterword {
     if (typeof (promise as { then?: unknown } | null)?.then !== 'function') {
       throw new AfterwordError('AFTERWORD_NOT_A_PROMISE', [describe(promise)])
     }
-    const scope = this.#scheduler.scope ?? new Scope(this.#scheduler)
-    scope.addBegun(new Task(scope, waitUntilSettings, () => promise, []))
+    const scope = this.#scheduler.current.scope ?? new Scope(this.#scheduler)
+    scope.addBegun(new Task(scope, waitUntilTasks, () => promise, []))
   }
 
-  /** The task whose code runs now. */
+  /** Tells the task whose code runs now. */
   currentTask(): CurrentTask | undefined {
-    return this.#scheduler.task
+    return this.#scheduler.current.task
   }
 
   /** For adapters: the code that runs now belongs to a scope already. */
   get inScope(): boolean {
-    return this.#scheduler.scope !== undefined
+    return this.#scheduler.current.scope !== undefined
   }
 
   /** For adapters: calls `fn` in the scope of a response. The same response again continues the same scope. */
   scope<R>(response: ScopeResponse, fn: () => R): R {
-    if (this.#scheduler.state === 'new') this.#scheduler.state = 'started'
+    this.#lifecycle.use()
     this.#scheduler.missingAdapter.scopeOpened()
-    response.scope ??= new Scope(this.#scheduler, response)
-    const { storage } = this.#scheduler
-    if (storage.getStore() === response.scope) return fn()
-    return storage.run(response.scope, fn)
+    response.gate ??= new RequestScope(this.#scheduler, response)
+    return this.#scheduler.current.enter(response.gate as RequestScope, fn)
+  }
+
+  /** For adapters: calls `fn` as code of a task, whatever async context `fn` needs besides. */
+  inTask<R>(task: CurrentTask, fn: () => R): R {
+    return this.#scheduler.current.enter(task as Task, fn)
   }
 
   /** For adapters: makes `intake` part of the shutdown. Call what it returns when the intake has ended by itself. */
   addIntake(intake: Intake): () => void {
-    if (this.#scheduler.state === 'new') this.#scheduler.state = 'started'
+    this.#lifecycle.use()
     return this.#shutdown.add(intake)
   }
 
@@ -206,18 +207,18 @@ export class Afterword {
    * @throws AfterwordError `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
    */
   async drain(options: DrainOptions = {}): Promise<DrainReport> {
-    return this.#scheduler.drain(validateDrain(options, this.#settings.shutdownTimeout).timeout)
+    return drain(this.#scheduler, validateDrain(options, this.#settings.shutdownTimeout).timeout)
   }
 
   /**
    * Runs jobs that any process on the journal's folder may run, those of `dispatch`, and holds this process until `stop()`: for a
-   * process that does nothing else, or where the option `worker` is `false`. What is not given is as that option says.
+   * process that does nothing else, or where the option `worker` is `false`. Options that are not given are as that option says.
    * @throws AfterwordError `AFTERWORD_NO_JOURNAL`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
    */
   work(options: WorkOptions = {}): Worker {
-    if (this.#scheduler.journal === undefined) throw new AfterwordError('AFTERWORD_NO_JOURNAL')
+    if (this.#registry.journal === undefined) throw new AfterwordError('AFTERWORD_NO_JOURNAL')
     const worker = this.#worker.start(options)
-    // A process that does nothing else is ended by a signal as well.
+    // A signal ends a process that does nothing else as well.
     this.addIntake(this.#work)
     return worker
   }
@@ -230,12 +231,12 @@ export class Afterword {
 
   /** Drains, runs the `onShutdown` functions and takes no further task. Servers stay as they are. */
   async close(): Promise<void> {
-    if (this.#scheduler.state === 'closed') return
+    if (this.#lifecycle.state === 'closed') return
     const { left } = await this.#shutdown.run(false)
     if (left.length > 0) this.#shutdown.nameUnfinished()
     this.#worker.stop()
-    this.#scheduler.journal = undefined
-    this.#scheduler.state = 'closed'
+    this.#registry.journal = undefined
+    this.#lifecycle.advance('closed')
     this.#shutdown.dispose()
   }
 
@@ -244,7 +245,7 @@ export class Afterword {
   }
 }
 
-/** Loaded when it is asked for, and at once: from the first request on, jobs are to be kept. */
+/** Opens the journal. Its module is loaded when a journal is asked for, and at once: from the first request on, jobs are to be kept. */
 function openJournal({ journal, maxPayload }: AfterwordSettings, owner: Claimer): Journal | undefined {
   if (journal === undefined) return undefined
   const { path, database, ...settings } = validateJournal(journal)
@@ -263,5 +264,5 @@ function openJournal({ journal, maxPayload }: AfterwordSettings, owner: Claimer)
   return new FolderJournal({ path, maxPayload, ...settings }, owner)
 }
 
-const onSentSettings = validateTask('onSent', {}, 'onSent')
-const waitUntilSettings = validateTask('waitUntil', {}, 'waitUntil')
+const onSentTasks = new TaskDefinition(validateTask('onSent', {}), 'onSent')
+const waitUntilTasks = new TaskDefinition(validateTask('waitUntil', {}), 'waitUntil')

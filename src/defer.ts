@@ -1,6 +1,8 @@
 import { AfterwordError, describe } from './errors.ts'
-import { type TaskOptions, type TaskSettings, validateTask } from './options/task-options.ts'
+import { type TaskOptions, validateTask } from './options/task-options.ts'
 import type { Scheduler } from './schedule/scheduler.ts'
+import { TaskDefinition } from './task/definition.ts'
+import type { JobRecord } from './task/record.ts'
 import { Scope } from './task/scope.ts'
 import { type Deferred, Task } from './task/task.ts'
 
@@ -10,59 +12,43 @@ type Fn<A extends unknown[], R> = (...args: A) => R
 export interface Defer {
   /** @throws AfterwordError `AFTERWORD_NOT_A_FUNCTION`, `AFTERWORD_OVERLOADED`, `AFTERWORD_CLOSED` */
   <A extends unknown[], R>(fn: Fn<A, R>, ...args: A): Deferred<Awaited<R>>
-  /** The same with options. @throws AfterwordError `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION` */
+  /** Binds options to the call. @throws AfterwordError `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION` */
   with(options: TaskOptions): <A extends unknown[], R>(fn: Fn<A, R>, ...args: A) => Deferred<Awaited<R>>
 }
 
+/** Makes the `defer` of an instance. */
 export function createDefer(scheduler: Scheduler): Defer {
-  const deferWith = (settings: TaskSettings) => {
+  const deferWith = (definition: TaskDefinition) => {
+    const { now } = definition.settings
     return <A extends unknown[], R>(fn: Fn<A, R>, ...args: A) => {
       if (typeof fn !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['defer', describe(fn)])
-      return addTask(scheduler, settings, fn, args) as Deferred<Awaited<R>>
+      return addTask(scheduler, definition, fn, args, now) as Deferred<Awaited<R>>
     }
   }
-  return Object.assign(deferWith(validateTask('defer', {})), {
-    with: (options: TaskOptions) => deferWith(validateTask('defer.with', options)),
+  return Object.assign(deferWith(new TaskDefinition(validateTask('defer', {}))), {
+    with: (options: TaskOptions) => deferWith(new TaskDefinition(validateTask('defer.with', options))),
   })
 }
 
-/** Finds the scope and adds a task. Without a scope, or with `now`, the task gets one of its own. */
+/**
+ * Makes a call a task of the current scope. Without one, or `apart`, the task gets a scope of its own and does not wait for a response.
+ * @param record the call as it is stored; the scope hands it to the journal once the task is accepted
+ */
 export function addTask(
   scheduler: Scheduler,
-  settings: TaskSettings,
+  definition: TaskDefinition,
   fn: (...args: never[]) => unknown,
   args: readonly unknown[],
+  apart: boolean,
+  record?: JobRecord,
 ): Task {
-  const inScope = settings.now ? undefined : scheduler.scope
-  if (inScope === undefined && !settings.now) scheduler.missingAdapter.outsideScope(settings.label ?? 'defer')
-  const { keep, label = '', version = 1, bound, dispatched = false } = settings
-  const key = keyOf(settings, args)
-  const record = keep
-    ? scheduler.journal?.create({ job: label, version, args, options: bound, uniqueKey: key, asClaim: dispatched })
-    : undefined
-  const scope = inScope ?? new Scope(scheduler)
-  const task = new Task(scope, settings, fn, args, record)
+  const current = scheduler.current.scope
+  if (current === undefined && !apart) scheduler.missingAdapter.outsideScope(definition.label ?? 'defer')
+  const scope = apart || current === undefined ? new Scope(scheduler) : current
+  const task = new Task(scope, definition, fn, args, record)
   scheduler.slowTasks.sample(task)
   scope.add(task)
-  // What runs apart from the response belongs to it all the same: that leaves when it is stored.
-  if (record !== undefined && inScope === undefined) scheduler.scope?.expect(record)
-  if (record !== undefined) record.submit((why) => scope.cancel(task, why))
-  else if (key !== undefined) {
-    task.original = scheduler.claimKey(label, key, task)
-    if (task.original !== undefined) scope.cancel(task, 'duplicate')
-  }
+  // A task that runs apart from the response belongs to it all the same: the response leaves when the record is stored.
+  if (record !== undefined && scope !== current) current?.expect(record)
   return task
-}
-
-/** @throws AfterwordError `AFTERWORD_INVALID_OPTION` */
-export function keyOf({ key, label }: TaskSettings, args: readonly unknown[]): string | undefined {
-  if (typeof key !== 'function') return key
-  const made: unknown = key(...(args as never[]))
-  if (typeof made === 'string' && made !== '') return made
-  throw new AfterwordError('AFTERWORD_INVALID_OPTION', [
-    `job("${label}")`,
-    'its key',
-    'a non-empty string',
-    describe(made),
-  ])
 }

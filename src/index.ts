@@ -14,16 +14,26 @@ export {
   waitUntil,
 } from './instance.ts'
 export { type Batch, BatchError, type BatchHandler } from './jobs/batch.ts'
-export type { InputOf, OutputOf, StandardSchema } from './jobs/input.ts'
+export type { InputOf, OutputOf } from './jobs/input.ts'
 export type { Job, ThreadOptions } from './jobs/job.ts'
 export type { Worker } from './jobs/worker.ts'
 export type { AfterwordOptions, DrainOptions, WorkOptions } from './options/instance-options.ts'
 export type { EncryptOptions, JournalOptions } from './options/journal-options.ts'
-export type { BatchOptions, CallOptions, JobOptions, Rate, TaskOptions } from './options/task-options.ts'
-export type { DrainReport, UnfinishedTask } from './schedule/scheduler.ts'
+export type { StandardSchema } from './options/standard-schema.ts'
+export type {
+  Backoff,
+  BatchOptions,
+  CallOptions,
+  ExponentialBackoff,
+  JobOptions,
+  Rate,
+  TaskOptions,
+} from './options/task-options.ts'
+export type { DrainReport, UnfinishedTask } from './schedule/drain.ts'
 export type { SlowTask } from './schedule/slow-tasks.ts'
+export type { SentResponse } from './sent-response.ts'
 export type { Intake } from './shutdown.ts'
 export type { CancelReason, Outcome } from './task/outcome.ts'
-export type { ScopeResponse, SentResponse } from './task/response.ts'
-export { type Backoff, type ExponentialBackoff, Retry } from './task/retry.ts'
+export type { ScopeResponse } from './task/response.ts'
+export { Retry } from './task/retry.ts'
 export type { CurrentTask, Deferred, Task } from './task/task.ts'

@@ -1,13 +1,15 @@
 import { AfterwordError } from './errors.ts'
 import { channels, print, report } from './events.ts'
-import type { DrainReport, Scheduler } from './schedule/scheduler.ts'
+import type { Registry } from './jobs/registry.ts'
+import { type DrainReport, drain } from './schedule/drain.ts'
+import type { Scheduler } from './schedule/scheduler.ts'
 import type { Task } from './task/task.ts'
 
-/** Something that takes requests in and can be told to stop, such as a server. Given by an adapter. */
+/** An intake takes requests in and can be told to stop, as a server can. An adapter adds it. */
 export interface Intake {
-  /** Takes no further request; resolves when those in flight have ended. */
+  /** Takes no further request; resolves when the requests in flight have ended. */
   stop(): Promise<void>
-  /** Breaks off what is still in flight. */
+  /** Breaks off the requests in flight. */
   abort(): void
 }
 
@@ -15,33 +17,35 @@ export interface Intake {
 const signals = { SIGTERM: 128 + 15, SIGINT: 128 + 2 } as const
 type Signal = keyof typeof signals
 
-/** What the requests in flight may take of `shutdownTimeout`; the rest belongs to their tasks. */
+/** The share of `shutdownTimeout` that the requests in flight may take; the rest belongs to their tasks. */
 const requestShare = 0.75
-/** How long `onShutdown` functions have at least, in ms, even when the tasks used up the time. */
+/** The time in ms that `onShutdown` functions have at least, even when the tasks used up all of it. */
 const leastForFunctions = 1000
 
-/** So many unfinished tasks are listed one by one. */
+/** How many unfinished tasks are listed one by one. */
 const mostTitles = 100
 
-/** The instances that a signal ends: the last one to have ended exits, for all of them. */
+/** The instances that a signal ends: the last one to end exits the process for all of them. */
 const ending = new Set<Shutdown>()
 let exitCode = 0
 
 /** Ends an instance: requests in flight finish, then tasks, then the `onShutdown` functions. */
 export class Shutdown {
   readonly #scheduler: Scheduler
+  readonly #registry: Registry
   readonly #intakes = new Set<Intake>()
   #functions: (() => unknown)[] = []
   #called: Promise<void> = Promise.resolve()
   #listening = false
   #signalled = false
 
-  constructor(scheduler: Scheduler) {
+  constructor(scheduler: Scheduler, registry: Registry) {
     this.#scheduler = scheduler
+    this.#registry = registry
     process.on('exit', this.nameUnfinished)
   }
 
-  /** From now on a signal stops this intake first. Returns the way to take it back. */
+  /** Adds an intake, which a signal stops first. @returns a function that removes the intake */
   add(intake: Intake): () => void {
     this.#intakes.add(intake)
     if (this.#scheduler.settings.signals) this.#listen()
@@ -52,25 +56,34 @@ export class Shutdown {
     this.#functions.push(fn)
   }
 
-  /** Drains and runs the `onShutdown` functions, in order, each once. */
+  /** Ends the instance: intakes if they are to stop, tasks, `onShutdown` functions, journal, in this order. */
   async run(stopIntakes: boolean): Promise<DrainReport> {
-    const timeout = this.#scheduler.settings.shutdownTimeout
-    const deadline = performance.now() + timeout
-    if (stopIntakes) await this.#stopIntakes(timeout * requestShare)
-    this.#scheduler.completion.ending = true
-    this.#scheduler.journal?.stopClaiming()
-    const drained = await this.#scheduler.drain(Math.max(0, deadline - performance.now()))
-    const { journal } = this.#scheduler
-    // The functions may close the database that it is in.
-    if (journal !== undefined) await within(Math.max(0, deadline - performance.now()), journal.flushed())
+    const { settings, lifecycle, completion } = this.#scheduler
+    const deadline = performance.now() + settings.shutdownTimeout
+    const timeLeft = () => Math.max(0, deadline - performance.now())
+    if (stopIntakes) await this.#stopIntakes(settings.shutdownTimeout * requestShare)
+
+    lifecycle.advance('draining')
+    completion.unloadRetries()
+    this.#registry.journal?.stopClaiming()
+    const drained = await drain(this.#scheduler, timeLeft())
+    // The functions may close the database that the journal is in.
+    const flushed = this.#registry.journal?.flushed()
+    if (flushed !== undefined) await within(timeLeft(), flushed)
+    await within(Math.max(leastForFunctions, timeLeft()), this.#callFunctions())
+
+    lifecycle.advance('stopping')
+    completion.unloadWaiting()
+    await this.#registry.journal?.close()
+    return drained
+  }
+
+  /** Calls each function once. A shutdown at the same time, a framework's own, may have begun to call some: those end first. */
+  #callFunctions(): Promise<void> {
     const functions = this.#functions
     this.#functions = []
-    // Also those that a shutdown at the same time, a framework's own, has begun to call.
     this.#called = this.#called.then(() => callInOrder(functions))
-    await within(Math.max(leastForFunctions, deadline - performance.now()), this.#called)
-    this.#scheduler.completion.leave()
-    await this.#scheduler.journal?.close()
-    return drained
+    return this.#called
   }
 
   /** Stops listening to the process. */
@@ -86,13 +99,13 @@ export class Shutdown {
     for (const signal of Object.keys(signals)) process.on(signal, this.#onSignal)
   }
 
-  // However the process ends, by a signal, process.exit or an error, what it leaves undone is named.
+  /** Names the tasks that are left when the process ends, be it by a signal, `process.exit` or an error. */
   readonly nameUnfinished = (): void => {
-    // What is stored will run in another process.
+    // A stored task will run in another process.
     const tasks = [...this.#scheduler.backlog.tasks()].filter(({ record }) => !record?.isAccepted)
     if (tasks.length === 0) return
     const error = new AfterwordError('AFTERWORD_UNFINISHED', [listOf(tasks)])
-    // Also where somebody listens: what a listener hands on asynchronously is lost with the process.
+    // Listeners get the report, and stderr as well: a report that a listener hands on asynchronously is lost with the process.
     if (channels.report.hasSubscribers) report(error)
     print(error)
   }
@@ -116,7 +129,7 @@ export class Shutdown {
   }
 }
 
-/** Every task by name; those past the first hundred without their ids, and those of one name together. */
+/** Lists every task by name; past the first hundred without ids, and tasks of one name together. */
 function listOf(tasks: readonly Task[]): string {
   const more = new Map<string, number>()
   for (const { name } of tasks.slice(mostTitles)) more.set(name, (more.get(name) ?? 0) + 1)

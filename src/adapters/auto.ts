@@ -1,7 +1,9 @@
 import { subscribe } from 'node:diagnostics_channel'
 import { Server } from 'node:http'
 import { instance } from '../instance.ts'
-import { attach, type Emit, type NodeServer, opensScopes, scopedEmit } from './node-http.ts'
+import type { NodeServer } from './node/node-intake.ts'
+import { type Emit, opensScopes, scopedEmit } from './node/scoped-emit.ts'
+import { attach } from './node-http.ts'
 import { provideRequestContext } from './web/platform-context.ts'
 
 // At once for every `http.Server`: one that only gets connections handed over never listens.

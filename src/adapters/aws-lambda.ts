@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream'
 import { AfterwordError } from '../errors.ts'
 import { instance } from '../instance.ts'
-import type { Host, ScopeResponse, SentResponse } from '../task/response.ts'
-import type { Scope } from '../task/scope.ts'
+import type { SentResponse } from '../sent-response.ts'
+import type { Host, ResponseGate, ScopeResponse } from '../task/response.ts'
 
 /** What is needed of Lambda's context. */
 interface LambdaContext {
@@ -57,7 +57,7 @@ async function ended(stream: Writable): Promise<void> {
 }
 
 class LambdaResponse implements ScopeResponse {
-  scope?: Scope
+  gate?: ResponseGate
   readonly host: Host
   readonly #method: string
   readonly #path: string
@@ -87,6 +87,6 @@ class LambdaResponse implements ScopeResponse {
   async sent(status: number, delivered: boolean): Promise<void> {
     this.#state = { status, delivered, aborted: !delivered }
     this.#sent.resolve(this.describe())
-    if (this.scope?.busy) await this.scope.settled()
+    if (this.gate?.busy) await this.gate.settled()
   }
 }

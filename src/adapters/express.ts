@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { enterServed } from './node-http.ts'
+import { enterServed } from './node/node-scope.ts'
 
 /** A middleware of Connect, Express 4 or Express 5. */
 export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void

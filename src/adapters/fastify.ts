@@ -1,6 +1,6 @@
 import { instance } from '../instance.ts'
+import { enterServed, type NodeRequest, type NodeResponse } from './node/node-scope.ts'
 import { beforeBytes } from './node/own-response.ts'
-import { enterServed, type NodeRequest, type NodeResponse } from './node-http.ts'
 
 type Done = (error?: Error) => void
 type Raw<T> = { readonly raw: T }

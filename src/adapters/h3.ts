@@ -1,7 +1,7 @@
 import { type H3Event as FullH3Event, toResponse } from 'h3'
 import { instance } from '../instance.ts'
-import { inScope } from './fetch.ts'
-import { enterServed, type NodeRequest, type NodeResponse } from './node-http.ts'
+import { enterServed, type NodeRequest, type NodeResponse } from './node/node-scope.ts'
+import { inScope } from './web/fetch-scope.ts'
 
 type WaitUntil = (work: Promise<unknown>) => void
 

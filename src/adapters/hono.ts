@@ -1,6 +1,6 @@
 import { instance } from '../instance.ts'
-import { inScope } from './fetch.ts'
-import { enterServed, type NodeRequest, type NodeResponse } from './node-http.ts'
+import { enterServed, type NodeRequest, type NodeResponse } from './node/node-scope.ts'
+import { inScope } from './web/fetch-scope.ts'
 import { own } from './web/platform-context.ts'
 
 /** What is needed of Hono's context. */

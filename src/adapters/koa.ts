@@ -1,4 +1,4 @@
-import { enterServed, type NodeRequest, type NodeResponse } from './node-http.ts'
+import { enterServed, type NodeRequest, type NodeResponse } from './node/node-scope.ts'
 
 /** What is needed of Koa's context. */
 interface KoaContext {

@@ -10,7 +10,9 @@ import { HttpAdapterHost } from '@nestjs/core'
 import { Afterword } from '../afterword.ts'
 import { configure, instance } from '../instance.ts'
 import type { AfterwordOptions } from '../options/instance-options.ts'
-import { attach, enter, type NodeRequest, type NodeResponse, type NodeServer } from './node-http.ts'
+import type { NodeServer } from './node/node-intake.ts'
+import { enter, type NodeRequest, type NodeResponse } from './node/node-scope.ts'
+import { attach } from './node-http.ts'
 
 /**
  * `imports: [AfterwordModule.forRoot()]` in the root module. Opens a scope for each request, on the Express and on the Fastify

@@ -1,32 +1,14 @@
 import { AfterwordError, describe } from '../errors.ts'
+import type { SchemaIssue, StandardSchema } from '../options/standard-schema.ts'
 import { Retry } from '../task/retry.ts'
 
-/** What validates: the schemas of zod, valibot, arktype and others have it. Its definition: https://standardschema.dev */
-export interface StandardSchema<Input = unknown, Output = Input> {
-  readonly '~standard': {
-    readonly version: 1
-    readonly vendor: string
-    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>
-    readonly types?: { readonly input: Input; readonly output: Output } | undefined
-  }
-}
-
-type SchemaResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly SchemaIssue[] }
-
-interface SchemaIssue {
-  readonly message: string
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
-}
-
 type Types<S extends StandardSchema> = NonNullable<S['~standard']['types']>
-/** What a call of the job takes. */
+/** The arguments that a call of the job takes. */
 export type InputOf<S extends StandardSchema> = Extract<Types<S>['input'], unknown[]>
-/** What its handler gets. */
+/** The arguments that the handler gets. */
 export type OutputOf<S extends StandardSchema> = Extract<Types<S>['output'], unknown[]>
 
-/** The arguments as the schema makes them. @throws AfterwordError `AFTERWORD_INVALID_INPUT`, `AFTERWORD_ASYNC_INPUT` */
+/** Validates arguments. @returns the arguments as the schema makes them @throws AfterwordError `AFTERWORD_INVALID_INPUT`, `AFTERWORD_ASYNC_INPUT` */
 export function checkInput(schema: StandardSchema, job: string, args: readonly unknown[]): readonly unknown[] {
   const result = schema['~standard'].validate(args)
   if (result instanceof Promise) {
@@ -40,7 +22,7 @@ export function checkInput(schema: StandardSchema, job: string, args: readonly u
   throw new AfterwordError('AFTERWORD_INVALID_INPUT', [job, `it makes ${describe(result.value)} of them, and no list`])
 }
 
-/** The same for a call that is run: what does not fit now will not fit later. @throws Retry */
+/** Validates the arguments of a call that runs: arguments that do not fit now will not fit later. @throws Retry */
 export function runInput(schema: StandardSchema, job: string, args: readonly unknown[]): readonly unknown[] {
   try {
     return checkInput(schema, job, args)

@@ -1,27 +1,20 @@
 import { AfterwordError, describe } from '../errors.ts'
-import type { TaskSettings } from '../options/task-options.ts'
+import type { Journal } from '../task/record.ts'
+import type { JobDefinition } from './definition.ts'
 
-export type Handler = (...args: never[]) => unknown
-
-/** A job whose calls are kept: what to run for a record that another process has made. */
-interface KeptJob {
-  readonly version: number
-  readonly settings: TaskSettings
-  /** The handler for calls of a version of the job. */
-  handler(version: number): Handler
-}
-
-/** The jobs of an instance, by name: two handlers can't share one, or a stored call could run the wrong one. */
+/** The registry knows the jobs of an instance by name: two handlers can't share one, or a stored call could run the wrong one. */
 export class Registry {
+  /** The journal that keeps calls, if there is one. */
+  journal: Journal | undefined
   readonly #claimed = new Map<string, unknown>()
-  readonly #kept = new Map<string, KeptJob>()
+  readonly #kept = new Map<string, JobDefinition>()
 
   /** @throws AfterwordError `AFTERWORD_INVALID_JOB_NAME`, `AFTERWORD_NOT_A_FUNCTION`, `AFTERWORD_DUPLICATE_JOB` */
   claim(kind: 'job' | 'batch', name: string, work: unknown): void {
     if (typeof name !== 'string' || name === '') {
       throw new AfterwordError('AFTERWORD_INVALID_JOB_NAME', [kind, describe(name), kind])
     }
-    // A module that runs in a thread is known by its URL.
+    // The work of a job that runs in a thread is the URL of a module.
     if (typeof work !== 'function' && typeof work !== 'string') {
       throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', [`${kind}("${name}")`, describe(work)])
     }
@@ -30,16 +23,18 @@ export class Registry {
     this.#claimed.set(name, work)
   }
 
-  keep(name: string, job: KeptJob): void {
-    this.#kept.set(name, job)
+  /** Adds a job whose calls are kept. */
+  add(definition: JobDefinition): void {
+    this.#kept.set(definition.name, definition)
   }
 
-  kept(name: string): KeptJob | undefined {
+  /** A job whose calls are kept. */
+  find(name: string): JobDefinition | undefined {
     return this.#kept.get(name)
   }
 
-  /** The names and versions of those whose calls are kept. */
+  /** The names and versions of the jobs whose calls are kept. */
   get known(): [name: string, version: number][] {
-    return Array.from(this.#kept, ([name, { version }]) => [name, version])
+    return Array.from(this.#kept.values(), ({ name, latest }) => [name, latest])
   }
 }

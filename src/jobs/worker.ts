@@ -1,20 +1,20 @@
 import { validateWork, type WorkOptions } from '../options/instance-options.ts'
 import { longestTimer } from '../options/validate.ts'
-import { root } from '../schedule/backlog.ts'
+import { rootContext } from '../schedule/current.ts'
 import type { Scheduler } from '../schedule/scheduler.ts'
 import type { Claim } from '../task/record.ts'
 import { Scope } from '../task/scope.ts'
 import { Task } from '../task/task.ts'
 import type { Registry } from './registry.ts'
 
-/** Runs records that nobody runs yet: what dead processes have left, and what any process may do. */
+/** The worker runs claims: records of dead processes, and records that any process may run. */
 export class Worker {
   readonly #scheduler: Scheduler
   readonly #registry: Registry
   #tellSet = false
-  /** What holds the process while it works. */
+  /** A timer that holds the process while it works. */
   #hold: NodeJS.Timeout | undefined
-  /** Of the option `worker`. */
+  /** The option `worker`. */
   #configured: WorkOptions = {}
   #concurrency = 0
 
@@ -24,14 +24,14 @@ export class Worker {
     this.#registry = registry
   }
 
-  /** Takes what any process may do, and holds this one until `stop()`. @internal */
+  /** Claims records that any process may run, and holds this process until `stop()`. @internal */
   start(options: WorkOptions): this {
     this.#work(true, validateWork('work', { ...this.#configured, ...options }))
     this.#hold ??= setInterval(() => {}, longestTimer)
     return this
   }
 
-  /** Takes no further record that any process may run; what it has taken goes on. */
+  /** Claims no further record that any process may run; its claims go on. */
   stop(): void {
     clearInterval(this.#hold)
     this.#hold = undefined
@@ -43,12 +43,12 @@ export class Worker {
     return this.#registry.known.map(([name]) => name)
   }
 
-  /** How many records it takes at once. */
+  /** How many claims the worker has at once. */
   get concurrency(): number {
     return this.#concurrency
   }
 
-  /** As the option `worker` says. @internal */
+  /** Works as the option `worker` says. @internal */
   setUp(options: boolean | WorkOptions): void {
     this.#configured = typeof options === 'object' ? options : {}
     this.#work(options !== false, validateWork('worker', this.#configured))
@@ -56,29 +56,28 @@ export class Worker {
 
   #work(shared: boolean, { jobs, concurrency }: Required<WorkOptions>): void {
     this.#concurrency = concurrency
-    this.#scheduler.journal?.claim({ shared, jobs, concurrency })
+    this.#registry.journal?.claim({ shared, jobs, concurrency })
   }
 
-  /** Tells the journal which jobs there are, once all of a module are defined. @internal */
+  /** Tells the journal the jobs of the instance, once all jobs of a module are defined. @internal */
   tellJobs(): void {
-    if (this.#tellSet || this.#scheduler.journal === undefined) return
+    if (this.#tellSet || this.#registry.journal === undefined) return
     this.#tellSet = true
     setImmediate(() => {
       this.#tellSet = false
-      this.#scheduler.journal?.setJobs(this.#registry.known)
+      this.#registry.journal?.setJobs(this.#registry.known)
     })
   }
 
-  /** Runs each in a scope of its own. @internal */
-  take(records: readonly Claim[]): void {
-    if (this.#scheduler.state === 'closed') return
-    for (const { record, job, version, args, options, attempt } of records) {
-      const known = this.#registry.kept(job)
+  /** Runs each claim in a scope of its own. @internal */
+  take(claims: readonly Claim[]): void {
+    if (this.#scheduler.lifecycle.state === 'closed') return
+    for (const { record, job, version, args, options, attempt } of claims) {
+      const known = this.#registry.find(job)
       if (known === undefined) continue
-      const handler = known.handler(version)
-      const settings = options === undefined ? known.settings : { ...known.settings, ...options }
+      const { tasks } = options === undefined ? known : known.with(options)
       const scope = new Scope(this.#scheduler)
-      const task = root.runInAsyncScope(() => new Task(scope, settings, handler, args, record))
+      const task = rootContext.runInAsyncScope(() => new Task(scope, tasks, known.handlerOf(version), args, record))
       task.attempt = attempt
       scope.add(task)
     }

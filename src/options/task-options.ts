@@ -1,9 +1,19 @@
-import type { BatchBuffer } from '../jobs/batch.ts'
-import type { StandardSchema } from '../jobs/input.ts'
-import type { Limiter } from '../schedule/limiter.ts'
-import type { SentResponse } from '../task/response.ts'
-import type { Backoff } from '../task/retry.ts'
+import type { SentResponse } from '../sent-response.ts'
+import type { StandardSchema } from './standard-schema.ts'
 import { count, flag, isCount, isFunction, isText, isTime, optional, type Rules, time, validate } from './validate.ts'
+
+/** Exponential backoff: `base * factor ** (attempt - 1)`, at most `max`, then full jitter. Milliseconds. */
+export interface ExponentialBackoff {
+  /** The upper bound of the first delay. @default 1000 */
+  readonly base?: number
+  /** The factor by which the bound grows from one attempt to the next. @default 2 */
+  readonly factor?: number
+  /** The longest delay. @default 60000 */
+  readonly max?: number
+}
+
+/** A backoff is a fixed delay in ms, an exponential one with full jitter, or a function of the attempt that failed (1, 2, …). */
+export type Backoff = number | ExponentialBackoff | ((attempt: number, error: unknown) => number)
 
 /** What `defer.with` and `job` take. */
 export interface TaskOptions {
@@ -63,34 +73,28 @@ export interface BatchOptions extends Omit<TaskOptions, 'name' | 'now'> {
   readonly within?: number
 }
 
-/** What `with` has bound to a call and is stored with it: whoever runs it heeds that. A function stays where it is. */
+/** Options that `with` has bound to a call, and that are stored with it: every process that runs the call heeds them. A function can't be stored. */
 export interface BoundOptions {
   readonly timeout?: number
   readonly retries?: number
   readonly backoff?: Exclude<Backoff, (...args: never[]) => unknown>
 }
 
-/** Task options with every default in place; made once for each `defer.with` or job, not for each call. */
+/** Task options with every default in place. */
 export interface TaskSettings extends Readonly<Required<Omit<TaskOptions, 'name'>>> {
   readonly name: string | undefined
-  /** How the task is called where it has no `name`: the job's name. */
-  readonly label: string | undefined
-  /** Of the job that the task belongs to. */
-  readonly limiter?: Limiter | undefined
-  /** Where the task waits for others of its batch. */
-  readonly batchBuffer?: BatchBuffer | undefined
-  /** Its calls are kept in the journal, if there is one. */
-  readonly keep?: boolean
-  readonly version?: number
-  readonly key?: CallOptions<never[]>['key'] | undefined
-  /** In ms, for `dispatch`. */
-  readonly delay?: number
-  /** What of these was not the job's own. */
-  readonly bound?: BoundOptions | undefined
-  /** Any process could run it. */
-  readonly dispatched?: boolean
-  /** Made here, not by a caller: it is always accepted, and whoever made it reports its trouble. */
-  readonly internal?: boolean
+}
+
+/** Job options with every default in place. */
+export interface JobSettings extends TaskSettings {
+  readonly key: CallOptions<never[]>['key'] | undefined
+  readonly version: number
+  readonly delay: number
+  readonly input: StandardSchema | undefined
+  readonly upgrade: JobOptions<never[]>['upgrade'] | undefined
+  readonly concurrency: number
+  readonly rate: Rate | undefined
+  readonly keep: boolean
 }
 
 /** A hundred years, in ms. */
@@ -157,11 +161,11 @@ function isBackoff(value: unknown): boolean {
   return typeof value === 'function' || isTime(value)
 }
 
-export function validateTask(place: string, given: TaskOptions, label?: string): TaskSettings {
-  return { ...(validate(place, taskRules, given) as Required<TaskOptions>), label }
+export function validateTask(place: string, given: TaskOptions): TaskSettings {
+  return validate(place, taskRules, given)
 }
 
-export function validateJob(place: string, given: JobOptions<never[]>): Required<JobOptions<never[]>> {
+export function validateJob(place: string, given: JobOptions<never[]>): JobSettings {
   return validate(place, jobRules, given)
 }
 

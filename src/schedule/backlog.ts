@@ -1,23 +1,21 @@
-import { AsyncResource } from 'node:async_hooks'
 import { AfterwordError } from '../errors.ts'
 import { channels, report } from '../events.ts'
 import type { AfterwordSettings } from '../options/instance-options.ts'
 import { isolatesRequests } from '../platform.ts'
 import type { Outcome } from '../task/outcome.ts'
-import type { Scope } from '../task/scope.ts'
+import { isOpen, type RequestScope } from '../task/request-scope.ts'
 import type { Task } from '../task/task.ts'
+import type { TaskList } from '../task/task-list.ts'
+import { rootContext } from './current.ts'
 
-/** Where turns and shared timers are set: in the context of whoever needs them first, its stores would live on in them. */
-export const root = new AsyncResource('Afterword')
-
-/** All that is not finished: how much it is, whether there is room for more, how old it is, when it is empty. */
+/** The backlog counts all tasks without an outcome: how many there are, whether there is room for more, how old they are. */
 export class Backlog {
   /** Responses that waited for their tasks. */
   before = 0
   /** Tasks that have not begun, or wait for their retry. */
   waiting = 0
-  /** Those of them whose response has not ended yet. */
-  unsent = 0
+  /** Waiting tasks whose response is not released yet. */
+  notDue = 0
   /** Tasks that have begun and have not ended. */
   running = 0
   /** Scopes with unfinished tasks whose response was not sent yet. */
@@ -26,12 +24,12 @@ export class Backlog {
   readonly ended = { done: 0, failed: 0, timedOut: 0, cancelled: 0 }
 
   readonly #settings: AfterwordSettings
-  /** The scopes with unfinished tasks, by their age, linked by themselves: a Set costs more than all the rest of this. */
-  #oldest: Scope | undefined
-  #newest: Scope | undefined
+  /** The scopes with unfinished tasks, by age. They carry the links: a Set costs more than the rest of the backlog. */
+  #oldest: TaskList | undefined
+  #newest: TaskList | undefined
   readonly #onEmpty = new Set<() => void>()
-  /** What lets the responses go that are held until there is room, in their order. */
-  readonly #held: { readonly scope: Scope; readonly leave: () => void }[] = []
+  /** The responses that are held until there is room, in their order. */
+  readonly #held: { readonly scope: RequestScope; readonly leave: () => void }[] = []
   #ageTimer: NodeJS.Timeout | undefined
 
   constructor(settings: AfterwordSettings) {
@@ -41,28 +39,30 @@ export class Backlog {
   /** Counts a task in. @throws AfterwordError `AFTERWORD_OVERLOADED` */
   add(task: Task): void {
     const { maxBacklog, overload } = this.#settings
-    // Held responses keep the backlog within its bounds; what is deferred while they are may take as much again.
+    // Held responses keep the backlog within its bounds; the tasks of responses that are still open may take as much again.
     const most = overload === 'reject' ? maxBacklog : 2 * maxBacklog
-    // What is stored already was accepted once, by an earlier process.
-    if (this.waiting >= most && !task.settings.internal && !task.record?.isAccepted)
+    // An earlier process has accepted a record that is stored already.
+    if (this.waiting >= most && !task.definition.internal && !task.record?.isAccepted)
       throw new AfterwordError('AFTERWORD_OVERLOADED', [this.waiting, most])
     this.waiting++
-    this.#countUnsent(task.scope, 1)
+    this.#countNotDue(task.scope, 1)
     if (channels['task:deferred'].hasSubscribers) channels['task:deferred'].publish({ task })
   }
 
+  /** An attempt begins. */
   begin(task: Task): void {
     this.#leave(task)
     this.running++
+    task.begin()
   }
 
-  /** The attempt is over, and the task waits again. */
+  /** An attempt is over, and the task waits again. */
   retry(): void {
     this.running--
     this.waiting++
   }
 
-  /** The task has its outcome. */
+  /** A task has its outcome. */
   end(task: Task, outcome: Outcome): void {
     if (task.state === 'waiting') this.#leave(task)
     else this.running--
@@ -70,37 +70,37 @@ export class Backlog {
   }
 
   /** The response of a scope was sent: its tasks are due. */
-  release(scope: Scope): void {
+  release(scope: RequestScope): void {
     this.open--
     this.makeDue(scope)
   }
 
-  /** The response of a scope leaves: from now on its tasks count. */
-  makeDue(scope: Scope): void {
+  /** The response of a scope may leave: from now on the tasks count. */
+  makeDue(scope: RequestScope): void {
     scope.released = true
-    this.unsent -= scope.notDue
+    this.notDue -= scope.notDue
     scope.notDue = 0
   }
 
-  /** As many tasks are due as are allowed. Those of open scopes don't count: they may wait for this very room. */
+  /** As many tasks are due as are allowed. Tasks of open scopes don't count: they may wait for this very room. */
   get full(): boolean {
-    return this.waiting - this.unsent >= this.#settings.maxBacklog
+    return this.waiting - this.notDue >= this.#settings.maxBacklog
   }
 
-  /** Responses that wait until there is room. */
+  /** How many responses wait until there is room. */
   get held(): number {
     return this.#held.length
   }
 
   /** Resolves when there is room for the tasks of a scope. */
-  room(scope: Scope): Promise<void> {
+  room(scope: RequestScope): Promise<void> {
     return new Promise((leave) => this.#held.push({ scope, leave }))
   }
 
   /** One task fewer is waiting. */
   #leave(task: Task): void {
     this.waiting--
-    this.#countUnsent(task.scope, -1)
+    this.#countNotDue(task.scope, -1)
     if (this.#held.length > 0 && !this.full) this.#letGo()
   }
 
@@ -114,26 +114,26 @@ export class Backlog {
     }
   }
 
-  #countUnsent(scope: Scope, tasks: 1 | -1): void {
-    if (scope.state !== 'open' || scope.released) return
-    this.unsent += tasks
+  #countNotDue(scope: TaskList, tasks: 1 | -1): void {
+    if (!isOpen(scope) || scope.released) return
+    this.notDue += tasks
     scope.notDue += tasks
   }
 
   /** A scope has its first unfinished task. */
-  watch(scope: Scope): void {
+  watch(scope: TaskList): void {
     scope.older = this.#newest
     if (this.#newest === undefined) this.#oldest = scope
     else this.#newest.newer = scope
     this.#newest = scope
     if (scope.state !== 'open') return
     this.open++
-    // A timer that all share; where there can be none, the host ends what is stuck.
+    // All scopes share a timer; where requests are isolated, the host ends a stuck request.
     if (!isolatesRequests) this.#watchAge(this.#settings.maxRequestAge)
   }
 
   /** A scope has no unfinished task. */
-  forget(scope: Scope): void {
+  forget(scope: TaskList): void {
     const { older, newer } = scope
     scope.older = scope.newer = undefined
     if (older === undefined) this.#oldest = newer
@@ -144,11 +144,12 @@ export class Backlog {
     if (this.#oldest === undefined) for (const emptied of this.#onEmpty) emptied()
   }
 
-  /** When the oldest scope with unfinished tasks got the first of them, by `performance.now()`. */
+  /** The moment at which the oldest scope with unfinished tasks got the first of them, by `performance.now()`. */
   get oldest(): number | undefined {
     return this.#oldest?.since
   }
 
+  /** Every task without an outcome, from the oldest scope on. */
   *tasks(): Iterable<Task> {
     for (let scope = this.#oldest; scope !== undefined; scope = scope.newer) yield* scope.unfinished()
   }
@@ -169,19 +170,19 @@ export class Backlog {
 
   /** One timer serves all scopes. */
   #watchAge(delay: number): void {
-    this.#ageTimer ??= root.runInAsyncScope(setTimeout, undefined, this.#releaseStuck, Math.ceil(delay)).unref()
+    this.#ageTimer ??= rootContext.runInAsyncScope(setTimeout, undefined, this.#releaseStuck, Math.ceil(delay)).unref()
   }
 
   readonly #releaseStuck = (): void => {
     this.#ageTimer = undefined
     const { maxRequestAge } = this.#settings
-    for (let scope = this.#oldest, newer: Scope | undefined; scope !== undefined; scope = newer) {
+    for (let scope = this.#oldest, newer: TaskList | undefined; scope !== undefined; scope = newer) {
       newer = scope.newer
-      if (scope.response === undefined) continue
+      if (!isOpen(scope)) continue
       const left = scope.since + maxRequestAge - performance.now()
       if (left > 0) return this.#watchAge(left)
-      scope.sent = scope.response.describe()
-      report(new AfterwordError('AFTERWORD_STUCK', [scope.sent.method, scope.sent.path, maxRequestAge]))
+      const { method, path } = scope.describe()
+      report(new AfterwordError('AFTERWORD_STUCK', [method, path, maxRequestAge]))
       scope.release()
     }
   }

@@ -1,91 +1,96 @@
 import { AfterwordError } from '../errors.ts'
 import { channels, report } from '../events.ts'
-import { type CancelReason, errorOf, isTrouble, type Outcome } from '../task/outcome.ts'
+import type { Lifecycle } from '../lifecycle.ts'
+import { type CancelReason, isTrouble, type Outcome } from '../task/outcome.ts'
 import { retryDelay } from '../task/retry.ts'
 import type { Task } from '../task/task.ts'
 import type { Backlog } from './backlog.ts'
+import type { Current } from './current.ts'
 
-/** What comes after an attempt: the task is tried again later, or has its outcome. */
+/** The completion ends attempts: a task is tried again later, or has its outcome. */
 export class Completion {
-  /** How many wait for what is left. */
-  drains = 0
   readonly #backlog: Backlog
+  readonly #current: Current
+  readonly #lifecycle: Lifecycle
   readonly #retries = new Map<Task, NodeJS.Timeout>()
-  #ending = false
-  #leaving = false
 
-  constructor(backlog: Backlog) {
+  constructor(backlog: Backlog, current: Current, lifecycle: Lifecycle) {
     this.#backlog = backlog
+    this.#current = current
+    this.#lifecycle = lifecycle
   }
 
-  /** Somebody waits for what is left: retries are tried at once. */
-  get draining(): boolean {
-    return this.drains > 0
-  }
-
-  /** An attempt is over. @returns whether that is the task's outcome */
+  /** Ends an attempt. @returns whether its outcome is that of the task */
   complete(task: Task, outcome: Outcome): boolean {
     const delay = isTrouble(outcome) ? delayOf(task, outcome) : undefined
-    if (delay === undefined || delay > task.scope.timeLeft) {
-      this.#end(task, outcome)
-      return true
+    if (delay !== undefined && delay <= task.scope.timeLeft) {
+      this.#retry(task, outcome, delay)
+      return false
     }
-    task.record?.retry(task.attempt, delay)
-    const channel = channels['task:retrying']
-    if (channel.hasSubscribers) task.inContext(() => channel.publish({ task, outcome, delay }))
-    if (task.record?.isClaim || (this.#ending && task.record?.isAccepted)) this.unload(task)
-    else this.#retryLater(task, this.draining ? 0 : delay)
-    return false
+    task.record?.finish(outcome, task.attempt)
+    this.#end(task, outcome)
+    return true
   }
 
+  /** Gives a task that has not begun its outcome. */
   cancel(task: Task, reason: CancelReason): void {
+    const outcome: Outcome = { status: 'cancelled', reason }
     this.#stopWaiting(task)
-    this.#end(task, { status: 'cancelled', reason })
+    task.record?.finish(outcome, task.attempt)
+    this.#end(task, outcome)
   }
 
-  /** Tries at once what waits for its retry. */
-  retryNow(): void {
-    for (const task of [...this.#retries.keys()]) this.#retry(task)
+  /** Drops a task whose record is kept: the record waits for a later time, or for another process. */
+  unload(task: Task): void {
+    this.#stopWaiting(task)
+    this.#end(task, { status: 'cancelled', reason: 'kept' })
   }
 
-  /** The process or the instance ends: what is stored and waits for its retry is left to the next one, and costs no attempt. */
-  set ending(ending: boolean) {
-    this.#ending = ending
-    this.#leaving = false
-    if (!ending) return
+  /** Unloads the stored tasks that wait for their retry: a later process tries them again. */
+  unloadRetries(): void {
     for (const task of [...this.#retries.keys()]) if (task.record?.isAccepted) this.unload(task)
   }
 
-  /** Nothing that is stored begins any more: what came of it could not be stored. */
-  get leaving(): boolean {
-    return this.#leaving
-  }
-
-  /** What is stored and has not begun is left to the next process. */
-  leave(): void {
-    this.#leaving = true
-    for (const task of [...this.#backlog.tasks()])
+  /** Unloads the stored tasks that have not begun. */
+  unloadWaiting(): void {
+    for (const task of [...this.#backlog.tasks()]) {
       if (task.record?.isAccepted && task.state === 'waiting') this.unload(task)
+    }
   }
 
-  /** It leaves this process's memory; its record waits for a later time, or another process. */
-  unload(task: Task): void {
-    this.#stopWaiting(task)
-    this.#leave(task, { status: 'cancelled', reason: 'kept' })
+  /** Tries the tasks that wait for their retry again at once. */
+  retryNow(): void {
+    for (const task of [...this.#retries.keys()]) this.#tryAgain(task)
   }
 
-  /** The scope moves on meanwhile; the new attempt stands at the end of its lane. */
-  #retryLater(task: Task, delay: number): void {
+  /** Counts, tells and forgets, in this order: a listener and a caller find the counters up to date. */
+  #end(task: Task, outcome: Outcome): void {
+    this.#backlog.end(task, outcome)
+    task.state = 'ended'
+    const channel = channels['task:ended']
+    if (channel.hasSubscribers) this.#current.enterCaller(task, () => channel.publish({ task, outcome }))
+    const { internal, buffer } = task.definition
+    const error = internal || buffer !== undefined ? undefined : errorOf(task, outcome)
+    task.end(outcome)
+    task.scope.remove(task)
+    if (error !== undefined) report(error, task)
+  }
+
+  #retry(task: Task, outcome: Outcome, delay: number): void {
+    task.record?.retry(task.attempt, delay)
+    const channel = channels['task:retrying']
+    if (channel.hasSubscribers) this.#current.enterCaller(task, () => channel.publish({ task, outcome, delay }))
+    const isLeft = this.#lifecycle.isPast('draining') && task.record?.isAccepted
+    if (task.record?.isClaim || isLeft) return this.unload(task)
+    // The scope moves on meanwhile; the new attempt stands at the end of the queue.
     task.state = 'waiting'
     this.#backlog.retry()
     task.scope.track(task)
-    this.#retries.set(
-      task,
-      setTimeout(() => this.#retry(task), delay),
-    )
+    const timer = setTimeout(() => this.#tryAgain(task), this.#lifecycle.hasDrains ? 0 : delay)
+    this.#retries.set(task, timer)
   }
 
-  #retry(task: Task): void {
+  #tryAgain(task: Task): void {
     this.#stopWaiting(task)
     task.scope.push(task)
   }
@@ -94,32 +99,31 @@ export class Completion {
     clearTimeout(this.#retries.get(task))
     this.#retries.delete(task)
   }
-
-  #end(task: Task, outcome: Outcome): void {
-    task.record?.finish(outcome, task.attempt)
-    this.#leave(task, outcome)
-  }
-
-  #leave(task: Task, outcome: Outcome): void {
-    this.#backlog.end(task, outcome)
-    task.state = 'ended'
-    const channel = channels['task:ended']
-    if (channel.hasSubscribers) task.inContext(() => channel.publish({ task, outcome }))
-    const { internal, batchBuffer: gathering } = task.settings
-    const trouble = internal || gathering !== undefined ? undefined : errorOf(task, outcome)
-    task.end(outcome)
-    task.scope.leave(task)
-    if (trouble !== undefined) report(trouble, task)
-  }
 }
 
-/** How long to wait before the next attempt, in ms; `undefined` for none. */
+/** Computes the delay before the next attempt, in ms; `undefined` for none. */
 function delayOf(task: Task, outcome: Outcome): number | undefined {
-  const { retries, backoff } = task.settings
+  const { retries, backoff } = task.definition.settings
   try {
     return retryDelay(task.attempt, retries, backoff, outcome.status === 'failed' ? outcome.error : undefined)
   } catch (cause) {
     report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['backoff'], { cause }), task)
     return undefined
+  }
+}
+
+/** Makes the error that is reported for an outcome; none where all went as the caller asked. */
+function errorOf(task: Task, outcome: Outcome): AfterwordError | undefined {
+  switch (outcome.status) {
+    case 'failed':
+      return new AfterwordError('AFTERWORD_TASK_FAILED', [task.title, task.attempt], { cause: outcome.error })
+    case 'timed-out':
+      return new AfterwordError('AFTERWORD_TASK_TIMED_OUT', [task.title, outcome.after, task.attempt])
+    case 'cancelled':
+      if (outcome.reason === 'stopped') return new AfterwordError('AFTERWORD_TASK_SKIPPED', [task.title])
+      if (outcome.reason === 'host') return new AfterwordError('AFTERWORD_OUT_OF_TIME', [task.title])
+      return undefined
+    case 'done':
+      return undefined
   }
 }

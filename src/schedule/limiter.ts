@@ -1,22 +1,15 @@
 import { Fifo } from '../fifo.ts'
 import type { Rate } from '../options/task-options.ts'
-import { root } from './backlog.ts'
+import type { RunLimiter, WaitingRun } from '../task/definition.ts'
+import { rootContext } from './current.ts'
 
-/** What waits for a limit: a scope whose next task is of the job, or one such task by itself. */
-export interface Waiting {
-  next: this | undefined
-  /** The limit that has called it: it has the room that there is now. */
-  admittedBy: Limiter | undefined
-  resume(): void
-}
-
-/** How many runs of a job may go on at once, and begin within a time. */
-export class Limiter {
+/** The limiter of a job: how many runs go on at once, and how many begin within a time. */
+export class Limiter implements RunLimiter {
   readonly #concurrency: number
   readonly #rate: Rate | undefined
-  readonly #waiting = new Fifo<Waiting>()
+  readonly #waiting = new Fifo<WaitingRun>()
   #running = 0
-  /** When the last `rate.runs` runs began, the oldest at `#oldest`. */
+  /** The moments at which the last `rate.runs` runs began, the oldest at `#oldest`. */
   readonly #begun: number[] = []
   #oldest = 0
   #timer: NodeJS.Timeout | undefined
@@ -26,10 +19,9 @@ export class Limiter {
     this.#rate = rate
   }
 
-  /** Begins a run, if there is room for one and nothing else was here before. */
-  tryAcquire(waiting: Waiting): boolean {
-    const called = waiting.admittedBy === this
-    if ((!called && !this.#waiting.empty) || this.#msUntilRoom() > 0) return false
+  tryAcquire(waiting: WaitingRun): boolean {
+    const isAdmitted = waiting.admittedBy === this
+    if ((!isAdmitted && !this.#waiting.empty) || this.#msUntilRoom() > 0) return false
     waiting.admittedBy = undefined
     this.#running++
     if (this.#rate !== undefined) {
@@ -40,41 +32,27 @@ export class Limiter {
     return true
   }
 
-  /** What waits stands here until there is room. */
-  wait(waiting: Waiting): void {
+  wait(waiting: WaitingRun): void {
     if (waiting.admittedBy === this) this.#waiting.unshift(waiting)
     else this.#waiting.push(waiting)
     waiting.admittedBy = undefined
     this.admit()
   }
 
-  /** Begins a run as soon as there is room, for a task that stands in no lane. */
-  async acquire(): Promise<void> {
-    const waiting: Waiting = { next: undefined, admittedBy: undefined, resume: () => {} }
-    while (!this.tryAcquire(waiting)) {
-      await new Promise<void>((resolve) => {
-        waiting.resume = resolve
-        this.wait(waiting)
-      })
-    }
-  }
-
-  /** A run is over. */
   release(): void {
     this.#running--
     this.admit()
   }
 
-  /** Calls the next one if there is room for it. */
   admit(): void {
     if (this.#waiting.empty) return
     const wait = this.#msUntilRoom()
     if (wait === Infinity) return
     if (wait > 0) {
-      this.#timer ??= root.runInAsyncScope(setTimeout, undefined, this.#onTime, Math.ceil(wait))
+      this.#timer ??= rootContext.runInAsyncScope(setTimeout, undefined, this.#onTime, Math.ceil(wait))
       return
     }
-    const next = this.#waiting.shift() as Waiting
+    const next = this.#waiting.shift() as WaitingRun
     next.admittedBy = this
     next.resume()
   }
@@ -84,7 +62,7 @@ export class Limiter {
     this.admit()
   }
 
-  /** For how many ms there is no room; `Infinity` where only the end of a run can make some. */
+  /** The time in ms until there is room; `Infinity` where only the end of a run makes some. */
   #msUntilRoom(): number {
     if (this.#running >= this.#concurrency) return Infinity
     const oldest = this.#begun[this.#oldest]

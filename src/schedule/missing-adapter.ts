@@ -4,7 +4,7 @@ import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import { isolatesRequests } from '../platform.ts'
 
-/** What Node publishes of a request that it begins to handle. Other runtimes publish nothing. */
+/** The channels on which Node publishes a request that it begins to handle. Other runtimes publish nothing. */
 const starts = ['http.server.request.start', 'http2.server.stream.start']
 interface Start {
   readonly request?: { readonly method?: string; readonly url?: string }
@@ -12,8 +12,8 @@ interface Start {
 }
 
 /**
- * Finds the wrong set-up: a `defer` in a request that no adapter has opened a scope for. It is reported once.
- * Requests are marked only while there is a doubt: until the first scope is opened, and again after a `defer` outside of any.
+ * The watch finds a wrong set-up, a `defer` in a request for which no adapter has opened a scope, and reports the first one.
+ * Requests are marked only while there is a doubt: until the first scope is opened, and again after a `defer` outside any scope.
  */
 export class MissingAdapterWatch {
   // Text, for a connection may keep the context of its last request alive.
@@ -30,13 +30,13 @@ export class MissingAdapterWatch {
     this.#watch()
   }
 
-  /** An adapter opens scopes. */
+  /** An adapter has opened a scope. */
   scopeOpened(): void {
     if (this.#state !== 'watching') return
     this.#ignore('idle')
   }
 
-  /** Something was called outside any scope. */
+  /** A call was made outside any scope. @param what the name of the call, for the report */
   outsideScope(what: string): void {
     if (this.#state === 'reported') return
     const request = this.#request.getStore()

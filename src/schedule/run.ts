@@ -2,20 +2,21 @@ import { AfterwordError } from '../errors.ts'
 import { channels, report } from '../events.ts'
 import type { Outcome } from '../task/outcome.ts'
 import type { Task } from '../task/task.ts'
+import type { Current } from './current.ts'
 
 /**
- * Runs one attempt of a task and tells what came of it. Never throws, never rejects.
- * A function that returns no promise costs none: then the outcome itself comes back.
+ * Runs one attempt of a task. Never throws, never rejects. A function that returns no promise costs none.
+ * @returns the outcome of the attempt
  */
-export function run(task: Task): Outcome | Promise<Outcome> {
-  const begun = task.record?.markStarted()
-  return begun === undefined ? runNow(task) : begun.then(() => runNow(task))
+export function run(task: Task, current: Current): Outcome | Promise<Outcome> {
+  const started = task.record?.markStarted()
+  return started === undefined ? runNow(task, current) : started.then(() => runNow(task, current))
 }
 
-function runNow(task: Task): Outcome | Promise<Outcome> {
+function runNow(task: Task, current: Current): Outcome | Promise<Outcome> {
   let outcome: Outcome | Promise<Outcome>
   try {
-    outcome = task.inContext(attempt)
+    outcome = current.enterCaller(task, attempt)
   } catch (error) {
     return { status: 'failed', error }
   }
@@ -29,9 +30,9 @@ function attempt(task: Task): Outcome | Promise<Outcome> {
   return isThenable(value) ? settled(value) : { status: 'done', value }
 }
 
-/** Its `when` lets it run. */
+/** The `when` of a task lets it run. */
 export function isWanted(task: Task): boolean {
-  const { when } = task.settings
+  const { when } = task.definition.settings
   const { sent } = task.scope
   if (when === 'always' || sent === undefined) return true
   if (when === 'success') return sent.delivered && sent.status < 400
@@ -57,7 +58,7 @@ async function settled(value: PromiseLike<unknown>): Promise<Outcome> {
 
 /** The first of the outcome and the end of the task's time. A rejection that comes after that is reported, not lost. */
 function withinTime(task: Task, outcome: Promise<Outcome>): Promise<Outcome> {
-  const timeout = Math.min(task.settings.timeout, task.scope.timeLeft)
+  const timeout = Math.min(task.definition.settings.timeout, task.scope.timeLeft)
   return new Promise((resolve) => {
     let timedOut = false
     const timer = setTimeout(() => {

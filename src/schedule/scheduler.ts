@@ -1,34 +1,25 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { AfterwordError } from '../errors.ts'
 import { Fifo } from '../fifo.ts'
-import type { BatchBuffer } from '../jobs/batch.ts'
+import type { Lifecycle } from '../lifecycle.ts'
 import type { AfterwordSettings } from '../options/instance-options.ts'
 import { isolatesRequests } from '../platform.ts'
-import { isTrouble, type Outcome } from '../task/outcome.ts'
-import type { Journal } from '../task/record.ts'
+import type { TaskBuffer, WaitingRun } from '../task/definition.ts'
+import { type CancelReason, isTrouble, type Outcome } from '../task/outcome.ts'
+import type { RequestScope } from '../task/request-scope.ts'
 import type { Scope } from '../task/scope.ts'
-import { Task } from '../task/task.ts'
-import { Backlog, root } from './backlog.ts'
+import type { ScopeRunner } from '../task/scope-runner.ts'
+import type { Task } from '../task/task.ts'
+import type { TaskList } from '../task/task-list.ts'
+import { Backlog } from './backlog.ts'
 import { Completion } from './completion.ts'
+import { Current, rootContext } from './current.ts'
 import { MissingAdapterWatch } from './missing-adapter.ts'
 import { run } from './run.ts'
 import { SlowTasks } from './slow-tasks.ts'
 import { TurnBudget } from './turn-budget.ts'
 
-/** A task that has no outcome. */
-export interface UnfinishedTask {
-  readonly id: string
-  readonly name: string
-  /** It is stored, and runs in a later process. */
-  readonly kept: boolean
-}
-
-export interface DrainReport {
-  /** How many tasks were done, and how many failed or timed out, during the drain. */
-  readonly done: number
-  readonly failed: number
-  readonly left: readonly UnfinishedTask[]
-}
+/** With less of the host's time than this, in ms, no task begins. */
+const leastTimeLeft = 1
 
 /** A task that goes on when its turn comes. */
 interface Yielded {
@@ -36,25 +27,24 @@ interface Yielded {
   next: Yielded | undefined
 }
 
-/** Decides which scope runs its next task. Scopes take turns, one task each; the tasks of one scope stay in order. */
-export class Scheduler {
-  /** Where the code that runs now belongs: to a scope while a request is handled, to a task while it runs. */
-  readonly storage = new AsyncLocalStorage<Scope | Task>()
+/** A step of a scope: its queue is empty, a task has left the queue, a task waits for a promise, or the scope waits for a limiter. */
+type Step = 'empty' | 'done' | 'running' | 'limited'
+
+/** The scheduler decides which scope runs its next task. Scopes take turns, one task each; the tasks of one scope stay in order. */
+export class Scheduler implements ScopeRunner {
+  readonly current = new Current()
   readonly settings: AfterwordSettings
+  readonly lifecycle: Lifecycle
   readonly backlog: Backlog
   readonly completion: Completion
   readonly missingAdapter = new MissingAdapterWatch()
   readonly slowTasks = new SlowTasks()
-  /** Where records are kept, if anywhere. */
-  journal: Journal | undefined
-  /** What a drain does not wait for to become full. */
-  readonly batchBuffers = new Set<BatchBuffer>()
-  /** Settings change only while it is `new`; `closed`, it accepts no task. */
-  state: 'new' | 'started' | 'closed' = 'new'
+  /** The buffers of all batches: a drain does not wait for them to become full. */
+  readonly buffers = new Set<TaskBuffer>()
 
   readonly #turnBudget: TurnBudget
-  readonly #queued = new Fifo<Scope>()
-  /** Tasks that have called `yield()`. They have their places already. */
+  readonly #queue = new Fifo<Scope>()
+  /** Tasks that have called `yield()`. They go on running, and take no place of `concurrency` anew. */
   readonly #yielded = new Fifo<Yielded>()
   #yieldedNext = false
   /** The last reading of the clock, by `performance.now()`. */
@@ -65,53 +55,69 @@ export class Scheduler {
   /** Scopes whose task waits for a promise, of which `concurrency` are allowed. */
   #busy = 0
   #turnSet = false
-  /** Of tasks that are not kept. */
-  readonly #keys = new Map<string, Task>()
 
-  constructor(settings: AfterwordSettings) {
+  constructor(settings: AfterwordSettings, lifecycle: Lifecycle) {
     this.settings = settings
+    this.lifecycle = lifecycle
     this.backlog = new Backlog(settings)
-    this.completion = new Completion(this.backlog)
+    this.completion = new Completion(this.backlog, this.current, lifecycle)
     this.#turnBudget = new TurnBudget(settings)
   }
 
-  /** The scope that the code that runs now belongs to; `undefined` outside a request. */
-  get scope(): Scope | undefined {
-    const place = this.storage.getStore()
-    return place instanceof Task ? place.scope : place
+  get keeps(): boolean {
+    return this.settings.journal !== undefined
   }
 
-  get task(): Task | undefined {
-    const place = this.storage.getStore()
-    return place instanceof Task ? place : undefined
-  }
-
-  /** Accepts a task, which from now on ends in an outcome. @throws AfterwordError `AFTERWORD_CLOSED`, `AFTERWORD_OVERLOADED` */
-  accept(task: Task): void {
-    if (this.state === 'closed') throw new AfterwordError('AFTERWORD_CLOSED', [task.name])
-    this.state = 'started'
+  admit(task: Task): void {
+    if (this.lifecycle.state === 'closed') throw new AfterwordError('AFTERWORD_CLOSED', [task.name])
+    this.lifecycle.use()
     this.backlog.add(task)
   }
 
-  /** A scope has a task to run. */
+  watch(scope: TaskList): void {
+    this.backlog.watch(scope)
+  }
+
+  forget(scope: TaskList): void {
+    this.backlog.forget(scope)
+  }
+
+  cancel(task: Task, reason: CancelReason): void {
+    this.completion.cancel(task, reason)
+  }
+
   enqueue(scope: Scope): void {
     if (isolatesRequests) return void setImmediate(this.#stepAlone, scope)
-    this.#queued.push(scope)
+    this.#queue.push(scope)
     this.#wake()
   }
 
   /**
-   * The response of a scope was sent. Work begun inside that event still delays the client on HTTP/2 and TLS, one
-   * `setImmediate` later it never did (docs/sent.md). The turn that is set may be due in this very phase of the event loop:
-   * only the one after it is certain to be that far away. Where requests are isolated, each sets its own.
+   * Releases a scope one `setImmediate` after the event that its response was sent: work begun inside that event still delays the client
+   * on HTTP/2 and TLS (docs/sent.md). The turn that is set may be due in this very phase of the event loop: only the turn after it is
+   * certain to be that far away. Where requests are isolated, each sets its own turn.
    */
-  releaseLater(scope: Scope): void {
+  releaseLater(scope: RequestScope): void {
     if (isolatesRequests) return void setImmediate(() => scope.release())
     this.#sent.push(scope)
     this.#wake()
   }
 
-  /** Runs a task at once, outside the lanes and the limits. */
+  released(scope: RequestScope): void {
+    if (!scope.busy) return
+    this.backlog.release(scope)
+    if (scope.host?.before) this.backlog.before++
+  }
+
+  roomFor(scope: RequestScope): Promise<void> | undefined {
+    const { overload } = this.settings
+    if (scope.notDue > 0 && this.backlog.full && overload !== 'reject') {
+      return overload === 'hold' ? this.backlog.room(scope) : this.#runBefore(scope)
+    }
+    this.backlog.makeDue(scope)
+    return undefined
+  }
+
   start(task: Task): void {
     if (task.state !== 'waiting') return
     this.#now = performance.now()
@@ -120,25 +126,7 @@ export class Scheduler {
     else this.completion.complete(task, outcome)
   }
 
-  /** Runs the tasks of a scope at once, one after another, outside the lanes and whatever the places. */
-  async runAll(scope: Scope): Promise<void> {
-    for (let task = scope.take(); task !== undefined; task = scope.take()) {
-      const { batchBuffer: gathering, limiter: limit } = task.settings
-      scope.track(task)
-      if (gathering !== undefined) {
-        gathering.add(task)
-        continue
-      }
-      await limit?.acquire()
-      if (task.state === 'waiting') {
-        this.#now = performance.now()
-        this.#conclude(scope, task, await this.#attempt(task))
-      }
-      limit?.release()
-    }
-  }
-
-  /** Resolves at once while the slice of the task that runs lasts, else when it is the task's turn again. */
+  /** Resolves at once while the slice of the task that runs lasts, else when the task has its next turn. */
   yield(): Promise<void> {
     if (isolatesRequests) return new Promise((resolve) => void setImmediate(resolve))
     if (performance.now() < this.#turnBudget.goOnUntil) return Promise.resolve()
@@ -148,50 +136,20 @@ export class Scheduler {
     })
   }
 
-  /** Resolves when no task is left, or after `timeout` ms. Tasks that wait for a retry are tried at once. */
-  async drain(timeout: number): Promise<DrainReport> {
-    const before = { ...this.backlog.ended }
-    this.completion.drains++
-    this.completion.retryNow()
-    for (const gathering of this.batchBuffers) gathering.flush()
-    await this.backlog.emptied(timeout)
-    this.completion.drains--
-    const { done, failed, timedOut } = this.backlog.ended
-    return {
-      done: done - before.done,
-      failed: failed - before.failed + timedOut - before.timedOut,
-      left: Array.from(this.backlog.tasks(), ({ id, name, record }) => ({
-        id,
-        name,
-        kept: record?.isAccepted ?? false,
-      })),
-    }
-  }
-
-  /** Makes a task the only one of its job with a key until it has ended. Returns the one that there is already. */
-  claimKey(job: string, key: string, task: Task): Task | undefined {
-    const name = JSON.stringify([job, key])
-    const holder = this.#keys.get(name)
-    if (holder !== undefined && holder.state !== 'ended') return holder
-    this.#keys.set(name, task)
-    void task.outcome.then(() => this.#keys.get(name) === task && this.#keys.delete(name))
-    return undefined
-  }
-
   get #queueRuns(): boolean {
-    return !this.#queued.empty && this.#busy < this.settings.concurrency
+    return !this.#queue.empty && this.#busy < this.settings.concurrency
   }
 
   #wake(): void {
     if (this.#turnSet) return
     if (!this.#queueRuns && this.#yielded.empty && this.#sent.empty && this.#sentBefore.empty) return
     this.#turnSet = true
-    root.runInAsyncScope(setImmediate, undefined, this.#turn)
+    rootContext.runInAsyncScope(setImmediate, undefined, this.#turn)
   }
 
   readonly #turn = (): void => {
     this.#turnSet = false
-    this.#release()
+    this.#releaseSent()
     if (this.#queueRuns || !this.#yielded.empty) {
       const allowed = this.#turnBudget.begin()
       this.#now = this.#turnBudget.turnBegan
@@ -202,7 +160,7 @@ export class Scheduler {
   }
 
   #slice(): void {
-    // Those that have yielded and the lane have slices in turn. A task goes on when this turn is over: one for each slice.
+    // Tasks that have yielded and the queue have slices in turn. A task goes on when this turn is over: one for each slice.
     this.#yieldedNext = !this.#yieldedNext
     if (!this.#yielded.empty && (this.#yieldedNext || !this.#queueRuns)) {
       this.#now = this.#turnBudget.goOnUntil
@@ -210,84 +168,128 @@ export class Scheduler {
     }
     let took = 0
     let longest = 0
-    // As long as one more task of the length of the last one fits in.
+    // The slice goes on as long as one more task of the length of the last one fits in.
     do {
       const began = this.#now
-      this.#step(this.#queued.shift() as Scope)
+      this.#stepInTurn(this.#queue.shift() as Scope)
       took = this.#now - began
       if (took > longest) longest = took
     } while (this.#queueRuns && this.#now + took < this.#turnBudget.beginUntil)
     this.#turnBudget.longest = longest
   }
 
-  #release(): void {
+  #releaseSent(): void {
     const due = this.#sentBefore
-    for (let scope = due.shift(); scope !== undefined; scope = due.shift()) scope.release()
+    for (let scope = due.shift(); scope !== undefined; scope = due.shift()) (scope as RequestScope).release()
     this.#sentBefore = this.#sent
     this.#sent = due
   }
 
   readonly #stepAlone = (scope: Scope): void => {
     this.#now = performance.now()
-    this.#step(scope)
+    this.#stepInTurn(scope)
   }
 
-  /** Runs the next task of a scope. While that waits for a promise, the scope takes one of the places. */
-  #step(scope: Scope): void {
-    const task = scope.take()
-    const limit = isolatesRequests ? undefined : task?.settings.limiter
-    const { admittedBy: calledBy } = scope
-    if (calledBy !== undefined && calledBy !== limit) {
-      scope.admittedBy = undefined
-      calledBy.admit()
-    }
-    if (task === undefined) return scope.resume()
-    const { batchBuffer: gathering } = task.settings
-    if (gathering !== undefined) {
-      gathering.add(task)
+  /** Takes a step of a scope in its turn. While the task waits for a promise, the scope takes one of the places of `concurrency`. */
+  #stepInTurn(scope: Scope): void {
+    const step = this.#step(scope, scope, this.#goOn)
+    if (step === 'running') this.#busy++
+    else if (step !== 'limited') scope.resume()
+  }
+
+  readonly #goOn = (scope: Scope): void => {
+    this.#busy--
+    scope.resume()
+    this.#wake()
+  }
+
+  /** Runs the tasks of a scope at once, one after another, outside the turns and whatever `concurrency` is. */
+  async #runAll(scope: RequestScope): Promise<void> {
+    const waiting: WaitingRun = { next: undefined, admittedBy: undefined, resume() {} }
+    for (let step: Step = 'done'; step !== 'empty'; ) {
       this.#now = performance.now()
-      return scope.resume()
+      step = await new Promise<Step>((resolve) => {
+        const goOn = () => resolve('done')
+        waiting.resume = goOn
+        const step = this.#step(scope, waiting, goOn)
+        if (step === 'empty' || step === 'done') resolve(step)
+      })
     }
-    if (limit !== undefined && !limit.tryAcquire(scope)) {
-      scope.putBack(task)
+  }
+
+  /** Runs the tasks of a response before it leaves. */
+  async #runBefore(scope: RequestScope): Promise<void> {
+    this.backlog.before++
+    // The response is about to be delivered, as far as the server can know.
+    scope.describe({ delivered: true })
+    await this.#runAll(scope)
+    this.backlog.makeDue(scope)
+  }
+
+  /**
+   * Takes a scope one step further: its next task runs, unless its batch or its limiter lets it wait.
+   * @param waiting stands in the queue of the limiter
+   * @param onEnd is called when a task has ended that waited for a promise
+   */
+  #step(scope: Scope, waiting: WaitingRun, onEnd: (scope: Scope) => void): Step {
+    const task = this.#next(scope)
+    const limiter = isolatesRequests ? undefined : task?.definition.limiter
+    const { admittedBy } = waiting
+    // The room belongs to a run of that limiter's job, and this is none: the next one that waits gets it.
+    if (admittedBy !== undefined && admittedBy !== limiter) {
+      waiting.admittedBy = undefined
+      admittedBy.admit()
+    }
+    if (task === undefined) return 'empty'
+    const { buffer } = task.definition
+    if (buffer !== undefined) {
+      buffer.add(task)
       this.#now = performance.now()
-      return limit.wait(scope)
+      return 'done'
     }
-    scope.state = 'running'
+    if (limiter !== undefined && !limiter.tryAcquire(waiting)) {
+      scope.unshift(task)
+      limiter.wait(waiting)
+      this.#now = performance.now()
+      return 'limited'
+    }
+    if (scope.state === 'queued') scope.state = 'running'
     const outcome = this.#attempt(task)
-    if (!(outcome instanceof Promise)) return this.#stepped(scope, task, outcome)
-    this.#busy++
+    if (!(outcome instanceof Promise)) {
+      this.#stepped(scope, task, outcome)
+      return 'done'
+    }
     scope.track(task)
     void outcome.then((outcome) => {
-      this.#busy--
       this.#stepped(scope, task, outcome)
-      this.#wake()
+      onEnd(scope)
     })
+    return 'running'
   }
 
   #stepped(scope: Scope, task: Task, outcome: Outcome): void {
-    task.settings.limiter?.release()
-    this.#conclude(scope, task, outcome)
-    scope.resume()
-  }
-
-  #conclude(scope: Scope, task: Task, outcome: Outcome): void {
+    task.definition.limiter?.release()
     const isOver = this.completion.complete(task, outcome)
-    if (this.settings.onError === 'stop' && isOver && isTrouble(outcome)) scope.stop()
+    if (isOver && this.settings.onError === 'stop' && isTrouble(outcome)) scope.stop()
   }
 
-  /** Runs one attempt. The clock is read once for each, at its end: the next one begins there. */
+  /** Takes the next task that may begin off the queue of a scope. */
+  #next(scope: Scope): Task | undefined {
+    for (let task = scope.shift(); task !== undefined; task = scope.shift()) {
+      if (task.record !== undefined && this.lifecycle.isPast('stopping')) this.completion.unload(task)
+      else if (scope.timeLeft > leastTimeLeft) return task
+      else this.completion.cancel(task, 'host')
+    }
+    return undefined
+  }
+
+  /** Runs one attempt. The clock is read once for each, at its end: the next attempt begins there. */
   #attempt(task: Task): Outcome | Promise<Outcome> {
-    this.begin(task)
-    const outcome = run(task)
+    this.backlog.begin(task)
+    const outcome = run(task, this.current)
     const began = this.#now
     this.#now = performance.now()
     if (this.#now - began > this.settings.slowTask) this.slowTasks.add(task, this.#now - began)
     return outcome
-  }
-
-  begin(task: Task): void {
-    this.backlog.begin(task)
-    task.begin()
   }
 }

@@ -25,7 +25,7 @@ const mostTold = 5
 
 /** Reports tasks that keep the event loop busy, with the place where they were deferred. */
 export class SlowTasks {
-  /** By the key of a task: the text of a function tells one closure from another. */
+  /** By the source of a task, the text of its function: it tells one closure from another. */
   readonly #places = new Map<string, string>()
   readonly #slow = new Map<string, SlowTask>()
   #left = firstNoted
@@ -35,22 +35,22 @@ export class SlowTasks {
   sample(task: Task): void {
     if (this.#left > 0) this.#left--
     else if (++this.#calls % notedEach !== 0) return
-    const { key } = task
-    if (this.#places.size >= mostKnown && !this.#places.has(key)) return
+    const { source } = task
+    if (this.#places.size >= mostKnown && !this.#places.has(source)) return
     const place = callerPlace()
-    if (place !== undefined) this.#places.set(key, place)
+    if (place !== undefined) this.#places.set(source, place)
   }
 
   /** A task kept the event loop busy for so many ms. */
   add(task: Task, ms: number): void {
-    const { key } = task
-    const place = this.#places.get(key)
+    const { source } = task
+    const place = this.#places.get(source)
     // Its place is wanted: it will be slow again.
     if (place === undefined) this.#left = firstNoted
-    const known = this.#slow.get(key)
+    const known = this.#slow.get(source)
     if (known !== undefined || this.#slow.size < mostKnown) {
       const { worst = 0, count = 0 } = known ?? {}
-      this.#slow.set(key, { name: task.name, place, worst: Math.max(worst, ms), count: count + 1 })
+      this.#slow.set(source, { name: task.name, place, worst: Math.max(worst, ms), count: count + 1 })
     }
     const where = place === undefined ? 'a place that was not noted' : place
     report(new AfterwordError('AFTERWORD_SLOW_TASK', [task.title, Math.round(ms), where]), task)

@@ -1,87 +1,84 @@
 import type { BoundOptions } from '../options/task-options.ts'
-import type { Outcome } from './outcome.ts'
+import type { NotAdded, Outcome } from './outcome.ts'
 
-/** Why a record was not added: it could not be stored, there is one with its key, or the app's transaction was rolled back. */
-export type NotAdded = 'refused' | 'duplicate' | 'rolled-back'
-
-/** A job call as it is stored. What stores it is the journal; the core knows no more of it than this. */
+/** A record is a job call as it is stored. The core knows no more of the journal, which stores it, than this file. */
 export interface JobRecord {
-  /** Unique among all processes on the same folder, and the same in every run. Of a duplicate, that of the one which stands for it. */
+  /** Unique among all processes on the same folder, and the same in every run. A duplicate has the id of the record that stands for it. */
   readonly id: string
   /** Resolves when the record is where its durability promises. @throws AfterwordError `AFTERWORD_JOURNAL_REFUSED` */
   readonly accepted: Promise<void>
-  /** The same, but resolves also when it is in a transaction of the app, which is the app's to commit. */
+  /** Resolves as `accepted` does, and also when the record is in a transaction of the app, which the app commits. */
   readonly entered: Promise<void>
-  /** It has been accepted. */
   readonly isAccepted: boolean
-  /** Any process could have taken it: it leaves this one's memory when it is tried again. */
+  /** A worker has claimed the record: it leaves the memory of this process when it is tried again. */
   readonly isClaim: boolean
-  /** Hands it to the journal. @param lost is called if it is not added */
-  submit(lost: (why: NotAdded) => void): void
-  /** Resolves when it is stored that it runs: should it end this process, that is known. `undefined` where that need not be. */
+  /** Hands the record to the journal; nothing to do for one that was claimed. @param onRejected is called if the journal does not add it */
+  submit(onRejected: (why: NotAdded) => void): void
+  /** Notes that the record runs, in case it ends this process. Resolves when that is stored; `undefined` where it need not be. */
   markStarted(): Promise<void> | undefined
-  /** It is tried again, `delay` ms from now. */
+  /** The record is tried again, `delay` ms from now. */
   retry(attempt: number, delay: number): void
-  /** It has its outcome. */
+  /** The record has its outcome. */
   finish(outcome: Outcome, attempt: number): void
 }
 
-/** A call that is to be stored. */
+/** A call of a job that is to be stored. */
 export interface JobCall {
   readonly job: string
   readonly version: number
   readonly args: readonly unknown[]
-  /** Instead of the job's own. */
+  /** Options that `with` has bound to the call, instead of the job's own. */
   readonly options?: BoundOptions | undefined
-  /** No other record of the job with this key is added until it is done. */
+  /** No other record of the job with this key is added until this one is done. */
   readonly uniqueKey?: string | undefined
-  /** It is due in so many ms. */
+  /** The call is due in so many ms. */
   readonly delay?: number
-  /** It stays in no memory: whoever has room takes it. */
+  /** The call stays in no memory: a worker with room claims it. */
   readonly shared?: boolean
-  /** It counts among those that this process has taken. */
+  /** The call counts among the claims of this process. */
   readonly asClaim?: boolean
 }
 
-/** A record that nobody runs, and which is this process's from now on. */
+/** A claim is a record that was nobody's, and is this process's to run from now on. */
 export interface Claim {
   readonly record: JobRecord
   readonly job: string
   readonly version: number
   readonly args: readonly unknown[]
   readonly options: BoundOptions | undefined
-  /** How often it was run, and failed. */
+  /** How often the record was run, and failed. */
   readonly attempt: number
 }
 
-/** What a process takes of the work that any process may do. */
+/** The records that a process claims. */
 export interface ClaimSettings {
-  /** It takes some, besides what dead processes have left. */
+  /** The process claims shared records, besides those of dead processes. */
   readonly shared: boolean
-  /** Of these jobs; `undefined` for all. */
+  /** The names of the jobs; `undefined` for all. */
   readonly jobs: readonly string[] | undefined
-  /** How many records at once. */
+  /** How many claims the process has at once. */
   readonly concurrency: number
 }
 
-/** Where the records of one instance are. */
+/** A claimer runs the claims of a journal: the worker. */
+export interface Claimer {
+  take(claims: readonly Claim[]): void
+}
+
+/** A journal stores the records of one instance. */
 export interface Journal {
-  /** Makes a record. @throws AfterwordError `AFTERWORD_NOT_STORABLE`, `AFTERWORD_PAYLOAD_TOO_LARGE` */
+  /** Makes a record, which `submit` stores. @throws AfterwordError `AFTERWORD_NOT_STORABLE`, `AFTERWORD_PAYLOAD_TOO_LARGE` */
   create(call: JobCall): JobRecord
-  /** From now on records of these jobs, up to these versions, can be run here. */
+  /** Sets the jobs whose records can be run here, each up to a version. */
   setJobs(jobs: readonly (readonly [name: string, version: number])[]): void
+  /** Sets the records that the claimer gets. */
   claim(settings: ClaimSettings): void
-  /** This process would take another record of the job at once, and nobody waits for that. */
+  /** This process would claim another record of the job at once, and no record waits for that. */
   hasRoom(job: string): boolean
-  /** Takes nothing any more that nobody runs: the process is ending. */
+  /** Claims nothing any more: the process is ending. */
   stopClaiming(): void
-  /** Resolves when what became of records so far is stored. */
+  /** Resolves when the outcomes of records so far are stored. */
   flushed(): Promise<void>
   /** Stores what is on its way, and lets go of the folder. */
   close(): Promise<void>
-}
-
-/** What a journal needs of its instance. */
-export interface Claimer {
-  take(records: readonly Claim[]): void
 }

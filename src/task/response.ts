@@ -1,36 +1,41 @@
-import type { Scope } from './scope.ts'
+import type { SentResponse } from '../sent-response.ts'
 
-/** A response as it was when it was sent. */
-export interface SentResponse {
-  readonly method: string
-  /** Without the query, which may hold secrets. */
-  readonly path: string
-  readonly status: number
-  /** The client was still there when the last byte left. */
-  readonly delivered: boolean
-  /** The client, or the handler, broke the response off. */
-  readonly aborted: boolean
-}
-
-/** What the place where the code runs asks of the work of a request. A server that lives on asks nothing. */
+/** A host asks for the work of a request in its own way. A server that lives on asks nothing. */
 export interface Host {
-  /** Is handed the work whenever there is some: the platforms' `waitUntil`. */
+  /** Is handed the work of a request when there is some: the platforms' `waitUntil`. */
   waitUntil?(work: Promise<void>): void
   /** Nothing can run after the response: the tasks run before it. */
   readonly before?: boolean
-  /** When the host ends the work, by `performance.now()`. */
+  /** The moment at which the host ends the work, by `performance.now()`. */
   readonly deadline?: number | undefined
 }
 
-/** What a scope needs of a response. Written by an adapter. */
+/** A response as a scope sees it. An adapter implements it. */
 export interface ScopeResponse {
   readonly host?: Host | undefined
-  /** Set by `Afterword.scope`. @internal */
-  scope?: Scope
+  /** The gate that this response asks before its bytes leave. `Afterword.scope` sets it. @internal */
+  gate?: ResponseGate
   /** Calls back once, when the response was sent or the client has gone, at once if that is past. Asked once at most. */
   whenSent(callback: (sent: SentResponse) => void): void
-  /** How the response stands now. */
+  /** Tells how the response stands now. */
   describe(): SentResponse
   /** Ends the response if it is still open, and discards what is written to it from now on. */
   end(): void
+}
+
+/** A gate tells an adapter what its response waits for: records that are not on disk yet, and room in the backlog. */
+export interface ResponseGate {
+  /** The instance has a journal: bytes before the end may have to wait as well. */
+  readonly keeps: boolean
+  /** Some tasks of the response have no outcome yet. */
+  readonly busy: boolean
+  /**
+   * Called when the handler has ended the response. The promise resolves when the response may leave; `undefined`: at once. The promise
+   * rejects if a record can't be stored: then the response must not tell of a success.
+   */
+  beforeEnd(): Promise<unknown> | undefined
+  /** Called before bytes that are not the last ones leave. Waits as `beforeEnd` does, but for records only. */
+  beforeBytes(): Promise<unknown> | undefined
+  /** Resolves when the response was sent and no task is left. */
+  settled(): Promise<void>
 }

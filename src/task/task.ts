@@ -1,8 +1,8 @@
 import { AsyncResource } from 'node:async_hooks'
-import type { TaskSettings } from '../options/task-options.ts'
+import type { SentResponse } from '../sent-response.ts'
+import type { TaskDefinition } from './definition.ts'
 import type { Outcome } from './outcome.ts'
 import type { JobRecord } from './record.ts'
-import type { SentResponse } from './response.ts'
 import type { Scope } from './scope.ts'
 
 /** The caller's handle on a deferred task. */
@@ -20,7 +20,7 @@ export interface Deferred<T = unknown> {
   readonly outcome: Promise<Outcome<T>>
 }
 
-/** What a running task can know of itself. */
+/** A running task as its own code sees it. */
 export interface CurrentTask {
   readonly id: string
   readonly name: string
@@ -33,21 +33,21 @@ export interface CurrentTask {
    * the slice of the task lasts. Rejects with the reason of `signal` once the time is up.
    */
   yield(): Promise<void>
-  /** The response that the task was deferred in; `undefined` outside a request. */
+  /** The response of the request in which the task was deferred; `undefined` outside a request. */
   readonly request: SentResponse | undefined
 }
 
-// Two processes never share ids: the start of the process and a random part, then a counter.
-// Made when first asked for: Cloudflare Workers know neither the time nor chance before the first request.
-let made: string | undefined
+// Ids begin with the start of the process and a random part, so that two processes never share one. The first id makes that part:
+// Cloudflare Workers know neither the time nor chance before the first request.
+let madeOrigin: string | undefined
 const origin = () =>
-  (made ??= `${Date.now().toString(36)}${Math.floor(Math.random() * 36 ** 4)
+  (madeOrigin ??= `${Date.now().toString(36)}${Math.floor(Math.random() * 36 ** 4)
     .toString(36)
     .padStart(4, '0')}`)
 let serials = 0
 
 /**
- * One function call to make after the response.
+ * A task is one function call to make after the response.
  *
  *     waiting ──► running ──► ended
  *        │  ▲        │          ▲
@@ -55,18 +55,18 @@ let serials = 0
  *        └──────────────────────┘ cancelled
  */
 export class Task implements Deferred, CurrentTask {
-  /** The task behind this one in its scope's lane. @internal */
+  /** The task behind this one in the queue of its scope. */
   next: Task | undefined
   /** @internal */
   readonly scope: Scope
   /** @internal */
-  readonly settings: TaskSettings
+  readonly definition: TaskDefinition
   /** @internal */
   state: 'waiting' | 'running' | 'ended' = 'waiting'
   attempt = 0
-  /** What is stored of it. @internal */
+  /** The task as it is stored. @internal */
   readonly record: JobRecord | undefined
-  /** The task with its key that was there before it. @internal */
+  /** The earlier task with the same unique key, which stands for this one. @internal */
   original: Task | undefined
 
   readonly #serial = ++serials
@@ -82,14 +82,14 @@ export class Task implements Deferred, CurrentTask {
   /** @internal */
   constructor(
     scope: Scope,
-    settings: TaskSettings,
+    definition: TaskDefinition,
     fn: (...args: never[]) => unknown,
     args: readonly unknown[],
     record?: JobRecord,
   ) {
     this.record = record
     this.scope = scope
-    this.settings = settings
+    this.definition = definition
     this.#fn = fn
     this.#args = args
     this.#context = new AsyncResource('AfterwordTask')
@@ -100,20 +100,21 @@ export class Task implements Deferred, CurrentTask {
   }
 
   get name(): string {
-    return (this.#name ??= this.settings.name ?? this.settings.label ?? (this.#fn?.name || 'anonymous'))
+    const { settings, label } = this.definition
+    return (this.#name ??= settings.name ?? label ?? (this.#fn?.name || 'anonymous'))
   }
 
-  /** The same for calls of the same function: a job's name, or the text of the function. @internal */
-  get key(): string {
-    return this.settings.label ?? String(this.#fn)
+  /** The function by which calls are told apart: the same for all calls of a job, or of one function. @internal */
+  get source(): string {
+    return this.definition.label ?? String(this.#fn)
   }
 
-  /** For people: the name, and the id to tell it from others of that name. */
+  /** The name for people, and the id that tells the task from others of that name. */
   get title(): string {
     return `"${this.name}" (${this.id})`
   }
 
-  /** Empty once the task has ended. */
+  /** The arguments; none once the task has ended. */
   get args(): readonly unknown[] {
     return this.#args ?? []
   }
@@ -123,23 +124,18 @@ export class Task implements Deferred, CurrentTask {
   }
 
   get signal(): AbortSignal {
-    // Made when asked for: most tasks never look at it.
+    // Most tasks never ask for their signal.
     this.#controller ??= new AbortController()
     return this.#controller.signal
   }
 
   async yield(): Promise<void> {
-    await this.scope.scheduler.yield()
+    await this.scope.runner.yield()
     this.#controller?.signal.throwIfAborted()
   }
 
   get accepted(): Promise<void> {
     return this.record?.accepted ?? Promise.resolve()
-  }
-
-  /** @internal */
-  get entered(): Promise<void> {
-    return this.record?.entered ?? Promise.resolve()
   }
 
   get outcome(): Promise<Outcome> {
@@ -152,32 +148,30 @@ export class Task implements Deferred, CurrentTask {
     return this.scope.cancel(this, 'cancel')
   }
 
-  /** Calls `fn` in the context of this task's caller, with this task as the current one. Throws what it throws. @internal */
-  inContext<T>(fn: (task: Task) => T): T {
-    const context = this.#context as AsyncResource
-    const { storage } = this.scope.scheduler
-    return context.runInAsyncScope(storage.run<T, [Task]>, storage, this, fn, this)
+  /** The async context of the caller; `undefined` once the task has ended. @internal */
+  get context(): AsyncResource | undefined {
+    return this.#context
   }
 
-  /** @internal */
+  /** Calls the function. Throws what the function throws. @internal */
   call(): unknown {
     return this.#fn?.apply(undefined, this.#args as never[])
   }
 
-  /** The signal is made here if nobody asked for it yet: code that asks later finds it aborted. @internal */
+  /** Aborts the signal, also one that nobody has asked for yet: code that asks later finds it aborted. @internal */
   abort(reason: unknown): void {
     this.#controller ??= new AbortController()
     this.#controller.abort(reason)
   }
 
-  /** A new attempt gets a signal of its own. @internal */
+  /** Begins an attempt, which has a signal of its own. @internal */
   begin(): void {
     this.state = 'running'
     this.attempt++
     if (this.attempt > 1) this.#controller = undefined
   }
 
-  /** Whoever keeps the handle keeps neither the function, nor its arguments, nor its caller's context. @internal */
+  /** Sets the outcome. A caller that keeps the handle keeps neither the function, nor its arguments, nor its context. @internal */
   end(outcome: Outcome): void {
     this.#name = this.name
     this.#outcome = outcome

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { SentResponse } from '../task/response.ts'
+import type { SentResponse } from '../sent-response.ts'
 import { Control, type Visit } from './control.ts'
 import type { SceneName } from './stage.ts'
 

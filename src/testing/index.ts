@@ -1,9 +1,9 @@
 import { subscribe } from '../events.ts'
 import { instance } from '../instance.ts'
-import type { DrainReport } from '../schedule/scheduler.ts'
+import type { DrainReport } from '../schedule/drain.ts'
+import type { SentResponse } from '../sent-response.ts'
 import type { Outcome } from '../task/outcome.ts'
-import type { ScopeResponse, SentResponse } from '../task/response.ts'
-import type { Scope } from '../task/scope.ts'
+import type { ResponseGate, ScopeResponse } from '../task/response.ts'
 import type { Task } from '../task/task.ts'
 
 export {
@@ -86,7 +86,7 @@ export function runInline<T>(
 }
 
 class InlineResponse implements ScopeResponse {
-  scope?: Scope
+  gate?: ResponseGate
   readonly #sent: PromiseWithResolvers<void> = Promise.withResolvers()
   readonly #response: SentResponse
 

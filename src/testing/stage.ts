@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from '../events.ts'
 import { currentTask, defer } from '../instance.ts'
-import type { SentResponse } from '../task/response.ts'
+import type { SentResponse } from '../sent-response.ts'
 
 /** What the framework is to answer. */
 export interface StageAnswer {

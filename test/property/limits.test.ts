@@ -8,7 +8,7 @@ import {
   type ScopeResponse,
   type SentResponse,
 } from '../../src/index.ts'
-import type { Scope } from '../../src/task/scope.ts'
+import type { ResponseGate } from '../../src/task/response.ts'
 import { Reports } from '../support/reports.ts'
 
 type Kind = 'sync' | 'async' | 'yields' | 'limited' | 'rated' | 'item' | 'bad item'
@@ -30,7 +30,7 @@ const options: fc.Arbitrary<AfterwordOptions> = fc.record({
 
 /** A response as an adapter writes it: it leaves when its scope lets it go. */
 class Response implements ScopeResponse {
-  declare scope: Scope
+  declare gate: ResponseGate
   sent = false
   #callback: ((sent: SentResponse) => void) | undefined
 
@@ -99,7 +99,7 @@ class Model {
       for (const [index, kind] of tasks.entries()) this.#defer(kind, index, began, response)
     })
     for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
-    await response.scope.beforeEnd()
+    await response.gate.beforeEnd()
     response.end()
   }
 

@@ -116,7 +116,7 @@ class Callbacks {
     return async () => {
       const task = await turn.promise
       try {
-        if (task !== undefined) await task.scope.scheduler.storage.run(task, callback)
+        if (task !== undefined) await instance().inTask(task, callback)
         ended.resolve()
       } catch (error) {
         ended.reject(error)

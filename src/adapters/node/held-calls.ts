@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
-import type { SentResponse } from '../../task/response.ts'
+import type { SentResponse } from '../../sent-response.ts'
 import { breakOff } from '../refusal.ts'
 
 const nowhere = new Writable({ decodeStrings: false, write: (_chunk, _encoding, done) => done() })

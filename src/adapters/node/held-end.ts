@@ -27,7 +27,7 @@ export function holdEnd(res: object, response: HeldResponse): void {
   node[ownResponse] = response
   response.nodeEnd = node.end
   node.end = onEnd
-  if (response.scope?.scheduler.journal !== undefined) response.writes = new HeldWrites(res, response)
+  if (response.gate?.keeps) response.writes = new HeldWrites(res, response)
 }
 
 /** For all responses: a closure for each would be one more object to allocate. */
@@ -43,7 +43,7 @@ function onEnd(this: NodeResponse, chunk: unknown, encoding: unknown, callback: 
     })
     return this
   }
-  const held = response.scope?.beforeEnd()
+  const held = response.gate?.beforeEnd()
   if (held === undefined) return end.call(this, chunk, encoding, callback)
   const resume = suspendWrites(this, response)
   void held.then(

@@ -1,4 +1,4 @@
-import type { SentResponse } from '../../task/response.ts'
+import type { SentResponse } from '../../sent-response.ts'
 import { refuse } from '../refusal.ts'
 import { carryOut, checkWrite } from './held-calls.ts'
 import { suspendWrites } from './late-write.ts'

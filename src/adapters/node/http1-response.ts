@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Host, SentResponse } from '../../task/response.ts'
-import type { Scope } from '../../task/scope.ts'
+import type { SentResponse } from '../../sent-response.ts'
+import type { Host, ResponseGate } from '../../task/response.ts'
 import { type HeldResponse, holdEnd } from './held-end.ts'
 import { discardResponseWrites, discardsWrites } from './late-write.ts'
 import { ownResponse } from './own-response.ts'
@@ -14,7 +14,7 @@ type TrackedSocket = Socket & { [pipelined]?: Set<Http1Response> }
 
 /** A response of `node:http` or `node:https`, or of what poses as one. */
 export class Http1Response implements HeldResponse {
-  scope?: Scope
+  gate?: ResponseGate
   host?: Host | undefined
   nodeEnd: HeldResponse['nodeEnd']
   writes: HeldResponse['writes']

@@ -1,6 +1,6 @@
 import type { Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
-import type { Host, SentResponse } from '../../task/response.ts'
-import type { Scope } from '../../task/scope.ts'
+import type { SentResponse } from '../../sent-response.ts'
+import type { Host, ResponseGate } from '../../task/response.ts'
 import { type HeldResponse, holdEnd } from './held-end.ts'
 import { pathOf } from './http1-response.ts'
 import { discardResponseWrites, discardStreamWrites, discardsWrites } from './late-write.ts'
@@ -10,7 +10,7 @@ type OwningStream = ServerHttp2Stream & { [ownResponse]?: Http2Response }
 
 /** A response of `node:http2`, written through the stream itself or through the compatibility API. */
 export class Http2Response implements HeldResponse {
-  scope?: Scope
+  gate?: ResponseGate
   host?: Host | undefined
   nodeEnd: HeldResponse['nodeEnd']
   writes: HeldResponse['writes']

@@ -1,7 +1,7 @@
 import type { ServerHttp2Stream } from 'node:http2'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
-import type { SentResponse } from '../../task/response.ts'
+import type { SentResponse } from '../../sent-response.ts'
 
 /** What is written to a response is discarded: where the report of the first such call finds the request; `null` once it was made. */
 const discarding = Symbol('afterword.discarding')

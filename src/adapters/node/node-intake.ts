@@ -1,8 +1,11 @@
 import type { Server, ServerResponse } from 'node:http'
-import type { ServerHttp2Session } from 'node:http2'
+import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2'
+import type { Server as HttpsServer } from 'node:https'
 import type { Afterword } from '../../afterword.ts'
 import type { Intake } from '../../shutdown.ts'
-import type { NodeServer } from '../node-http.ts'
+
+/** A server of `node:http`, `node:https` or `node:http2`. */
+export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
 
 /** How often kept-alive connections that became idle are closed during a shutdown, in ms. */
 const sweep = 20

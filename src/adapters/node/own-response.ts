@@ -8,5 +8,5 @@ export const ownResponse = Symbol.for('afterword.response')
  * Rejects if one can't be: then the response must not tell of a success.
  */
 export function beforeBytes(res: object): Promise<unknown> | undefined {
-  return (res as { [ownResponse]?: ScopeResponse })[ownResponse]?.scope?.beforeBytes()
+  return (res as { [ownResponse]?: ScopeResponse })[ownResponse]?.gate?.beforeBytes()
 }

@@ -1,13 +1,13 @@
 import { AfterwordError } from '../../errors.ts'
-import type { ScopeResponse, SentResponse } from '../../task/response.ts'
-import type { Scope } from '../../task/scope.ts'
+import type { SentResponse } from '../../sent-response.ts'
+import type { ResponseGate, ScopeResponse } from '../../task/response.ts'
 import { refused } from '../refusal.ts'
 import type { FetchHost } from './fetch-host.ts'
 import { trackBody } from './tracked-body.ts'
 
 /** A response that its handler returns. */
 export class FetchResponse implements ScopeResponse {
-  scope?: Scope
+  gate?: ResponseGate
   readonly host: FetchHost
   readonly #signal: AbortSignal | undefined
   readonly #method: string
@@ -54,7 +54,7 @@ export class FetchResponse implements ScopeResponse {
       () => this.#sent('aborted'),
     )
     try {
-      const held = this.scope?.beforeEnd()
+      const held = this.gate?.beforeEnd()
       if (held !== undefined) await held
       // Nothing is deferred yet: the body is left alone, it may be a file that the host sends by itself.
       const waits = this.#callback !== undefined && !this.host.before && this.#method !== 'HEAD'
@@ -69,7 +69,7 @@ export class FetchResponse implements ScopeResponse {
 
   /** What the next bytes of the body have to wait for: what is deferred amid a stream is kept too. */
   stored(): Promise<unknown> | undefined {
-    return this.scope?.beforeBytes()
+    return this.gate?.beforeBytes()
   }
 
   /** The host has taken the body, or it broke off. */
@@ -87,7 +87,7 @@ export class FetchResponse implements ScopeResponse {
 
   async #finished(): Promise<void> {
     this.#sent('delivered')
-    if (this.host.before && this.scope?.busy) await this.scope.settled()
+    if (this.host.before && this.gate?.busy) await this.gate.settled()
   }
 
   get #isSent(): boolean {

@@ -1,6 +1,6 @@
 import type { AfterwordError } from '../../errors.ts'
-import type { Outcome } from '../../task/outcome.ts'
-import type { JobRecord, NotAdded } from '../../task/record.ts'
+import type { NotAdded, Outcome } from '../../task/outcome.ts'
+import type { JobRecord } from '../../task/record.ts'
 import { idOf } from '../files/record-id.ts'
 import { type CommitGroup, transition } from '../protocol.ts'
 import type { Claims } from './claims.ts'

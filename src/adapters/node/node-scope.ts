@@ -1,0 +1,86 @@
+import { AsyncResource } from 'node:async_hooks'
+import type { EventEmitter } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import type { Socket } from 'node:net'
+import type { Afterword } from '../../afterword.ts'
+import { instance } from '../../instance.ts'
+import type { Host } from '../../task/response.ts'
+import { Http1Response } from './http1-response.ts'
+import { Http2Response } from './http2-response.ts'
+import { NodeIntake, type NodeServer } from './node-intake.ts'
+
+/** A request and its response as Node hands them to a framework. */
+export type NodeRequest = IncomingMessage | Http2ServerRequest
+export type NodeResponse = ServerResponse | Http2ServerResponse
+
+/** For middleware: calls `fn` in the scope of a request, and makes the server of the request part of the shutdown. */
+export function enterServed<T>(req: NodeRequest, res: NodeResponse, fn: () => T, host?: Host): T {
+  const { server } = req.socket as Socket & { server?: NodeServer }
+  if (server !== undefined) NodeIntake.watch(server, instance())
+  return enter(instance(), req, res, fn, host)
+}
+
+/** Calls `fn` in the scope of a request, opened here or before. */
+export function enter<T>(afterword: Afterword, req: NodeRequest, res: NodeResponse, fn: () => T, host?: Host): T {
+  if (isHttp2(res)) return enterCompat(afterword, req as Http2ServerRequest, res, fn, host)
+  const response = Http1Response.of(req as IncomingMessage, res)
+  response.host ??= host
+  if (response.gate !== undefined || !mayHaveBody(req.method)) return afterword.scope(response, fn)
+  return afterword.scope(response, () => {
+    bindListeners(req)
+    return fn()
+  })
+}
+
+/** The compatibility API's `request` is emitted inside the core API's `stream`: both are one scope. */
+function enterCompat<T>(
+  afterword: Afterword,
+  req: Http2ServerRequest,
+  res: Http2ServerResponse,
+  fn: () => T,
+  host: Host | undefined,
+): T {
+  const inScope = (response: Http2Response) => {
+    response.compat ??= res
+    return fn()
+  }
+  return enterStream(afterword, res.stream as ServerHttp2Stream, req.headers, inScope, host)
+}
+
+/** Calls `fn` in the scope of an HTTP/2 stream, opened here or before. */
+export function enterStream<T>(
+  afterword: Afterword,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  fn: (response: Http2Response) => T,
+  host?: Host,
+): T {
+  const known = Http2Response.known(stream)
+  if (known !== undefined) return afterword.scope(known, () => fn(known))
+  const response = Http2Response.open(stream, headers)
+  response.host = host
+  return afterword.scope(response, () => {
+    bindListeners(stream)
+    return fn(response)
+  })
+}
+
+function isHttp2(res: NodeResponse): res is Http2ServerResponse {
+  return 'stream' in res
+}
+
+/** By RFC 9110, section 9.3, a body of these has no meaning. */
+function mayHaveBody(method: string | undefined): boolean {
+  return method !== 'GET' && method !== 'HEAD'
+}
+
+/**
+ * Node emits the events of a request's body, and all events of an HTTP/2 stream, outside the scope:
+ * the parser and the session have one context for a whole connection.
+ */
+function bindListeners(emitter: EventEmitter): void {
+  const scope = new AsyncResource('AfterwordRequest')
+  const { emit } = emitter
+  emitter.emit = (...args) => scope.runInAsyncScope(emit, emitter, ...args)
+}

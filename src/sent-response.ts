@@ -1,0 +1,11 @@
+/** A response as it was when it was sent. */
+export interface SentResponse {
+  readonly method: string
+  /** The path without its query, which may hold secrets. */
+  readonly path: string
+  readonly status: number
+  /** The client was still there when the last byte left. */
+  readonly delivered: boolean
+  /** The client, or the handler, broke the response off. */
+  readonly aborted: boolean
+}

@@ -1,0 +1,53 @@
+import type { TaskSettings } from '../options/task-options.ts'
+import type { Task } from './task.ts'
+
+/** A limiter bounds how many runs of a job go on at once, and how many begin within a time. */
+export interface RunLimiter {
+  /** Begins a run, if there is room for one and nothing else waits longer. */
+  tryAcquire(waiting: WaitingRun): boolean
+  /** Puts a run in the queue until there is room: then the limiter admits it. */
+  wait(waiting: WaitingRun): void
+  /** Ends a run. */
+  release(): void
+  /** Admits the next run that waits, if there is room. */
+  admit(): void
+}
+
+/** A scope, or a single task, whose next run waits for a limiter. */
+export interface WaitingRun {
+  next: this | undefined
+  /** The limiter that has admitted this run: the room that there is now belongs to the run. */
+  admittedBy: RunLimiter | undefined
+  resume(): void
+}
+
+/** A buffer collects the tasks of a batch: one run serves them all, and gives each its outcome. */
+export interface TaskBuffer {
+  add(task: Task): void
+  flush(): void
+}
+
+interface DefinitionParts {
+  readonly limiter?: RunLimiter | undefined
+  readonly buffer?: TaskBuffer | undefined
+  readonly internal?: boolean
+}
+
+/** A definition holds what tasks of one kind share. Each `defer.with`, job and batch makes one, not each call. */
+export class TaskDefinition {
+  readonly settings: TaskSettings
+  /** The name of the tasks where their options give none: that of the job or batch. */
+  readonly label: string | undefined
+  readonly limiter: RunLimiter | undefined
+  readonly buffer: TaskBuffer | undefined
+  /** Made by the library itself: a full backlog accepts such tasks, and their maker reports their trouble. */
+  readonly internal: boolean
+
+  constructor(settings: TaskSettings, label?: string, { limiter, buffer, internal = false }: DefinitionParts = {}) {
+    this.settings = settings
+    this.label = label
+    this.limiter = limiter
+    this.buffer = buffer
+    this.internal = internal
+  }
+}

@@ -1,0 +1,123 @@
+import type { SentResponse } from '../sent-response.ts'
+import type { Outcome } from './outcome.ts'
+import type { JobRecord } from './record.ts'
+import type { Host, ResponseGate, ScopeResponse } from './response.ts'
+import { Scope } from './scope.ts'
+import type { ScopeRunner } from './scope-runner.ts'
+import type { Task } from './task.ts'
+import type { TaskList } from './task-list.ts'
+
+/** The scope of a request runs its tasks once the response was sent, and is the gate of that response. */
+export class RequestScope extends Scope implements ResponseGate {
+  readonly host: Host | undefined
+  /** The handler has ended the response, and the backlog lets it leave: its tasks count from then on. */
+  released = false
+  /** Tasks that have not begun while the response is not released. */
+  notDue = 0
+
+  #response: ScopeResponse | undefined
+  #asked = false
+  #atSent: Task[] | undefined
+  /** Records that the response has to wait for. */
+  #records: JobRecord[] | undefined
+  /** The tasks whose outcomes `finish` tells. */
+  #finishing: Task[] | undefined
+
+  constructor(runner: ScopeRunner, response: ScopeResponse) {
+    super(runner)
+    this.state = 'open'
+    this.#response = response
+    this.host = response.host
+  }
+
+  get keeps(): boolean {
+    return this.runner.keeps
+  }
+
+  override get timeLeft(): number {
+    const deadline = this.host?.deadline
+    return deadline === undefined ? Infinity : Math.max(0, deadline - performance.now())
+  }
+
+  override add(task: Task): void {
+    super.add(task)
+    this.#finishing?.push(task)
+  }
+
+  override addAtSent(task: Task): void {
+    if (this.state !== 'open') return super.addAtSent(task)
+    this.accept(task)
+    this.track(task)
+    ;(this.#atSent ??= []).push(task)
+  }
+
+  override expect(record: JobRecord): void {
+    if (this.state !== 'open') return
+    ;(this.#records ??= []).push(record)
+    this.#askWhenSent()
+  }
+
+  beforeEnd(): Promise<unknown> | undefined {
+    if (this.state !== 'open' || this.released) return undefined
+    const stored = this.beforeBytes()
+    const room = this.runner.roomFor(this)
+    return stored === undefined || room === undefined ? (stored ?? room) : Promise.all([stored, room])
+  }
+
+  beforeBytes(): Promise<unknown> | undefined {
+    if (this.state !== 'open') return undefined
+    const waits: Promise<unknown>[] = []
+    for (const record of this.#records ?? []) if (!record.isAccepted) waits.push(record.accepted)
+    this.#records = undefined
+    return waits.length > 1 ? Promise.all(waits) : waits[0]
+  }
+
+  /** Ends the response, and resolves when no task is left: with the outcomes of those in the queue, in the order of `defer`. */
+  async finish(): Promise<Outcome[]> {
+    this.#response?.end()
+    const tasks = (this.#finishing ??= [...this])
+    this.#askWhenSent()
+    await this.settled()
+    this.#finishing = undefined
+    return Promise.all(tasks.map((task) => task.outcome))
+  }
+
+  /** Notes how the response stands before it was sent, for tasks that run now. */
+  describe(changes?: Partial<SentResponse>): SentResponse {
+    this.sent = { ...(this.#response as ScopeResponse).describe(), ...changes }
+    return this.sent
+  }
+
+  /** The response was sent, or is given up: the tasks may run. */
+  release(): void {
+    if (this.state !== 'open') return
+    this.#response = undefined
+    this.state = 'idle'
+    this.runner.released(this)
+    for (const task of this.#atSent ?? []) this.runner.start(task)
+    this.#atSent = undefined
+    this.resume()
+    this.settle()
+  }
+
+  protected override accept(task: Task): void {
+    const isFirst = !this.busy
+    super.accept(task)
+    if (isFirst) this.host?.waitUntil?.(this.settled())
+    this.#askWhenSent()
+  }
+
+  #askWhenSent(): void {
+    if (this.#asked || this.#response === undefined) return
+    this.#asked = true
+    this.#response.whenSent((sent) => {
+      this.sent = sent
+      this.runner.releaseLater(this)
+    })
+  }
+}
+
+/** The response of the scope was not sent yet. */
+export function isOpen(scope: TaskList): scope is RequestScope {
+  return scope.state === 'open'
+}
