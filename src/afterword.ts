@@ -134,7 +134,7 @@ export class Afterword {
     if (typeof fn !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['onSent', describe(fn)])
     if (!this.inScope) this.#scheduler.missingAdapter.outsideScope('onSent')
     const scope = this.#scheduler.current.scope ?? new Scope(this.#scheduler)
-    scope.addAtSent(new Task(scope, onSentTasks, fn, []))
+    scope.addBeside(new Task(scope, onSentTasks, fn, []), 'sent')
   }
 
   /**
@@ -155,7 +155,7 @@ export class Afterword {
       throw new AfterwordError('AFTERWORD_NOT_A_PROMISE', [describe(promise)])
     }
     const scope = this.#scheduler.current.scope ?? new Scope(this.#scheduler)
-    scope.addBegun(new Task(scope, waitUntilTasks, () => promise, []))
+    scope.addBeside(new Task(scope, waitUntilTasks, () => promise, []), 'now')
   }
 
   /** Tells the task whose code runs now. */

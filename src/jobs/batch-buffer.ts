@@ -36,7 +36,7 @@ export class BatchBuffer implements TaskBuffer {
   }
 
   add(task: Task): void {
-    if (!isWanted(task)) return this.#scheduler.completion.cancel(task, 'when')
+    if (!isWanted(task)) return void this.#scheduler.completion.cancel(task, 'when')
     task.scope.track(task)
     this.#tasks.push(task)
     // Isolated requests can't share a run.

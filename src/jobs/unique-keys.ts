@@ -10,7 +10,7 @@ export class UniqueKeys {
     const holder = this.#holders.get(name)
     if (holder !== undefined && holder.state !== 'ended') {
       task.original = holder
-      task.scope.cancel(task, 'duplicate')
+      task.scope.runner.cancel(task, 'duplicate')
       return
     }
     this.#holders.set(name, task)

@@ -4,8 +4,8 @@ import type { AfterwordSettings } from '../options/instance-options.ts'
 import { isolatesRequests } from '../platform.ts'
 import type { Outcome } from '../task/outcome.ts'
 import { isOpen, type RequestScope } from '../task/request-scope.ts'
+import type { Scope } from '../task/scope.ts'
 import type { Task } from '../task/task.ts'
-import type { TaskList } from '../task/task-list.ts'
 import { rootContext } from './current.ts'
 
 /** The backlog counts all tasks without an outcome: how many there are, whether there is room for more, how old they are. */
@@ -25,8 +25,8 @@ export class Backlog {
 
   readonly #settings: AfterwordSettings
   /** The scopes with unfinished tasks, by age. They carry the links: a Set costs more than the rest of the backlog. */
-  #oldest: TaskList | undefined
-  #newest: TaskList | undefined
+  #oldest: Scope | undefined
+  #newest: Scope | undefined
   readonly #onEmpty = new Set<() => void>()
   /** The responses that are held until there is room, in their order. */
   readonly #held: { readonly scope: RequestScope; readonly leave: () => void }[] = []
@@ -114,14 +114,14 @@ export class Backlog {
     }
   }
 
-  #countNotDue(scope: TaskList, tasks: 1 | -1): void {
+  #countNotDue(scope: Scope, tasks: 1 | -1): void {
     if (!isOpen(scope) || scope.released) return
     this.notDue += tasks
     scope.notDue += tasks
   }
 
   /** A scope has its first unfinished task. */
-  watch(scope: TaskList): void {
+  watch(scope: Scope): void {
     scope.older = this.#newest
     if (this.#newest === undefined) this.#oldest = scope
     else this.#newest.newer = scope
@@ -133,7 +133,7 @@ export class Backlog {
   }
 
   /** A scope has no unfinished task. */
-  forget(scope: TaskList): void {
+  forget(scope: Scope): void {
     const { older, newer } = scope
     scope.older = scope.newer = undefined
     if (older === undefined) this.#oldest = newer
@@ -151,7 +151,10 @@ export class Backlog {
 
   /** Every task without an outcome, from the oldest scope on. */
   *tasks(): Iterable<Task> {
-    for (let scope = this.#oldest; scope !== undefined; scope = scope.newer) yield* scope.unfinished()
+    for (let scope = this.#oldest; scope !== undefined; scope = scope.newer) {
+      if (scope.tracked !== undefined) yield* scope.tracked
+      for (const task of scope.queue) if (task.state === 'waiting') yield task
+    }
   }
 
   /** Resolves when nothing is left, or after `timeout` ms. */
@@ -176,7 +179,7 @@ export class Backlog {
   readonly #releaseStuck = (): void => {
     this.#ageTimer = undefined
     const { maxRequestAge } = this.#settings
-    for (let scope = this.#oldest, newer: TaskList | undefined; scope !== undefined; scope = newer) {
+    for (let scope = this.#oldest, newer: Scope | undefined; scope !== undefined; scope = newer) {
       newer = scope.newer
       if (!isOpen(scope)) continue
       const left = scope.since + maxRequestAge - performance.now()

@@ -32,12 +32,14 @@ export class Completion {
     return true
   }
 
-  /** Gives a task that has not begun its outcome. */
-  cancel(task: Task, reason: CancelReason): void {
+  /** Cancels a task. @returns false if the task has begun */
+  cancel(task: Task, reason: CancelReason): boolean {
+    if (task.state !== 'waiting') return false
     const outcome: Outcome = { status: 'cancelled', reason }
     this.#stopWaiting(task)
     task.record?.finish(outcome, task.attempt)
     this.#end(task, outcome)
+    return true
   }
 
   /** Drops a task whose record is kept: the record waits for a later time, or for another process. */

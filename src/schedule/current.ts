@@ -1,4 +1,5 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
+import { isolatesRequests } from '../platform.ts'
 import type { RequestScope } from '../task/request-scope.ts'
 import type { Scope } from '../task/scope.ts'
 import { Task } from '../task/task.ts'
@@ -38,6 +39,14 @@ export class Current {
   /** Calls `fn` as code of a task, in the async context in which the task was deferred. Throws what `fn` throws. */
   enterCaller<R>(task: Task, fn: (task: Task) => R): R {
     const context = task.context as AsyncResource
-    return context.runInAsyncScope(this.#storage.run<R, [Task]>, this.#storage, task, fn, task)
+    return context.runInAsyncScope(this.#enterTask as (task: Task, fn: (task: Task) => R) => R, undefined, task, fn)
+  }
+
+  // Within the context of the caller, which ends with the call, the task can be set without a context of its own: that costs half as
+  // much. Cloudflare Workers have no `enterWith`.
+  readonly #enterTask = <R>(task: Task, fn: (task: Task) => R): R => {
+    if (isolatesRequests) return this.#storage.run(task, fn, task)
+    this.#storage.enterWith(task)
+    return fn(task)
   }
 }

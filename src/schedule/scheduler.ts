@@ -9,7 +9,6 @@ import type { RequestScope } from '../task/request-scope.ts'
 import type { Scope } from '../task/scope.ts'
 import type { ScopeRunner } from '../task/scope-runner.ts'
 import type { Task } from '../task/task.ts'
-import type { TaskList } from '../task/task-list.ts'
 import { Backlog } from './backlog.ts'
 import { Completion } from './completion.ts'
 import { Current, rootContext } from './current.ts'
@@ -74,16 +73,16 @@ export class Scheduler implements ScopeRunner {
     this.backlog.add(task)
   }
 
-  watch(scope: TaskList): void {
+  watch(scope: Scope): void {
     this.backlog.watch(scope)
   }
 
-  forget(scope: TaskList): void {
+  forget(scope: Scope): void {
     this.backlog.forget(scope)
   }
 
-  cancel(task: Task, reason: CancelReason): void {
-    this.completion.cancel(task, reason)
+  cancel(task: Task, reason: CancelReason): boolean {
+    return this.completion.cancel(task, reason)
   }
 
   enqueue(scope: Scope): void {
@@ -248,7 +247,7 @@ export class Scheduler implements ScopeRunner {
       return 'done'
     }
     if (limiter !== undefined && !limiter.tryAcquire(waiting)) {
-      scope.unshift(task)
+      scope.queue.unshift(task)
       limiter.wait(waiting)
       this.#now = performance.now()
       return 'limited'
@@ -270,12 +269,16 @@ export class Scheduler implements ScopeRunner {
   #stepped(scope: Scope, task: Task, outcome: Outcome): void {
     task.definition.limiter?.release()
     const isOver = this.completion.complete(task, outcome)
-    if (isOver && this.settings.onError === 'stop' && isTrouble(outcome)) scope.stop()
+    if (isOver && this.settings.onError === 'stop' && isTrouble(outcome)) {
+      for (const task of scope.queue) this.completion.cancel(task, 'stopped')
+    }
   }
 
   /** Takes the next task that may begin off the queue of a scope. */
   #next(scope: Scope): Task | undefined {
-    for (let task = scope.shift(); task !== undefined; task = scope.shift()) {
+    const { queue } = scope
+    for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
+      if (task.state !== 'waiting') continue
       if (task.record !== undefined && this.lifecycle.isPast('stopping')) this.completion.unload(task)
       else if (scope.timeLeft > leastTimeLeft) return task
       else this.completion.cancel(task, 'host')

@@ -5,7 +5,6 @@ import type { Host, ResponseGate, ScopeResponse } from './response.ts'
 import { Scope } from './scope.ts'
 import type { ScopeRunner } from './scope-runner.ts'
 import type { Task } from './task.ts'
-import type { TaskList } from './task-list.ts'
 
 /** The scope of a request runs its tasks once the response was sent, and is the gate of that response. */
 export class RequestScope extends Scope implements ResponseGate {
@@ -22,6 +21,7 @@ export class RequestScope extends Scope implements ResponseGate {
   #records: JobRecord[] | undefined
   /** The tasks whose outcomes `finish` tells. */
   #finishing: Task[] | undefined
+  #settled: PromiseWithResolvers<void> | undefined
 
   constructor(runner: ScopeRunner, response: ScopeResponse) {
     super(runner)
@@ -44,8 +44,8 @@ export class RequestScope extends Scope implements ResponseGate {
     this.#finishing?.push(task)
   }
 
-  override addAtSent(task: Task): void {
-    if (this.state !== 'open') return super.addAtSent(task)
+  override addBeside(task: Task, when: 'now' | 'sent'): void {
+    if (when === 'now' || this.state !== 'open') return super.addBeside(task, when)
     this.accept(task)
     this.track(task)
     ;(this.#atSent ??= []).push(task)
@@ -75,7 +75,7 @@ export class RequestScope extends Scope implements ResponseGate {
   /** Ends the response, and resolves when no task is left: with the outcomes of those in the queue, in the order of `defer`. */
   async finish(): Promise<Outcome[]> {
     this.#response?.end()
-    const tasks = (this.#finishing ??= [...this])
+    const tasks = (this.#finishing ??= [...this.queue])
     this.#askWhenSent()
     await this.settled()
     this.#finishing = undefined
@@ -97,7 +97,18 @@ export class RequestScope extends Scope implements ResponseGate {
     for (const task of this.#atSent ?? []) this.runner.start(task)
     this.#atSent = undefined
     this.resume()
-    this.settle()
+    this.#settle()
+  }
+
+  override remove(task: Task): void {
+    super.remove(task)
+    this.#settle()
+  }
+
+  settled(): Promise<void> {
+    if (!this.busy && this.state !== 'open') return Promise.resolve()
+    this.#settled ??= Promise.withResolvers()
+    return this.#settled.promise
   }
 
   protected override accept(task: Task): void {
@@ -105,6 +116,12 @@ export class RequestScope extends Scope implements ResponseGate {
     super.accept(task)
     if (isFirst) this.host?.waitUntil?.(this.settled())
     this.#askWhenSent()
+  }
+
+  #settle(): void {
+    if (this.busy || this.state === 'open') return
+    this.#settled?.resolve()
+    this.#settled = undefined
   }
 
   #askWhenSent(): void {
@@ -118,6 +135,6 @@ export class RequestScope extends Scope implements ResponseGate {
 }
 
 /** The response of the scope was not sent yet. */
-export function isOpen(scope: TaskList): scope is RequestScope {
+export function isOpen(scope: Scope): scope is RequestScope {
   return scope.state === 'open'
 }

@@ -2,7 +2,6 @@ import type { CancelReason } from './outcome.ts'
 import type { RequestScope } from './request-scope.ts'
 import type { Scope } from './scope.ts'
 import type { Task } from './task.ts'
-import type { TaskList } from './task-list.ts'
 
 /** A runner is what a scope asks to run its tasks: the scheduler. */
 export interface ScopeRunner {
@@ -11,14 +10,15 @@ export interface ScopeRunner {
   /** Accepts a task, which from now on ends in an outcome. @throws AfterwordError `AFTERWORD_CLOSED`, `AFTERWORD_OVERLOADED` */
   admit(task: Task): void
   /** The scope has its first unfinished task. */
-  watch(scope: TaskList): void
+  watch(scope: Scope): void
   /** The scope has no unfinished task any more. */
-  forget(scope: TaskList): void
+  forget(scope: Scope): void
   /** The scope has a task to run when its turn comes. */
   enqueue(scope: Scope): void
   /** Runs a task at once, outside the turns and the limits. */
   start(task: Task): void
-  cancel(task: Task, reason: CancelReason): void
+  /** Cancels a task. @returns false if the task has begun */
+  cancel(task: Task, reason: CancelReason): boolean
   /** Resolves when the task that runs now may go on. */
   yield(): Promise<void>
   /** Resolves when the backlog has room for the tasks of a response that its handler has ended; `undefined`: it has. */

@@ -1,9 +1,10 @@
+import { Fifo } from '../fifo.ts'
 import type { SentResponse } from '../sent-response.ts'
 import type { RunLimiter } from './definition.ts'
-import type { CancelReason } from './outcome.ts'
+import { NamedTasks } from './named-tasks.ts'
 import type { JobRecord } from './record.ts'
+import type { ScopeRunner } from './scope-runner.ts'
 import type { Task } from './task.ts'
-import { TaskList } from './task-list.ts'
 
 /**
  * A scope runs the tasks of one request, or of one piece of work outside any request, in the order in which they were deferred.
@@ -15,82 +16,99 @@ import { TaskList } from './task-list.ts'
  * Invariant: exactly the scopes in state `queued` stand in the scheduler's queue or in that of a limiter, or, where requests are
  * isolated, have set a turn.
  */
-export class Scope extends TaskList {
+export class Scope {
   /** The scope behind this one in the queue where it stands. */
   next: this | undefined
+  /** The neighbours among the scopes with unfinished tasks, by age. */
+  older: Scope | undefined
+  newer: Scope | undefined
+  readonly runner: ScopeRunner
+  state: 'open' | 'idle' | 'queued' | 'running' = 'idle'
   admittedBy: RunLimiter | undefined
   /** The response, once it was sent; `undefined` outside a request. */
   sent: SentResponse | undefined
+  /** The moment at which the oldest unfinished task was deferred, by `performance.now()`. */
+  since = 0
+  /** The tasks that wait for their turn, in order. */
+  readonly queue = new Fifo<Task>()
+  /** The tasks that stand in no queue: they wait for the response, a promise or a retry. */
+  tracked: Set<Task> | undefined
+  #named: NamedTasks | undefined
+  #unfinished = 0
+
+  constructor(runner: ScopeRunner) {
+    this.runner = runner
+  }
+
+  /** Some tasks have no outcome yet. */
+  get busy(): boolean {
+    return this.#unfinished > 0
+  }
 
   /** The time in ms that the host still gives to tasks. */
   get timeLeft(): number {
     return Infinity
   }
 
-  /** Adds a task at the end, and hands its record to the journal. The task runs when the tasks before it have ended. */
+  /** Adds a task, which runs when the tasks before it have ended, and hands its record to the journal. */
   add(task: Task): void {
     this.accept(task)
-    const { record } = task
     const { name } = task.definition.settings
-    const namesake = name === undefined ? undefined : this.takeName(name, task)
-    // The last task of a name wins.
-    if (namesake !== undefined) this.cancel(namesake, 'replaced')
-    if (record !== undefined) this.expect(record)
+    const earlier = name === undefined ? undefined : (this.#named ??= new NamedTasks()).replace(name, task)
+    if (earlier !== undefined) this.runner.cancel(earlier, 'replaced')
+    if (task.record !== undefined) this.expect(task.record)
     this.push(task)
-    record?.submit((why) => this.cancel(task, why))
+    task.record?.submit((why) => this.runner.cancel(task, why))
   }
 
-  /** Adds a task that begins now, outside the limits. */
-  addBegun(task: Task): void {
+  /** Adds a task that runs outside the queue and the limits: now, or the moment the response was sent. */
+  addBeside(task: Task, when: 'now' | 'sent'): void {
     this.accept(task)
     this.track(task)
-    this.runner.start(task)
+    if (when === 'now') this.runner.start(task)
+    else setImmediate(() => this.runner.start(task))
   }
 
-  /** Adds a task that runs the moment the response was sent, ahead of every queue and outside the limits. */
-  addAtSent(task: Task): void {
-    this.accept(task)
-    this.track(task)
-    setImmediate(() => this.runner.start(task))
-  }
-
-  /** Makes the response wait for a record; there is none to wait here. */
+  /** Makes the response wait for a record; outside a request there is none. */
   expect(_record: JobRecord): void {}
 
   /** Puts a task, also one that is to be tried again, at the end of the queue. */
-  override push(task: Task): void {
-    super.push(task)
+  push(task: Task): void {
+    this.tracked?.delete(task)
+    this.queue.push(task)
     if (this.state === 'idle') this.resume()
   }
 
-  /** Takes the next task off the queue. */
-  override shift(): Task | undefined {
-    let task = super.shift()
-    while (task !== undefined && task.state !== 'waiting') task = super.shift()
-    return task
+  /** Keeps sight of a task that stands in no queue. */
+  track(task: Task): void {
+    this.tracked ??= new Set()
+    this.tracked.add(task)
   }
 
   /** Stands in the scheduler's queue again if there is more to run. */
   resume(): void {
-    const { record, state } = this.first ?? {}
+    const { first } = this.queue
     // A record that is not stored yet may never be, and the process could end before it is.
-    const waits = record !== undefined && state === 'waiting' && !record.isAccepted
-    this.state = this.empty || waits ? 'idle' : 'queued'
+    const waits = first?.state === 'waiting' && first.record?.isAccepted === false
+    this.state = first === undefined || waits ? 'idle' : 'queued'
     if (this.state === 'queued') return this.runner.enqueue(this)
-    if (!waits) return
     const goOn = () => void (this.state === 'idle' && this.resume())
-    record.accepted.then(goOn, goOn)
+    if (waits) first.record?.accepted.then(goOn, goOn)
   }
 
-  /** Cancels a task. @returns false if it has begun */
-  cancel(task: Task, reason: CancelReason): boolean {
-    if (task.state !== 'waiting') return false
-    this.runner.cancel(task, reason)
-    return true
+  /** Forgets a task that has its outcome. */
+  remove(task: Task): void {
+    this.tracked?.delete(task)
+    const { name } = task.definition.settings
+    if (name !== undefined) this.#named?.delete(name, task)
+    if (--this.#unfinished === 0) this.runner.forget(this)
   }
 
-  /** Skips the tasks in the queue. */
-  stop(): void {
-    for (const task of this) this.cancel(task, 'stopped')
+  /** Counts a task in. @throws AfterwordError `AFTERWORD_CLOSED`, `AFTERWORD_OVERLOADED` */
+  protected accept(task: Task): void {
+    this.runner.admit(task)
+    if (this.#unfinished++ > 0) return
+    this.since = performance.now()
+    this.runner.watch(this)
   }
 }

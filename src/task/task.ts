@@ -145,7 +145,7 @@ export class Task implements Deferred, CurrentTask {
   }
 
   cancel(): boolean {
-    return this.scope.cancel(this, 'cancel')
+    return this.scope.runner.cancel(this, 'cancel')
   }
 
   /** The async context of the caller; `undefined` once the task has ended. @internal */
