@@ -246,22 +246,18 @@ export class Afterword {
 }
 
 /** Opens the journal. Its module is loaded when a journal is asked for, and at once: from the first request on, jobs are to be kept. */
-function openJournal({ journal, maxPayload }: AfterwordSettings, owner: Claimer): Journal | undefined {
+function openJournal({ journal, maxPayload }: AfterwordSettings, claimer: Claimer): Journal | undefined {
   if (journal === undefined) return undefined
   const { path, database, ...settings } = validateJournal(journal)
   const url = import.meta.url
   if (database !== undefined) {
-    const { AppDatabaseJournal } = load<typeof import('./journal/app-database-journal.ts')>(
-      beside('./journal/app-database-journal', url),
-      url,
-    )
-    return new AppDatabaseJournal({ database, maxPayload, ...settings }, owner)
+    type Module = typeof import('./journal/app-database-journal.ts')
+    const { openAppDatabaseJournal } = load<Module>(beside('./journal/app-database-journal', url), url)
+    return openAppDatabaseJournal({ database, maxPayload, ...settings }, claimer)
   }
-  const { FolderJournal } = load<typeof import('./journal/folder-journal.ts')>(
-    beside('./journal/folder-journal', url),
-    url,
-  )
-  return new FolderJournal({ path, maxPayload, ...settings }, owner)
+  type Module = typeof import('./journal/folder-journal.ts')
+  const { openFolderJournal } = load<Module>(beside('./journal/folder-journal', url), url)
+  return openFolderJournal({ path, maxPayload, ...settings }, claimer)
 }
 
 const onSentTasks = new TaskDefinition(validateTask('onSent', {}), 'onSent')

@@ -3,7 +3,7 @@ import type { Contender } from './contender.ts'
 import { mail } from './payload.ts'
 
 // The journal by itself: what it costs without scopes, tasks and runs. Not exported by the package, hence by its file.
-const { FolderJournal } = (await import(
+const { openFolderJournal } = (await import(
   new URL('../../dist/journal/folder-journal.js', import.meta.url).href
 )) as typeof import('../../src/journal/folder-journal.ts')
 
@@ -13,7 +13,7 @@ const week = 7 * 24 * 3_600_000
 const noop = () => {}
 
 export function openJournal(folder: string, sync: 'normal' | 'full') {
-  const journal = new FolderJournal(
+  const journal = openFolderJournal(
     { path: join(folder, 'journal'), sync, retention: week, maxPayload },
     { take: noop },
   )

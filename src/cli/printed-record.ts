@@ -52,7 +52,7 @@ export class Reader {
   #open(text: string, what: 'args' | 'error', job: string, id: string): string {
     if (keyIdOf(text) === undefined) return text
     try {
-      return this.#encryption?.decrypt(text, { what, job, key: recordIdOf(id) }) ?? '(sealed)'
+      return this.#encryption?.decrypt(text, { what, job, recordId: recordIdOf(id) }) ?? '(sealed)'
     } catch {
       return '(sealed, and damaged or moved)'
     }

@@ -1,59 +1,59 @@
 import { AfterwordError } from '../errors.ts'
-import type { Claimer } from '../task/record.ts'
-import type { Channel, ChannelEvents } from './client/channel.ts'
-import { Codec } from './client/codec.ts'
-import { JournalClient, type JournalClientOptions } from './client/journal-client.ts'
+import type { AppDatabase, Database } from '../options/app-database.ts'
+import type { Claimer, Journal } from '../task/record.ts'
+import type { Channel, ChannelListener } from './client/channel.ts'
+import { Codec, type CodecOptions } from './client/codec.ts'
+import { JournalClient } from './client/journal-client.ts'
+import { SlotLocks } from './client/slot-locks.ts'
 import type { StoredRecord } from './client/stored-record.ts'
 import { WriteQueue } from './client/write-queue.ts'
-import { type AppDatabase, type Database, isBusy } from './files/database.ts'
+import { isBusy } from './files/database.ts'
 import { locksOf, ProcessLock, slotsIn } from './files/process-lock.ts'
 import { beginBlock, freeLocks, opening } from './files/process-slot.ts'
 import { migrate } from './files/schema.ts'
-import type { CommitGroup, ToServer } from './protocol.ts'
+import type { CommitGroup, FromServer, ToServer } from './protocol.ts'
 import type { Databases } from './server/databases.ts'
 import { applyTransition } from './server/group-commit.ts'
 import { JournalServer, type JournalServerOptions } from './server/journal-server.ts'
 import { RecordTable } from './server/record-table.ts'
 
-interface AppJournalOptions extends JournalClientOptions {
+interface AppDatabaseJournalOptions extends CodecOptions {
   readonly database: AppDatabase
+  /** The time in ms for which failed records stay listed. */
+  readonly retention: number
 }
 
-/** For how many ms others may be writing when it is opened. */
+/** The time in ms for which other processes may write to the database when the journal is opened. */
 const longestBusy = 5000
-/** How often it is looked whether a transaction of the app has ended, in ms. */
+/** The interval in ms at which the queue looks whether a transaction of the app has ended. */
 const lookInterval = 1
 
-/** Keeps records in tables of the app's own database, within whatever transaction of the app is open. All on the thread of the requests. */
-export class AppDatabaseJournal extends JournalClient {
-  readonly #queue: AppWriteQueue
-  readonly #lock: ProcessLock | undefined
-
-  /** @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER` */
-  constructor(options: AppJournalOptions, owner: Claimer) {
-    const { retention } = options
-    const { database, locks, lock, process } = opening("the app's own database", () => openTables(options.database))
-    const contents = new Codec(options)
-    const store = new RecordTable(database, {
-      store: 'shared',
-      process,
-      sync: undefined,
-      isForeign: () => isInTransaction(options.database),
-      keyIds: contents.keyIds,
-    })
-    super(process, (on) => new LocalChannel(databasesOf(store, locks), { process, retention }, on), contents, owner)
-    this.#lock = lock
-    this.#queue = new AppWriteQueue(options.database, store, (group) => this.post(group))
+/**
+ * Opens a journal in tables of the app's own database. Records are added in a transaction of the app, if one is open; all of it happens
+ * on the thread of the requests.
+ * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`
+ */
+export function openAppDatabaseJournal(options: AppDatabaseJournalOptions, claimer: Claimer): Journal {
+  const { retention } = options
+  const { database, folder, lock, process } = opening("the app's own database", () => openTables(options.database))
+  const codec = new Codec(options)
+  const table = new RecordTable(database, {
+    store: 'shared',
+    process,
+    sync: undefined,
+    isForeign: () => isInTransaction(options.database),
+    keyIds: codec.keyIds,
+  })
+  const channel = new LocalChannel(databasesOf(table, folder), { process, retention })
+  const queue = new AppWriteQueue(options.database, table, channel)
+  const parts = {
+    process,
+    channel,
+    queues: { own: queue, shared: queue },
+    codec,
+    locks: new SlotLocks(undefined, lock),
   }
-
-  override async close(): Promise<void> {
-    await super.close()
-    this.#lock?.release()
-  }
-
-  protected override queue(): WriteQueue {
-    return this.#queue
-  }
+  return new JournalClient(parts, claimer)
 }
 
 /** Makes the tables of this release, and takes a slot. */
@@ -61,18 +61,18 @@ function openTables(given: AppDatabase) {
   const path = pathOf(given)
   const database = given.inTransaction === undefined ? given : byNumber(given)
   whenFree(() => migrate(database, path ?? ':memory:'))
-  // Who lives is told by locks in files of their own: whoever closes a handle of a database drops all locks of its process on it.
-  const locks = path === undefined ? undefined : locksOf(path)
-  const lock = locks === undefined ? undefined : firstOf(freeLocks(locks))
+  // The locks of living processes are files of their own: closing one handle of a database drops all locks of its process on it.
+  const folder = path === undefined ? undefined : locksOf(path)
+  const lock = folder === undefined ? undefined : firstOf(freeLocks(folder))
   try {
-    return { database, locks, lock, process: whenFree(() => beginBlock(database, lock?.slot ?? 1)) }
+    return { database, folder, lock, process: whenFree(() => beginBlock(database, lock?.slot ?? 1)) }
   } catch (error) {
     lock?.release()
     throw error
   }
 }
 
-/** Calls `fn`. The app need not wait for others that are writing; at its start this does. */
+/** Calls `fn`, and waits while other processes write to the database, which happens at the start only. */
 function whenFree<T>(fn: () => T): T {
   for (
     const until = performance.now() + longestBusy;
@@ -92,20 +92,20 @@ function firstOf<T>(items: Iterable<T>): T | undefined {
   return undefined
 }
 
-/** Slots are only locks there: all records are in the one database. */
-function databasesOf(store: RecordTable, locks: string | undefined): Databases {
+/** The databases of the server: all records are in the one table, and slots are only locks. */
+function databasesOf(table: RecordTable, folder: string | undefined): Databases {
   return {
-    own: store,
-    shared: store,
-    adopted: {
+    own: table,
+    shared: table,
+    owned: {
       tables: [],
       of: () => undefined,
-      update(_jobs, taken) {
-        for (const slot of locks === undefined ? [] : slotsIn(locks)) {
-          const lock = ProcessLock.take(locks as string, slot)
+      update(_jobs, onOrphaned) {
+        for (const slot of folder === undefined ? [] : slotsIn(folder)) {
+          const lock = ProcessLock.take(folder as string, slot)
           if (lock === undefined) continue
           try {
-            taken(slot)
+            onOrphaned(slot)
           } finally {
             lock.release()
           }
@@ -117,26 +117,26 @@ function databasesOf(store: RecordTable, locks: string | undefined): Databases {
   }
 }
 
-/** Accepts at once, in the transaction that is open or in one of its own; only what became of records is gathered. */
+/** The write queue adds a record at once, in the app's transaction or in one of its own. Only transitions are committed in groups. */
 class AppWriteQueue extends WriteQueue {
   readonly #database: AppDatabase
-  readonly #store: RecordTable
-  readonly #tell: (message: ToServer) => void
-  /** Stored in a transaction that may be rolled back. */
+  readonly #table: RecordTable
+  readonly #channel: Channel
+  /** Records in a transaction that may be rolled back. */
   #unsure: StoredRecord[] = []
 
-  constructor(database: AppDatabase, store: RecordTable, post: (message: ToServer) => void) {
-    super('shared', post)
-    this.#tell = post
+  constructor(database: AppDatabase, table: RecordTable, channel: Channel) {
+    super('shared', channel)
     this.#database = database
-    this.#store = store
+    this.#table = table
+    this.#channel = channel
   }
 
   override accept(record: StoredRecord, values: CommitGroup['accepts']): void {
     let existing: number | undefined
     try {
       existing = this.#share(values as Parameters<RecordTable['share']>)
-      if (this.#store.isNewBlock(record.recordId)) this.#store.beginBlock(record.recordId)
+      if (this.#table.isNewBlock(record.recordId)) this.#table.beginBlock(record.recordId)
     } catch (error) {
       return record.refused(new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [String(error)]))
     }
@@ -147,17 +147,17 @@ class AppWriteQueue extends WriteQueue {
     if (this.#unsure.push(record) === 1) queueMicrotask(this.#look)
   }
 
-  /** Whatever has ended lets its unique key go before another record asks for it. */
+  /** Records that have ended let their unique keys go before another record asks for those. */
   #share(values: Parameters<RecordTable['share']>): number | undefined {
-    const [, , , , , , , single] = values
-    if (single !== null) this.flush()
-    const existing = this.#store.share(...values)
+    const [, , , , , , , uniqueKey] = values
+    if (uniqueKey !== null) this.flush()
+    const existing = this.#table.share(...values)
     const end = existing === undefined ? undefined : this.endOf(existing)
     if (existing === undefined || end === undefined) return existing
-    // Should the app's transaction be rolled back: it is on its way as well.
-    if (end.failed === undefined) this.#store.done([existing])
-    else applyTransition(this.#store, end.failed)
-    return this.#store.share(...values)
+    // The transition is on its way as well, should the app's transaction be rolled back.
+    if (end.failed === undefined) this.#table.done([existing])
+    else applyTransition(this.#table, end.failed)
+    return this.#table.share(...values)
   }
 
   readonly #look = (): void => {
@@ -166,7 +166,7 @@ class AppWriteQueue extends WriteQueue {
       this.#decide()
     } catch (error) {
       if (isBusy(error)) return void setTimeout(this.#look, lookInterval)
-      // The database is closed, say: nobody can tell.
+      // The app may have closed the database: then nothing tells what became of the records.
       const refusal = new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [String(error)])
       for (const record of this.#unsure.splice(0)) record.refused(refusal)
     }
@@ -175,7 +175,7 @@ class AppWriteQueue extends WriteQueue {
   /** The transaction has ended. */
   #decide(): void {
     for (let record = this.#unsure[0]; record !== undefined; record = this.#unsure[0]) {
-      if (this.#store.has(record.recordId)) this.#stored(record)
+      if (this.#table.has(record.recordId)) this.#stored(record)
       else record.rolledBack()
       this.#unsure.shift()
     }
@@ -183,24 +183,32 @@ class AppWriteQueue extends WriteQueue {
 
   #stored(record: StoredRecord): void {
     record.stored()
-    // If it is for anybody, that may be this process.
-    this.#tell({ type: 'look' })
+    // This process may run the record, if any may.
+    this.#channel.post({ type: 'look' })
   }
 }
 
-/** The way to a keeper on this very thread. */
+/** The channel to a server on the thread of the requests. */
 class LocalChannel implements Channel {
   readonly up = true
   busy = false
-  readonly #keeper: JournalServer
+  readonly #databases: Databases
+  readonly #options: JournalServerOptions
+  #server: JournalServer | undefined
 
-  constructor(ground: Databases, options: JournalServerOptions, on: ChannelEvents) {
-    // Nobody is answered before the question was put.
-    this.#keeper = new JournalServer(ground, options, (message) => queueMicrotask(() => on.message(message)))
+  constructor(databases: Databases, options: JournalServerOptions) {
+    this.#databases = databases
+    this.#options = options
+  }
+
+  open(listener: ChannelListener): void {
+    // The server answers at once; the client expects no answer while it still asks.
+    const tell = (message: FromServer) => queueMicrotask(() => listener.message(message))
+    this.#server = new JournalServer(this.#databases, this.#options, tell)
   }
 
   post(message: ToServer): void {
-    this.#keeper.receive(message)
+    this.#server?.receive(message)
   }
 
   async ready(): Promise<void> {}
@@ -208,7 +216,7 @@ class LocalChannel implements Channel {
   async close(): Promise<void> {}
 }
 
-/** better-sqlite3 takes parameters that have numbers for named ones. */
+/** Names the parameters of statements: better-sqlite3 takes numbered parameters for named ones. */
 function byNumber(database: Database): Database {
   const named = (values: unknown[]) => Object.fromEntries(values.map((value, i) => [i + 1, value])) as never
   return {
@@ -229,7 +237,7 @@ function isInTransaction({ isTransaction, inTransaction }: AppDatabase): boolean
   return isTransaction ?? inTransaction ?? false
 }
 
-/** `undefined` for a database in memory. */
+/** The path of a database; `undefined` for one in memory. */
 function pathOf(database: AppDatabase): string | undefined {
   const path = database.location === undefined ? database.name : database.location()
   return path === null || path === ':memory:' || path === '' || database.memory ? undefined : path

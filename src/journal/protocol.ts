@@ -1,75 +1,76 @@
 import type { ErrorCode } from '../errors.ts'
 
-// What goes between the thread of the requests and the keeper. Flat arrays of plain values: they are cloned fastest.
+// The messages between the journal's client, in the thread of the requests, and its server. Flat arrays of plain values: they are
+// cloned fastest.
 
-/** Where a record is: in the slot of the process that made it, or where any process may take it. */
+/** The store of a record: the database of the process that made the record, or the database that all processes share. */
 export type Store = 'own' | 'shared'
 
-/** What is committed at once. */
+/** A group is committed at once, or not at all. */
 export interface CommitGroup {
   readonly type: 'group'
   readonly store: Store
-  /** Of each record {@link acceptWidth} values. */
+  /** The records to add, {@link acceptWidth} values each. */
   readonly accepts: (string | number | null)[]
-  /** The keys of those that are done. */
+  /** The ids of records that are done. */
   readonly done: number[]
-  /** What became of others, {@link transitionWidth} values each: what is done, key, and two values that depend on it. */
+  /** The transitions of other records, {@link transitionWidth} values each: kind, record id, and two values that depend on the kind. */
   readonly transitions: (string | number)[]
 }
 
 /**
- * Key, job, version, arguments, options; for shared ones also its delay, whether the process keeps it, what it must be single by, and what else
- * that may have been stored as, in JSON.
+ * The values of a record: id, job, version, arguments, options. A shared record has four more: delay, whether the process that adds it
+ * runs it (1 or 0), its unique key as stored, and in JSON the other forms in which a process with other keys may have stored that.
  */
 export const acceptWidth = { own: 5, shared: 9 } as const
 export const transitionWidth = 4
 
-/** What of a group became of one record. */
+/** The transition of one record. */
 export type Transition = CommitGroup['transitions']
 
-/** What becomes of a record. */
+/** The kinds of transitions. */
 export const transition = {
-  /** It is listed as failed: attempt, reason and error as one text. */
+  /** The record is listed as failed: attempt, reason and error as one text. */
   failed: 1,
-  /** It stays in the memory of its process, and is tried again: attempt, delay. */
+  /** The record stays in the memory of its process, and is tried again: attempt, delay. */
   retry: 2,
-  /** Whoever has room tries it again: attempt, delay. */
+  /** Any worker with room tries the record again: attempt, delay. */
   release: 3,
-  /** It was handed out, and its process ends in order: whether it had begun. */
-  back: 4,
-  /** It was handed out, and begins: should its process die now, that counts. */
+  /** The record was claimed, and its process ends in order: 1 if its run was noted as begun, else 0. */
+  handBack: 4,
+  /** The record was claimed, and its run begins: should the process die now, that counts as a crash. */
   begin: 5,
-  /** It may have been stored, and was refused: nobody is to run it. */
+  /** The record may have been stored, and was refused: no process is to run it. */
   withdraw: 6,
 } as const
 
-/** A name and a version of a job. */
+/** A job's name and version. */
 export type KnownJob = readonly [name: string, version: number]
 
-/** Which jobs a process runs. */
+/** The jobs that a process runs. */
 export interface RunnableJobs {
-  /** All that it knows. */
+  /** All jobs that the process knows. */
   readonly known: readonly KnownJob[]
-  /** Those whose records it takes although they are not its own, and nobody has left them. */
+  /** The jobs whose shared records the process claims, besides those of dead processes. */
   readonly shared: readonly KnownJob[]
 }
 
-/** To the keeper. */
+/** A message to the server. */
 export type ToServer =
   | CommitGroup
-  /** Records of these jobs can be run. */
-  | { readonly type: 'know'; readonly jobs: RunnableJobs }
-  /** The keeper is a new one: of what was handed out by the one before, the process has these. */
-  | { readonly type: 'resume'; readonly keys: readonly number[] }
-  /** Hand out some. @param alone nothing that was handed out runs */
-  | { readonly type: 'hand-out'; readonly most: number; readonly alone: boolean }
-  /** These slots are this process's from now on. */
-  | { readonly type: 'locked'; readonly slots: readonly number[] }
-  /** There may be something that nobody has. */
+  /** Sets the jobs whose records can be run. */
+  | { readonly type: 'jobs'; readonly jobs: RunnableJobs }
+  /** The server is a new one: of the claims of the server before, the process has these. */
+  | { readonly type: 'resume'; readonly claimed: readonly number[] }
+  /** Asks for claims. @param alone no claim runs now: a suspect may be sent */
+  | { readonly type: 'claim'; readonly most: number; readonly alone: boolean }
+  /** This process has the locks of these slots. */
+  | { readonly type: 'adopt'; readonly slots: readonly number[] }
+  /** Some record may be claimable. */
   | { readonly type: 'look' }
   | { readonly type: 'close' }
 
-/** A record that is handed out. */
+/** A record that is claimed. */
 export interface ClaimedRow {
   readonly store: Store
   readonly recordId: number
@@ -79,28 +80,28 @@ export interface ClaimedRow {
   readonly options: string | null
   readonly attempt: number
   readonly crashes: number
-  /** It was in a process that has died. */
+  /** The process of the record has died. */
   readonly orphaned: boolean
 }
 
-/** From the keeper. */
+/** A message from the server. */
 export type FromServer =
-  /** @param duplicates key by key, the records that were not added, each with the one that is there already */
+  /** The group is stored. @param duplicates pairs of ids: a record that was not added, and the record that stands for it */
   | { readonly type: 'committed'; readonly store: Store; readonly duplicates: readonly number[] }
   /** Nothing of the group was stored. */
   | { readonly type: 'refused'; readonly store: Store; readonly message: string }
-  /** @param suspects some wait that may end a process, and are handed out alone; `behind`: more are due that any process may take */
+  /** Answers `claim`. @param suspects some records wait to be claimed alone @param behind more shared records are due */
   | {
-      readonly type: 'handed-out'
+      readonly type: 'claimed'
       readonly records: readonly ClaimedRow[]
       readonly suspects: boolean
       readonly behind: boolean
     }
-  /** There may be records to hand out. */
-  | { readonly type: 'loose' }
+  /** Some record may be claimable. */
+  | { readonly type: 'claimable' }
   /** No living process seems to have the slot. */
-  | { readonly type: 'free'; readonly slot: number }
+  | { readonly type: 'orphaned-slot'; readonly slot: number }
   /** The slot is not needed any more. */
-  | { readonly type: 'let-go'; readonly slot: number }
+  | { readonly type: 'released-slot'; readonly slot: number }
   | { readonly type: 'closed' }
   | { readonly type: 'report'; readonly code: ErrorCode; readonly values: readonly unknown[]; readonly cause?: unknown }

@@ -1,5 +1,5 @@
 import { AfterwordError } from '../errors.ts'
-import type { AppDatabase } from '../journal/files/database.ts'
+import type { AppDatabase } from './app-database.ts'
 import { isFunction, isObject, isText, optional, type Rules, time, validate } from './validate.ts'
 
 /** Where records are kept. */

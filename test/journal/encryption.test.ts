@@ -274,7 +274,7 @@ describe('a record that was tampered with', () => {
     await afterword.close()
     expect(seen).toEqual([])
     expect(reports.codes).toEqual(['AFTERWORD_UNREADABLE', 'AFTERWORD_UNREADABLE'])
-    expect(reports.all[0]?.error.message).toContain('they are sealed, and were changed or moved from another record')
+    expect(reports.all[0]?.error.message).toContain('they are encrypted, and were changed or moved from another record')
     expect(rows('SELECT reason FROM afterword_failed')).toEqual([{ reason: 'failed' }, { reason: 'failed' }])
     expect(rows('SELECT * FROM afterword_records')).toEqual([])
   })

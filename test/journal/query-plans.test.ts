@@ -1,8 +1,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
-import type { Database } from '../../src/journal/files/database.ts'
 import { migrate } from '../../src/journal/files/schema.ts'
 import { RecordTable } from '../../src/journal/server/record-table.ts'
+import type { Database } from '../../src/options/app-database.ts'
 
 /** A database that tells the plan of each statement that is prepared. */
 function planned(plans: Map<string, string[]>): Database {
@@ -37,7 +37,7 @@ test('what is done again and again goes through no more records than it is about
     store.share(2 ** 44 + 2, 'a', 1, '[]', null, 0, 0, 'single', '["single"]')
     store.beginRun(2 ** 44 + 1)
     store.retry(2 ** 44 + 1, 1, 0, true)
-    store.back(2 ** 44 + 1, 0)
+    store.handBack(2 ** 44 + 1, 0)
     store.failed(2 ** 44 + 1, 1, 'failed', null)
     store.done([2 ** 44 + 1, 2 ** 44 + 2])
   })

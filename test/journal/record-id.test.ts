@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { AppDatabaseJournal } from '../../src/journal/app-database-journal.ts'
+import { openAppDatabaseJournal } from '../../src/journal/app-database-journal.ts'
 import { blockSize } from '../../src/journal/files/record-id.ts'
-import { FolderJournal } from '../../src/journal/folder-journal.ts'
+import { openFolderJournal } from '../../src/journal/folder-journal.ts'
 import type { Journal } from '../../src/task/record.ts'
 
 let folder: string
@@ -15,9 +15,9 @@ afterEach(() => rmSync(folder, { recursive: true }))
 const settings = { retention: 0, maxPayload: 100 }
 const owner = { take: () => {} }
 const journals: Record<string, () => Journal> = {
-  'in a folder': () => new FolderJournal({ path: folder, sync: 'normal', ...settings }, owner),
+  'in a folder': () => openFolderJournal({ path: folder, sync: 'normal', ...settings }, owner),
   "in an app's own database": () =>
-    new AppDatabaseJournal({ database: new DatabaseSync(join(folder, 'app.db')), ...settings }, owner),
+    openAppDatabaseJournal({ database: new DatabaseSync(join(folder, 'app.db')), ...settings }, owner),
 }
 
 test.each(Object.keys(journals))(

@@ -43,7 +43,7 @@ export class Peer implements Disposable {
     const ground: Databases = {
       own: this.own.store,
       shared: this.shared.store,
-      adopted: {
+      owned: {
         tables: [],
         of: (key) => (slotOf(key) === slot ? this.own : this.adopted.get(slotOf(key)))?.store,
         adopt() {},

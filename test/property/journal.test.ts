@@ -155,7 +155,7 @@ const commit = fc
           if (what !== transition.begin && model.records.get(key)?.owner === peer.process) world.hands.delete(key)
           if (what === 'done') model.done(peer.process, key)
           else if (what === transition.failed) model.fail(peer.process, key, 'failed')
-          else if (what === transition.back) model.back(peer.process, key, number)
+          else if (what === transition.handBack) model.back(peer.process, key, number)
           else if (what === transition.begin) model.begin(peer.process, key)
           else if (what === transition.withdraw) {
             // In a slot of somebody else it has nothing to withdraw.
@@ -236,7 +236,7 @@ const handOut = fc
 const quarantine = pick.map((pick) =>
   ofPeer('quarantine', pick, (model, peer) => {
     for (const { store, where } of peer.stores) {
-      const keys = store.atomically(() => store.claimable.quarantine()).map(({ key }) => key)
+      const keys = store.atomically(() => store.claimable.quarantine()).map(({ recordId }) => recordId)
       expect(keys.sort()).toEqual(model.quarantine(where).sort())
     }
   }),
@@ -262,7 +262,7 @@ const restart = fc.tuple(pick, fc.nat()).map(([pick, mask]) =>
     for (const { store, where } of peer.stores) {
       const taken = model.recordsIn(where).filter(({ owner, taken }) => owner === peer.process && taken)
       const held = taken.map(({ key }) => key).filter((_key, i) => ((mask >> i) & 1) === 1)
-      store.atomically(() => store.giveBack(held))
+      store.atomically(() => store.freeOtherClaims(held))
       model.giveBack(where, peer.process, held)
       for (const { key } of taken) if (!held.includes(key)) world.hands.delete(key)
     }

@@ -5,43 +5,49 @@ import { beside } from '../../lazy-require.ts'
 import type { FromServer, ToServer } from '../protocol.ts'
 import type { ThreadData } from '../server/thread.ts'
 
-/** After how many ms a thread that has died is started again: at first, and at most. */
+/** The delay in ms after which a journal's thread that has died is started again: at first, and at most. */
 const firstRestart = 100
 const longestRestart = 10_000
 
-/** The way to the keeper. */
+/** A channel carries messages between the journal's client and its server. */
 export interface Channel {
-  /** False while it is away. */
+  /** False while the server is away. */
   readonly up: boolean
-  /** Resolves when it is there. The process stays until then. */
-  ready(): Promise<void>
-  /** While it is, the process stays. */
+  /** While a channel is busy, the process stays. */
   busy: boolean
+  /** Connects the client. Called once, before any other method. */
+  open(listener: ChannelListener): void
+  /** Resolves when the server is there. The process stays until then. */
+  ready(): Promise<void>
   post(message: ToServer): void
   close(): Promise<void>
 }
 
-export interface ChannelEvents {
+/** The client's end of a channel. */
+export interface ChannelListener {
   message(message: FromServer): void
-  /** What was under way may be stored or not. */
+  /** The server has died: a group that was under way may be stored or not. */
   lost(): void
-  /** There is a new keeper, which knows nothing. */
+  /** There is a new server, which knows nothing. */
   back(): void
 }
 
-/** The way to a keeper in a thread of its own. Should that die, it is started again. */
+/** The channel to a server in a thread of its own. Should the thread die, the channel starts another one. */
 export class ThreadChannel implements Channel {
   readonly #options: ThreadData
-  readonly #on: ChannelEvents
+  #listener: ChannelListener | undefined
   #thread: Worker | undefined
   #busy = false
   #closed = false
   #restartDelay = firstRestart
   #restarting: { readonly timer: NodeJS.Timeout; readonly done: PromiseWithResolvers<void> } | undefined
 
-  constructor(options: ThreadData, on: ChannelEvents) {
+  constructor(options: ThreadData) {
     this.#options = options
-    this.#on = on
+  }
+
+  open(listener: ChannelListener): void {
+    this.#listener = listener
     this.#start()
   }
 
@@ -83,7 +89,7 @@ export class ThreadChannel implements Channel {
     let cause: unknown
     thread.on('message', (message: FromServer) => {
       this.#restartDelay = firstRestart
-      this.#on.message(message)
+      this.#listener?.message(message)
     })
     thread.on('error', (error) => {
       cause = error
@@ -92,7 +98,7 @@ export class ThreadChannel implements Channel {
       this.#thread = undefined
       if (this.#closed) return
       report(new AfterwordError('AFTERWORD_JOURNAL_FAILED', [], { cause }))
-      this.#on.lost()
+      this.#listener?.lost()
       const timer = setTimeout(() => this.#closed || this.#restart(), this.#restartDelay).unref()
       this.#restarting = { timer, done: Promise.withResolvers() }
       this.#restartDelay = Math.min(2 * this.#restartDelay, longestRestart)
@@ -103,7 +109,7 @@ export class ThreadChannel implements Channel {
 
   #restart(): void {
     this.#start()
-    this.#on.back()
+    this.#listener?.back()
     this.#restarting?.done.resolve()
     this.#restarting = undefined
   }

@@ -1,28 +1,28 @@
 import type { FromServer } from '../protocol.ts'
 import type { StoredRecord } from './stored-record.ts'
 
-/** So many records are asked for at once: they come in one message. */
+/** The most records that are asked for at once: they come in one message. */
 const mostAtOnce = 1000
-/** For how many ms a few free places wait for more to become free. */
-const longestGathering = 10
+/** The time in ms for which room for a few claims waits for more room. */
+const longestWait = 10
 
-/** What this process has taken of all that any process could run: how much there is room for, and when to ask for more. */
+/** The claims of this process: the records that it has claimed, how many it has room for, and when it asks for more. */
 export class Claims {
-  /** How many there are. */
+  /** The most claims that the process has at once. */
   concurrency = 1
   readonly #ask: (most: number, alone: boolean) => void
-  /** Nothing is on its way to be stored. */
+  /** No group is on its way to be stored. */
   readonly #isIdle: () => boolean
   readonly #claimed = new Set<StoredRecord>()
   #asking = false
-  /** What was handed out last may end the process: nothing follows it until its outcome is stored. */
+  /** The last claim is a suspect, which may end the process: no other follows until its outcome is stored. */
   #careful = false
-  /** Some wait that may end a process. */
+  /** Suspects wait to be claimed. */
   #suspects = false
-  /** More is due than there is room for. */
+  /** More shared records are due than there was room for. */
   #behind = false
   #timer: NodeJS.Timeout | undefined
-  #resting = false
+  #stopped = false
 
   constructor(ask: (most: number, alone: boolean) => void, isIdle: () => boolean) {
     this.#ask = ask
@@ -37,33 +37,33 @@ export class Claims {
     if (this.#claimed.delete(record)) this.fill()
   }
 
-  /** There is room, and nobody waits for it. */
-  get free(): boolean {
-    return !this.#behind && !this.#resting && this.#claimed.size < this.concurrency
+  /** There is room for one more claim, and no record waits for it. */
+  get hasRoom(): boolean {
+    return !this.#behind && !this.#stopped && this.#claimed.size < this.concurrency
   }
 
-  /** Nothing is taken any more. */
+  /** The process claims nothing any more. */
   get stopped(): boolean {
-    return this.#resting
+    return this.#stopped
   }
 
-  /** Of the records that it has. */
+  /** The ids of the claimed records. */
   get recordIds(): number[] {
-    return Array.from(this.#claimed, ({ recordId: key }) => key)
+    return Array.from(this.#claimed, ({ recordId }) => recordId)
   }
 
-  /** Asks for as many records as there are places for. */
+  /** Asks for as many records as there is room for. */
   fill(): void {
     const most = this.concurrency - this.#claimed.size
-    // In pages: one question for each record would cost more than the record. But some may go on for long.
+    // A question for each record would cost more than the record. But some claims may run for long: room for a few does not wait for them.
     if (most >= this.concurrency / 2) this.#fillNow()
-    else if (most > 0) this.#timer ??= setTimeout(this.#fillNow, longestGathering).unref()
+    else if (most > 0) this.#timer ??= setTimeout(this.#fillNow, longestWait).unref()
   }
 
   readonly #fillNow = (): void => {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#asking || this.#resting) return
+    if (this.#asking || this.#stopped) return
     const alone = this.#claimed.size === 0 && this.#isIdle()
     if (this.#careful && !alone) return
     const most = this.concurrency - this.#claimed.size
@@ -72,31 +72,31 @@ export class Claims {
     this.#ask(Math.min(most, mostAtOnce), alone)
   }
 
-  /** The answer to what was asked. */
-  filled({ records, suspects, behind }: FromServer & { type: 'handed-out' }): void {
+  /** The server has answered. */
+  filled({ records, suspects, behind }: FromServer & { type: 'claimed' }): void {
     this.#asking = false
     this.#suspects = suspects
     this.#behind = behind
     this.#careful = records.some(({ crashes }) => crashes > 0)
   }
 
-  /** All is stored: what had to wait for that may follow. */
+  /** All is stored: claims that had to wait for that may follow. */
   flushed(): void {
     if (this.#careful || (this.#suspects && this.#claimed.size === 0)) this.fill()
   }
 
-  /** No answer comes to what was asked. */
+  /** The server has died: no answer comes. */
   restart(): void {
     this.#asking = false
   }
 
-  /** Asks for nothing any more. */
+  /** Asks for no record any more. */
   stop(): void {
-    this.#resting = true
+    this.#stopped = true
     clearTimeout(this.#timer)
   }
 
-  /** Hands back what it has. */
+  /** Hands the claims back. */
   close(): void {
     this.stop()
     for (const record of this.#claimed) record.handBack()

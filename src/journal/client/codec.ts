@@ -10,15 +10,19 @@ import type { ClaimedRow } from '../protocol.ts'
 
 type Stored = Pick<ClaimedRow, 'args' | 'options' | 'job' | 'recordId'>
 
-/** Turns what a record holds into what is stored, and back; sealed, if there is a key to do so. */
+export interface CodecOptions {
+  /** The most bytes that the stored arguments of a call may have. */
+  readonly maxPayload: number
+  /** The keys that encrypt arguments and errors; `undefined` stores them as they are. */
+  readonly encrypt?: EncryptSettings | undefined
+}
+
+/** The codec turns calls into stored values and back, encrypted if there is a key. */
 export class Codec {
   readonly #maxPayload: number
   readonly #encryption: Encryption | undefined
 
-  constructor({
-    maxPayload,
-    encrypt,
-  }: { readonly maxPayload: number; readonly encrypt?: EncryptSettings | undefined }) {
+  constructor({ maxPayload, encrypt }: CodecOptions) {
     this.#maxPayload = maxPayload
     if (encrypt === undefined) return
     const file = beside('../format/encryption', import.meta.url)
@@ -26,42 +30,43 @@ export class Codec {
     this.#encryption = new Encryption(encrypt)
   }
 
-  /** Of the keys that open what is sealed. */
+  /** The ids of the keys by which this process decrypts. */
   get keyIds(): readonly string[] {
     return this.#encryption?.ids ?? []
   }
 
   /** @throws AfterwordError `AFTERWORD_NOT_STORABLE`, `AFTERWORD_PAYLOAD_TOO_LARGE` */
-  encode(args: readonly unknown[], job: string, key: number): string {
+  encode(args: readonly unknown[], job: string, recordId: number): string {
     const text = encodeArgs(job, args)
     const bytes = Buffer.byteLength(text)
     if (bytes > this.#maxPayload) {
       throw new AfterwordError('AFTERWORD_PAYLOAD_TOO_LARGE', [job, bytes, this.#maxPayload])
     }
-    return this.#encryption?.encrypt(text, { what: 'args', job, key }) ?? text
+    return this.#encryption?.encrypt(text, { what: 'args', job, recordId }) ?? text
   }
 
   /** @throws AfterwordError `AFTERWORD_UNREADABLE` */
-  decode({ args, options, job, recordId: key }: Stored): Pick<Claim, 'args' | 'options'> {
+  decode({ args, options, job, recordId }: Stored): Pick<Claim, 'args' | 'options'> {
     try {
-      const open = this.#encryption === undefined ? args : this.#encryption.decrypt(args, { what: 'args', job, key })
-      if (open === undefined) throw new Error('they are sealed with an unknown key')
-      return { args: decode(open), options: decodeOptions(options) }
+      const text =
+        this.#encryption === undefined ? args : this.#encryption.decrypt(args, { what: 'args', job, recordId })
+      if (text === undefined) throw new Error('they are encrypted with an unknown key')
+      return { args: decode(text), options: decodeOptions(options) }
     } catch (cause) {
-      throw new AfterwordError('AFTERWORD_UNREADABLE', [job, idOf(key), (cause as Error).message], { cause })
+      throw new AfterwordError('AFTERWORD_UNREADABLE', [job, idOf(recordId), (cause as Error).message], { cause })
     }
   }
 
-  /** How the errors of a record are stored; `undefined` for as they are. */
-  errorEncrypter(job: string, key: number): ((error: string) => string) | undefined {
-    const seal = this.#encryption
-    return seal && ((error) => seal.encrypt(error, { what: 'error', job, key }))
+  /** Makes the function that encrypts the errors of a record; `undefined` stores them as they are. */
+  errorEncrypter(job: string, recordId: number): ((error: string) => string) | undefined {
+    const encryption = this.#encryption
+    return encryption && ((error) => encryption.encrypt(error, { what: 'error', job, recordId }))
   }
 
-  /** How a unique key is stored, and in JSON how a process with other keys may have stored it. */
-  storedKey(job: string, unique: string | undefined): [stored: string | null, others: string | null] {
-    if (unique === undefined || this.#encryption === undefined) return [unique ?? null, null]
-    const { stored, others } = this.#encryption.hash(job, unique)
+  /** Makes the stored form of a unique key, and in JSON the other forms in which a process with other keys may have stored it. */
+  storedKey(job: string, uniqueKey: string | undefined): [stored: string | null, others: string | null] {
+    if (uniqueKey === undefined || this.#encryption === undefined) return [uniqueKey ?? null, null]
+    const { stored, others } = this.#encryption.hash(job, uniqueKey)
     return [stored, JSON.stringify(others)]
   }
 }

@@ -7,27 +7,27 @@ import type { Claims } from './claims.ts'
 import type { WriteQueue } from './write-queue.ts'
 
 interface StoredRecordOptions {
-  /** What is to be stored; `undefined` for one that was handed out. */
+  /** The values to store; `undefined` for a claim, which is stored already. */
   readonly values?: CommitGroup['accepts']
   readonly claims?: Claims | undefined
-  /** Its process has died. */
+  /** The process that had the record before has died. */
   readonly orphaned?: boolean
   readonly encryptError?: ((error: string) => string) | undefined
 }
 
-/** A record as the thread of the requests knows it. */
+/** A stored record, as the thread of the requests knows it. */
 export class StoredRecord implements JobRecord {
   readonly recordId: number
   readonly #queue: WriteQueue
-  /** What is to be stored, until it is on its way. */
+  /** The values to store, until they are on their way. */
   #values: CommitGroup['accepts'] | undefined
   #state: 'accepting' | 'entered' | 'accepted' | AfterwordError
-  /** The record that was there already. */
+  /** The id of the earlier record with the same unique key, which stands for this one. */
   #existing: number | undefined
   #isGone = false
   #accepted: PromiseWithResolvers<void> | undefined
-  #onLost: ((why: NotAdded) => void) | undefined
-  /** Where it takes a place: then it is not this process's for ever, but goes back to all where it is tried again. */
+  #onRejected: ((why: NotAdded) => void) | undefined
+  /** The claims, if the record is one of them: then it goes back to all workers when it is tried again. */
   readonly #claims: Claims | undefined
   readonly #orphaned: boolean
   readonly #encryptError: StoredRecordOptions['encryptError']
@@ -35,16 +35,16 @@ export class StoredRecord implements JobRecord {
   #handedBack = false
 
   constructor(
-    pipeline: WriteQueue,
-    key: number,
-    { values, claims: places, orphaned: orphan = false, encryptError: sealError }: StoredRecordOptions,
+    queue: WriteQueue,
+    recordId: number,
+    { values, claims, orphaned = false, encryptError }: StoredRecordOptions,
   ) {
-    this.#queue = pipeline
-    this.recordId = key
+    this.#queue = queue
+    this.recordId = recordId
     this.#values = values
-    this.#claims = places
-    this.#orphaned = orphan
-    this.#encryptError = sealError
+    this.#claims = claims
+    this.#orphaned = orphaned
+    this.#encryptError = encryptError
     this.#state = values === undefined ? 'accepted' : 'accepting'
   }
 
@@ -71,55 +71,55 @@ export class StoredRecord implements JobRecord {
     return this.#claims !== undefined
   }
 
-  submit(lost: (why: NotAdded) => void): void {
+  submit(onRejected: (why: NotAdded) => void): void {
     const values = this.#values
     this.#values = undefined
-    this.#onLost = lost
+    this.#onRejected = onRejected
     this.#claims?.add(this)
     if (values !== undefined) this.#queue.accept(this, values)
   }
 
-  /** It is stored in a transaction that is open. */
+  /** The record is stored in a transaction of the app that is open. */
   enter(): void {
     this.#state = 'entered'
   }
 
-  /** @param existing the key of the record that stands for it already */
+  /** The record is stored. @param existing the id of the record that stands for it already */
   stored(existing?: number): void {
     this.#state = 'accepted'
     this.#existing = existing
-    if (existing !== undefined) this.#onLost?.('duplicate')
-    this.#onLost = undefined
+    if (existing !== undefined) this.#onRejected?.('duplicate')
+    this.#onRejected = undefined
     this.#accepted?.resolve()
   }
 
-  /** The transaction that it was part of was rolled back, and so was the record. */
+  /** The app has rolled its transaction back, and the record with it. */
   rolledBack(): void {
     this.#state = 'accepted'
     this.#isGone = true
-    this.#onLost?.('rolled-back')
+    this.#onRejected?.('rolled-back')
     this.#accepted?.resolve()
   }
 
   refused(error: AfterwordError): void {
     this.#state = error
     this.#accepted?.reject(error)
-    // Nobody may be waiting for that any more.
+    // A caller need not wait for the promise.
     this.#accepted?.promise.catch(() => {})
     this.#claims?.remove(this)
-    this.#onLost?.('refused')
+    this.#onRejected?.('refused')
   }
 
   markStarted(): Promise<void> | undefined {
     if (!this.#orphaned) return undefined
     this.#begun = true
-    // What was handed back meanwhile begins in another process, and not here.
+    // A record that was handed back meanwhile begins in another process, and not here.
     return this.#queue.begin(this.recordId).then(() => (this.#handedBack ? new Promise(() => {}) : undefined))
   }
 
   retry(attempt: number, delay: number): void {
     this.#begun = false
-    this.#settle(this.isClaim ? transition.release : transition.retry, attempt, Math.ceil(delay))
+    this.#change(this.isClaim ? transition.release : transition.retry, attempt, Math.ceil(delay))
     this.#claims?.remove(this)
   }
 
@@ -127,40 +127,40 @@ export class StoredRecord implements JobRecord {
     switch (outcome.status) {
       case 'failed': {
         const error = textOf(outcome.error)
-        this.#settle(transition.failed, attempt, `failed\n${this.#encryptError?.(error) ?? error}`)
+        this.#change(transition.failed, attempt, `failed\n${this.#encryptError?.(error) ?? error}`)
         break
       }
       case 'timed-out':
-        this.#settle(transition.failed, attempt, `timed-out\nafter ${outcome.after} ms`)
+        this.#change(transition.failed, attempt, `timed-out\nafter ${outcome.after} ms`)
         break
       case 'done':
       case 'cancelled':
         if (this.#isStored) this.#queue.done(this.recordId)
     }
-    // What asks for more now knows that this is still to be stored.
+    // The claims that are asked for now count this outcome as still to be stored.
     this.#claims?.remove(this)
   }
 
-  /** Its process ends in order: that is no crash. */
+  /** The process ends in order, which is no crash. */
   handBack(): void {
     this.#handedBack = true
-    this.#settle(transition.back, this.#begun ? 1 : 0)
+    this.#change(transition.handBack, this.#begun ? 1 : 0)
   }
 
-  #settle(what: number, first?: string | number, second?: string | number): void {
-    if (this.#isStored) this.#queue.change(what, this.recordId, first, second)
+  #change(kind: number, first?: string | number, second?: string | number): void {
+    if (this.#isStored) this.#queue.change(kind, this.recordId, first, second)
   }
 
-  /** What was never stored, or stands for another one, has nothing to settle. */
+  /** A record that was never stored, or for which another one stands, has no transitions. */
   get #isStored(): boolean {
     return typeof this.#state !== 'object' && this.#existing === undefined && !this.#isGone
   }
 }
 
-/** So many causes are listed of causes: they may go round in a circle. */
+/** The depth to which causes of causes are listed: they may form a circle. */
 const deepestCause = 8
 
-/** An error as it is listed later, with its causes. */
+/** Makes the text of an error, with its causes, as it is listed later. */
 function textOf(error: unknown, depth = 0): string {
   try {
     if (!(error instanceof Error)) return String(error)

@@ -1,49 +1,50 @@
 import { AfterwordError } from '../../errors.ts'
 import { type CommitGroup, type Store, type Transition, transition, transitionWidth } from '../protocol.ts'
+import type { Channel } from './channel.ts'
 import type { StoredRecord } from './stored-record.ts'
 
-/** How long settles may wait for accepts to ride along with, in ms. */
+/** The time in ms for which transitions wait for records to ride along with. */
 const transitionDelay = 1
-/** After how many ms settles that could not be stored are tried again: at first, and at most. */
+/** The delay in ms after which transitions that could not be stored are tried again: at first, and at most. */
 const firstRetry = 100
 const longestRetry = 5000
 
 /**
- * How many groups of a place may be on their way: while the journal's thread commits one, this one gathers the next and answers for the one
- * before. What is shared may have to wait for another process, and goes one by one: it stays in its order.
+ * How many groups of a store may be on their way: while the journal's thread commits one, the thread of the requests collects the next
+ * and answers for the one before. Groups of the shared store may have to wait for another process, and go one by one, in order.
  */
 const mostCommitting = { own: 2, shared: 1 } as const
-/** A second group has at least so many records: waking the thread costs more than they would wait. */
+/** The least size of a second group: to wake the thread costs more than fewer records would wait. */
 const leastLarge = 32
 
-/** What is to be committed at once, and who waits for it: records to be accepted, and runs to begin. */
+/** A group that is not committed yet, and all that waits for it: records to be accepted, and runs to begin. */
 interface PendingGroup {
   readonly group: CommitGroup
   readonly accepting: StoredRecord[]
   readonly beginning: (() => void)[]
 }
 
-/** Groups on their way to one place: while some are being committed, the next one gathers. */
+/** A write queue sends groups to one store: while some are being committed, the next one grows. */
 export class WriteQueue {
   readonly store: Store
-  readonly #post: (group: CommitGroup) => void
+  readonly #channel: Channel
   #next: PendingGroup
   readonly #committing: PendingGroup[] = []
   /**
-   * So many records are not kept waiting for the group before theirs: half of those that are there. So one half is committed while the
-   * other one is gathered and answered for, however many there are.
+   * The size at which a group does not wait for the group before it: half of the records that are there. So one half is committed while
+   * the other half is collected and answered for, however many records there are.
    */
   #large = leastLarge
   #flushSet = false
   #timer: NodeJS.Timeout | undefined
   #retryDelay = firstRetry
-  /** Why nothing is taken any more. */
+  /** The reason why the queue accepts no record any more. */
   #closed: string | undefined
   #idle: PromiseWithResolvers<void> | undefined
 
-  constructor(store: Store, post: (group: CommitGroup) => void) {
+  constructor(store: Store, channel: Channel) {
     this.store = store
-    this.#post = post
+    this.#channel = channel
     this.#next = this.#empty()
   }
 
@@ -53,21 +54,21 @@ export class WriteQueue {
     this.#next.group.accepts.push(...values)
     this.#next.accepting.push(record)
     if (this.#next.accepting.length >= this.#large) this.flush()
-    // The phase of the event loop gathers what other requests accept.
+    // Other requests add their records in the same phase of the event loop.
     if (this.#flushSet || this.#committing.length > 0) return
     this.#flushSet = true
     setImmediate(this.flush)
   }
 
-  /** Adds what became of a record to the next group. */
-  change(what: number, key: number, first: string | number = 0, second: string | number = 0): void {
-    this.#next.group.transitions.push(what, key, first, second)
+  /** Adds the transition of a record to the next group. */
+  change(kind: number, recordId: number, first: string | number = 0, second: string | number = 0): void {
+    this.#next.group.transitions.push(kind, recordId, first, second)
     this.#flushLater()
   }
 
-  /** Adds that a record is done to the next group. */
-  done(key: number): void {
-    this.#next.group.done.push(key)
+  /** Adds a record that is done to the next group. */
+  done(recordId: number): void {
+    this.#next.group.done.push(recordId)
     this.#flushLater()
   }
 
@@ -76,11 +77,11 @@ export class WriteQueue {
     this.#timer ??= setTimeout(this.flush, transitionDelay)
   }
 
-  /** Resolves when it is stored that the record runs. */
-  begin(key: number): Promise<void> {
+  /** Resolves when the note that a record runs is stored. */
+  begin(recordId: number): Promise<void> {
     return new Promise((resolve) => {
       this.#next.beginning.push(resolve)
-      this.change(transition.begin, key)
+      this.change(transition.begin, recordId)
     })
   }
 
@@ -91,13 +92,21 @@ export class WriteQueue {
     const others = this.#committing.length
     const isEnough = others === 0 ? this.#hasPending : this.#next.accepting.length >= this.#large
     if (others === mostCommitting[this.store] || !isEnough) return
-    const gathered = this.#next
+    const pending = this.#next
     this.#next = this.#empty()
-    this.#committing.push(gathered)
-    this.#post(gathered.group)
+    this.#committing.push(pending)
+    this.#send(pending.group)
   }
 
-  /** @param duplicates see `FromKeeper` */
+  #send(group: CommitGroup): void {
+    // The refusal comes later: a caller that tries again and again must leave time for the server to come back.
+    if (!this.#channel.up) return void setImmediate(() => this.refused('its thread has ended'))
+    // The process stays until the group is stored.
+    this.#channel.busy = true
+    this.#channel.post(group)
+  }
+
+  /** The oldest group is stored. @param duplicates as in `FromServer` */
   committed(duplicates: readonly number[]): void {
     this.#large = Math.max(leastLarge, Math.ceil(this.#accepting / 2))
     const { accepting, beginning } = this.#committing.shift() ?? this.#empty()
@@ -112,14 +121,14 @@ export class WriteQueue {
     this.#goOn(transitionDelay)
   }
 
-  /** Nothing of the group is stored: who waits for a record is told, what became of others is tried again. */
+  /** Nothing of the oldest group is stored: its records are refused, its transitions are tried again. */
   refused(message: string): void {
     const { group, accepting, beginning } = this.#committing.shift() ?? this.#empty()
     const { group: next, accepting: waiting, beginning: later } = this.#next
-    // Settles of records that were refused with it find nothing to settle.
-    const settles = group.transitions.concat(next.transitions)
+    // Transitions of records that were refused with the group find no record.
+    const transitions = group.transitions.concat(next.transitions)
     this.#next = {
-      group: { ...next, transitions: settles, done: group.done.concat(next.done) },
+      group: { ...next, transitions, done: group.done.concat(next.done) },
       accepting: waiting,
       beginning: beginning.concat(later),
     }
@@ -129,10 +138,10 @@ export class WriteQueue {
     this.#retryDelay = Math.min(2 * this.#retryDelay, longestRetry)
   }
 
-  /** What was under way may be stored or not: what nobody waits for any more must not stay. */
+  /** The groups that were under way may be stored or not: records that are refused must not stay. */
   lost(message: string): void {
     for (const { accepting, group } of this.#committing) {
-      for (const { recordId: key } of accepting) group.transitions.push(transition.withdraw, key, 0, 0)
+      for (const { recordId } of accepting) group.transitions.push(transition.withdraw, recordId, 0, 0)
     }
     for (let groups = Math.max(1, this.#committing.length); groups > 0; groups--) this.refused(message)
   }
@@ -142,19 +151,19 @@ export class WriteQueue {
     return this.#committing.reduce((sum, { accepting }) => sum + accepting.length, this.#next.accepting.length)
   }
 
-  #goOn(settlesIn: number): void {
+  #goOn(transitionsIn: number): void {
     if (this.#next.group.accepts.length > 0) this.flush()
-    else if (this.#hasPending) this.#timer ??= setTimeout(this.flush, this.#idle === undefined ? settlesIn : 0)
+    else if (this.#hasPending) this.#timer ??= setTimeout(this.flush, this.#idle === undefined ? transitionsIn : 0)
     else if (this.idle) this.#rest()
   }
 
-  /** Takes no further record; resolves when what was gathered is stored, or can't be: what is left then is tried again by another call. */
+  /** Accepts no further record. Resolves when all is stored, or can't be; another call tries the rest again. */
   async close(why: string): Promise<void> {
     this.#closed = why
     await this.flushed()
   }
 
-  /** Resolves when what was gathered is stored; once it is closed, also if it can't be. */
+  /** Resolves when all is stored; once the queue is closed, also if it can't be. */
   async flushed(): Promise<void> {
     this.flush()
     if (this.idle) return
@@ -174,20 +183,20 @@ export class WriteQueue {
     this.#idle = undefined
   }
 
-  /** The keys of the records whose settles are not known to be stored. */
+  /** The ids of records whose transitions are not known to be stored. */
   get changing(): number[] {
-    const keysOf = ({ transitions: settles }: CommitGroup) =>
-      settles.filter((_value, i) => i % transitionWidth === 1) as number[]
-    return this.#groups.flatMap((group) => [...group.done, ...keysOf(group)])
+    const idsOf = ({ transitions }: CommitGroup) =>
+      transitions.filter((_value, i) => i % transitionWidth === 1) as number[]
+    return this.#groups.flatMap((group) => [...group.done, ...idsOf(group)])
   }
 
-  /** The record has ended, which is not stored yet; with what is to be stored if it has failed. */
-  protected endOf(key: number): { readonly failed?: Transition } | undefined {
-    for (const { done, transitions: settles } of this.#groups) {
-      if (done.includes(key)) return {}
-      for (let i = 0; i < settles.length; i += transitionWidth) {
-        if (settles[i] === transition.failed && settles[i + 1] === key)
-          return { failed: settles.slice(i, i + transitionWidth) }
+  /** The end of a record that is not stored yet, with its transition if the record has failed. */
+  protected endOf(recordId: number): { readonly failed?: Transition } | undefined {
+    for (const { done, transitions } of this.#groups) {
+      if (done.includes(recordId)) return {}
+      for (let i = 0; i < transitions.length; i += transitionWidth) {
+        const isFailed = transitions[i] === transition.failed && transitions[i + 1] === recordId
+        if (isFailed) return { failed: transitions.slice(i, i + transitionWidth) }
       }
     }
     return undefined
@@ -203,8 +212,8 @@ export class WriteQueue {
   }
 
   get #hasPending(): boolean {
-    const { accepts, done, transitions: settles } = this.#next.group
-    return accepts.length > 0 || done.length > 0 || settles.length > 0
+    const { accepts, done, transitions } = this.#next.group
+    return accepts.length > 0 || done.length > 0 || transitions.length > 0
   }
 
   #empty(): PendingGroup {

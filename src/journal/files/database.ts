@@ -1,34 +1,10 @@
 import { existsSync, renameSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { ErrorCode } from '../../errors.ts'
+import type { Database } from '../../options/app-database.ts'
 import { migrate } from './schema.ts'
 
 export type Sync = 'normal' | 'full'
-type Value = string | number | null
-
-/** What is asked of a database: `DatabaseSync` of node:sqlite has it, and so has the `Database` of better-sqlite3. */
-export interface Database {
-  exec(sql: string): unknown
-  prepare(sql: string): Statement
-}
-
-export interface Statement {
-  run(...values: Value[]): { readonly changes: number | bigint }
-  get(...values: Value[]): unknown
-  all(...values: Value[]): unknown[]
-}
-
-/** An open database of the app: `DatabaseSync` of node:sqlite, or the `Database` of better-sqlite3. */
-export interface AppDatabase extends Database {
-  /** Of node:sqlite. */
-  readonly isTransaction?: boolean
-  location?(): string | null
-  /** Of better-sqlite3. */
-  readonly inTransaction?: boolean
-  readonly memory?: boolean
-  readonly name?: string
-}
-
 /** Result codes of SQLite, https://sqlite.org/rescode.html. */
 const code = { busy: 5, readOnly: 8, damaged: 11, notOpened: 14, noDatabase: 26 } as const
 

@@ -1,5 +1,5 @@
 import { AfterwordError } from '../../errors.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../../options/app-database.ts'
 import { atomically } from './transaction.ts'
 
 /** What a record is owned by, if not by the process of that number. */

@@ -1,4 +1,4 @@
-import type { Database } from './database.ts'
+import type { Database } from '../../options/app-database.ts'
 
 /** Calls `fn` in a transaction. Throws what it throws. */
 export function atomically<T>(database: Database, fn: () => T): T {

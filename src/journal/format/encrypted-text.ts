@@ -1,16 +1,16 @@
-// How a sealed text looks. Apart from what seals it: whoever only has to know one needs no cryptography.
+// The form of an encrypted text. It stands apart from the encryption: code that only recognises such texts needs no cryptography.
 
-/** No arguments that are stored as they are begin with it. */
+/** The mark with which encrypted texts begin, and no others. */
 const encryptedMark = 'sealed:'
-/** In hexadecimal digits. */
+/** The length of a key's id, in hexadecimal digits. */
 const idLength = 8
-/** Where the sealed bytes begin: behind the mark, the id of the key and a colon. */
+/** The index of the encrypted bytes: behind the mark, the id of the key and a colon. */
 const bytesAt = encryptedMark.length + idLength + 1
-/** What stands for a unique key that only a holder of the encryption key can compare. */
+/** The mark of a hashed unique key, which only a holder of the encryption key can compare. */
 export const hashMark = 'hashed:'
 
 export interface EncryptedText {
-  /** Of the key that opens it. */
+  /** The id of the key that decrypts the text. */
   readonly id: string
   readonly bytes: Buffer
 }
@@ -19,13 +19,13 @@ export function encryptedText(id: string, bytes: Uint8Array): string {
   return `${encryptedMark}${id}:${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')}`
 }
 
-/** `undefined` for a text that is stored as it is. */
+/** Parses an encrypted text; `undefined` for a text that is stored as it is. */
 export function parseEncrypted(text: string): EncryptedText | undefined {
   const id = keyIdOf(text)
   return id === undefined ? undefined : { id, bytes: Buffer.from(text.slice(bytesAt), 'base64') }
 }
 
-/** Which key opens a text; `undefined` if it is stored as it is. */
+/** The id of the key that decrypts a text; `undefined` if the text is stored as it is. */
 export function keyIdOf(text: string): string | undefined {
   return text.startsWith(encryptedMark) ? text.slice(encryptedMark.length, encryptedMark.length + idLength) : undefined
 }
@@ -33,12 +33,12 @@ export function keyIdOf(text: string): string | undefined {
 const isEncryptedSql = (column: string) => `substr(${column}, 1, ${encryptedMark.length}) = '${encryptedMark}'`
 const idSql = (column: string) => `substr(${column}, ${encryptedMark.length + 1}, ${idLength})`
 
-/** In SQL: which key opens a column; null where it is stored as it is. */
+/** In SQL: the id of the key that decrypts a column; null where the column is stored as it is. */
 export function keyIdSql(column: string): string {
   return `CASE WHEN ${isEncryptedSql(column)} THEN ${idSql(column)} END`
 }
 
-/** In SQL: a column is stored as it is, or sealed with one of these keys. */
+/** In SQL: a column is stored as it is, or encrypted with one of these keys. */
 export function isReadableSql(column: string, ids: readonly string[]): string {
   const list = ids.map((id) => `'${id}'`).join(', ')
   return `(NOT ${isEncryptedSql(column)} OR ${idSql(column)} IN (${list}))`

@@ -10,27 +10,26 @@ import {
 import type { EncryptSettings } from '../../options/journal-options.ts'
 import { encryptedText, hashMark, parseEncrypted } from './encrypted-text.ts'
 
-/** What a sealed text belongs to: it can be opened for nothing else. */
+/** The binding of an encrypted text: it can be decrypted for no other record. */
 export interface Binding {
   readonly what: 'args' | 'error'
   readonly job: string
-  /** Of the record. */
-  readonly key: number
+  readonly recordId: number
 }
 
 const algorithm = 'aes-256-gcm'
-/** In bytes: those that GCM is made for, https://doi.org/10.6028/NIST.SP.800-38D. */
+/** The lengths in bytes that GCM is made for: https://doi.org/10.6028/NIST.SP.800-38D */
 const ivLength = 12
 const tagLength = 16
 
-/** Of one given key: what it is called, and a key for each use of it. */
+/** The keys made of one given key: one for each use, and an id. */
 interface Keys {
   readonly id: string
   readonly encrypting: KeyObject
   readonly hashing: KeyObject
 }
 
-/** Seals with one key; opens what that or a previous one has sealed. */
+/** The encryption encrypts with one key, and decrypts with that or a previous one. */
 export class Encryption {
   readonly #first: Keys
   readonly #keys: ReadonlyMap<string, Keys>
@@ -42,7 +41,7 @@ export class Encryption {
     this.#keys = new Map(keys.map((keys) => [keys.id, keys]))
   }
 
-  /** Of all keys that it has. */
+  /** The ids of all keys. */
   get ids(): string[] {
     return [...this.#keys.keys()]
   }
@@ -51,19 +50,19 @@ export class Encryption {
     const { id, encrypting: sealing } = this.#first
     const iv = this.#ivs.next()
     const cipher = createCipheriv(algorithm, sealing, iv).setAAD(bytesOf(binding))
-    const sealed = cipher.update(text, 'utf8')
+    const encrypted = cipher.update(text, 'utf8')
     cipher.final()
-    return encryptedText(id, Buffer.concat([iv, sealed, cipher.getAuthTag()]))
+    return encryptedText(id, Buffer.concat([iv, encrypted, cipher.getAuthTag()]))
   }
 
   /**
-   * What was sealed, and any other text as it is; `undefined` where the key is not there.
-   * @throws Error where it was changed, or belongs to another record
+   * Decrypts a text; a text that is not encrypted stays as it is.
+   * @returns `undefined` where the key is not there @throws Error where the text was changed, or belongs to another record
    */
   decrypt(text: string, binding: Binding): string | undefined {
-    const sealed = parseEncrypted(text)
-    if (sealed === undefined) return text
-    const { id, bytes } = sealed
+    const encrypted = parseEncrypted(text)
+    if (encrypted === undefined) return text
+    const { id, bytes } = encrypted
     const keys = this.#keys.get(id)
     if (keys === undefined) return undefined
     try {
@@ -72,21 +71,21 @@ export class Encryption {
       decipher.setAAD(bytesOf(binding)).setAuthTag(bytes.subarray(-tagLength))
       return decipher.update(bytes.subarray(ivLength, -tagLength), undefined, 'utf8') + decipher.final('utf8')
     } catch (cause) {
-      throw new Error('they are sealed, and were changed or moved from another record', { cause })
+      throw new Error('they are encrypted, and were changed or moved from another record', { cause })
     }
   }
 
-  /** What stands for a unique key of a job: that by the first key, and those that a process with another one may have stored. */
-  hash(job: string, unique: string): { readonly stored: string; readonly others: readonly string[] } {
+  /** Hashes a unique key of a job: by the first key, and in the other forms in which a process with another one may have stored it. */
+  hash(job: string, uniqueKey: string): { readonly stored: string; readonly others: readonly string[] } {
     const hash = ({ id, hashing }: Keys) =>
-      `${hashMark}${id}:${createHmac('sha256', hashing).update(`${job}\n${unique}`).digest('base64')}`
+      `${hashMark}${id}:${createHmac('sha256', hashing).update(`${job}\n${uniqueKey}`).digest('base64')}`
     const others = Array.from(this.#keys.values()).filter(({ id }) => id !== this.#first.id)
-    // Also as it is: from before there was a key.
-    return { stored: hash(this.#first), others: [...others.map(hash), unique] }
+    // The key as it is was stored by a process without encryption.
+    return { stored: hash(this.#first), others: [...others.map(hash), uniqueKey] }
   }
 }
 
-/** One key for each use: none tells anything of another. */
+/** Derives a key for each use: none tells anything of another. */
 function derive(key: Uint8Array | string): Keys {
   const bytes = typeof key === 'string' ? Buffer.from(key, key.length === 64 ? 'hex' : 'base64') : key
   const part = (use: string, length: number) => Buffer.from(hkdfSync('sha256', bytes, '', `afterword ${use}`, length))
@@ -97,11 +96,11 @@ function derive(key: Uint8Array | string): Keys {
   }
 }
 
-function bytesOf({ what, job, key }: Binding): Buffer {
-  return Buffer.from(`${what}\n${key}\n${job}`)
+function bytesOf({ what, job, recordId }: Binding): Buffer {
+  return Buffer.from(`${what}\n${recordId}\n${job}`)
 }
 
-/** Random numbers used once each. Made for many at once: a call for each costs as much as the sealing. */
+/** Initialization vectors, random and used once each. Many are made at once: a call for each costs as much as the encryption. */
 class Ivs {
   readonly #pool = Buffer.alloc(256 * ivLength)
   #at = this.#pool.length

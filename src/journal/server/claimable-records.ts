@@ -1,38 +1,38 @@
-import type { Database, Statement } from '../files/database.ts'
+import type { Database, Statement } from '../../options/app-database.ts'
 import { claimerOf, ownedBy, owner } from '../files/schema.ts'
 import { isReadableSql } from '../format/encrypted-text.ts'
 import type { ClaimedRow, KnownJob, RunnableJobs, Store } from '../protocol.ts'
 
-/** After so many crashes while it ran, a record is not run again. */
+/** The number of crashes during its runs after which a record is not run again. */
 const mostCrashes = 3
-/** So many records of a dead process are looked at in one go. */
+/** The number of records of a dead process that are looked at in one go. */
 const pageSize = 1000
-/** By how much a clock may be behind, in ms, before it counts as set back. */
+/** The time in ms by which a clock may be behind before it counts as set back. */
 const clockSlack = 1000
 
-/** What a process may take: of an owner, of a job, up to a version. The index has them in the order in which they are due. */
+/** The records that a process may claim: of an owner, of a job, up to a version. The index has them in the order in which they are due. */
 type Wanted = readonly [owner: number, job: string, version: number]
 
-// SQLite uses the index only where it is said of which records it is.
+// SQLite uses a partial index only where the condition of that index is repeated.
 const isWanted = 'owner <= 0 AND owner = ?1 AND job = ?2 AND version <= ?3'
 const isDue = `${isWanted} AND crashes = 0 AND run_at <= ?4`
-// By the index of those with crashes, and not (that is what `+` says) through all that are loose.
+// The `+` keeps SQLite from the index of claimable records: the index of records with crashes is the shorter one.
 const isPoison = `crashes > 0 AND crashes >= ${mostCrashes} AND +owner <= 0`
 
-/** No longer than its delay from ?1 on: the clock may have been set back since it was said when the record is due. */
+/** In SQL: the record is due its delay after ?1 at the latest. The clock may have been set back since the record got its date. */
 export const notPutOff = 'run_at = min(run_at, ?1 + delay)'
 
-/** The records of a database that nobody runs: how they are found, and taken. */
+/** The claimable records of a database, which no process runs: finds and claims them. */
 export class ClaimableRecords {
   readonly #store: Store
   readonly #database: Database
-  /** What has a key from here on, and an owner that is not this process, is of one that has died; `Infinity` where nothing is. */
+  /** Records from this id on whose owner is not this process belong to a dead process; `Infinity` where none do. */
   #orphansFrom: number
   /** The same before the transaction that is open. */
   #orphansBefore = 0
   readonly #due: Statement
   readonly #anyDue: Statement
-  readonly #anySealed: Statement
+  readonly #anyEncrypted: Statement
   readonly #anyMine: Statement
   readonly #anyOpen: Statement
   readonly #anySuspect: Statement
@@ -56,9 +56,9 @@ export class ClaimableRecords {
     this.#anyOpen = any(`${isWanted} AND ${isOpen}`)
     this.#anySuspect = any('crashes > 0')
     this.#anyPoison = any(isPoison)
-    // As nobody takes it, it is among the first.
+    // No process claims it, so that it is among the first records.
     const first = `SELECT key, job, args FROM afterword_records WHERE ${isDue} ORDER BY run_at LIMIT ${pageSize}`
-    this.#anySealed = database.prepare(`SELECT key, job FROM (${first}) WHERE NOT ${isOpen} LIMIT 1`)
+    this.#anyEncrypted = database.prepare(`SELECT key AS recordId, job FROM (${first}) WHERE NOT ${isOpen} LIMIT 1`)
     const row =
       'SELECT key AS recordId, job, version, args, options, attempt, crashes, owner < 0 OR crashes > 0 AS orphaned, run_at AS runAt FROM afterword_records'
     this.#due = database.prepare(`${row} WHERE ${isDue} AND ${isOpen} ORDER BY run_at, key LIMIT ?5`)
@@ -78,7 +78,7 @@ export class ClaimableRecords {
     )
   }
 
-  /** A transaction has begun, in which records may be taken. */
+  /** A transaction has begun, in which records may be claimed. */
   begin(): void {
     this.#orphansBefore = this.#orphansFrom
   }
@@ -87,7 +87,7 @@ export class ClaimableRecords {
     this.#orphansFrom = this.#orphansBefore
   }
 
-  /** Records to run, which are this process's from now on. In the order in which they are due. */
+  /** Claims records, in the order in which they are due. */
   claim(jobs: RunnableJobs, most: number): ClaimedRow[] {
     this.#orphanPage()
     const now = Date.now()
@@ -95,7 +95,7 @@ export class ClaimableRecords {
     return this.#claimed(due.sort((a, b) => a.runAt - b.runAt || a.recordId - b.recordId).slice(0, most))
   }
 
-  /** One that may have ended a process before. They are run alone: so that the next time tells which one it was. */
+  /** Claims a suspect: a record that ran when a process ended. Suspects run alone, so that the next crash tells which one it was. */
   claimSuspect(jobs: RunnableJobs): ClaimedRow[] {
     const suspects = this.#suspects(jobs)
     return this.#claimed(
@@ -114,11 +114,11 @@ export class ClaimableRecords {
   }
 
   #claimed(rows: readonly Row[]): ClaimedRow[] {
-    for (const { recordId: key } of rows) this.#claim.run(key)
+    for (const { recordId } of rows) this.#claim.run(recordId)
     return rows.map(({ runAt: _, ...row }) => ({ ...row, orphaned: row.orphaned === 1, store: this.#store }))
   }
 
-  /** What others left is for whoever knows the job, the rest for those that work. */
+  /** Orphaned records are for any process that knows the job; free ones, and orphaned claims, for workers. */
   #each(jobs: RunnableJobs): readonly Wanted[] {
     if (this.#wantedOf !== jobs) {
       this.#wantedOf = jobs
@@ -132,7 +132,7 @@ export class ClaimableRecords {
     return this.#wanted
   }
 
-  /** Page by page, so that a million of them keeps nobody waiting. */
+  /** Marks the next page of a dead process's records as orphaned. A million of them at once would keep other statements waiting. */
   #orphanPage(): void {
     if (!this.hasOrphans) return
     const { last } = this.#pageEnd.get(this.#orphansFrom) as { last: number | null }
@@ -140,13 +140,13 @@ export class ClaimableRecords {
     this.#orphansFrom = last === null ? Infinity : last + 1
   }
 
-  /** It is not known yet which records are of processes that have died. */
+  /** Some records of dead processes are not marked as orphaned yet. */
   get hasOrphans(): boolean {
     return this.#orphansFrom < Infinity
   }
 
-  /** Moves what has crashed too many processes to the failed ones; their jobs and keys. */
-  quarantine(): { key: number; job: string }[] {
+  /** Lists the records as failed that have crashed too many processes. @returns their ids and jobs */
+  quarantine(): { recordId: number; job: string }[] {
     if (this.#anyPoison.get() === undefined) return []
     this.#database
       .prepare(
@@ -156,20 +156,22 @@ export class ClaimableRecords {
         FROM afterword_records WHERE ${isPoison}`,
       )
       .run(Date.now())
-    return this.#database.prepare(`DELETE FROM afterword_records WHERE ${isPoison} RETURNING key, job`).all() as {
-      key: number
+    return this.#database
+      .prepare(`DELETE FROM afterword_records WHERE ${isPoison} RETURNING key AS recordId, job`)
+      .all() as {
+      recordId: number
       job: string
     }[]
   }
 
-  /** When the next record is due, by `Date.now()`; `Infinity` for never. */
+  /** The moment at which the next record is due, by `Date.now()`; `Infinity` for never. */
   nextRun(jobs: RunnableJobs): number {
     const now = Date.now()
     const nexts = this.#each(jobs).map((wanted) => (this.#nextRun.get(...wanted, now) as { next: number | null }).next)
     return Math.min(...nexts.map((next) => next ?? Infinity))
   }
 
-  /** Whether there is something to hand out. */
+  /** Some record is claimable. */
   any(jobs: RunnableJobs): boolean {
     const now = Date.now()
     return (
@@ -179,27 +181,27 @@ export class ClaimableRecords {
     )
   }
 
-  /** One that waits for a key which this process does not have. */
-  encryptedByOthers(jobs: RunnableJobs): { readonly key: number; readonly job: string } | undefined {
+  /** Finds a record that waits for a key which this process does not have. */
+  encryptedByOthers(jobs: RunnableJobs): { readonly recordId: number; readonly job: string } | undefined {
     const now = Date.now()
     for (const wanted of this.#each(jobs)) {
-      const found = this.#anySealed.get(...wanted, now) as { key: number; job: string } | undefined
+      const found = this.#anyEncrypted.get(...wanted, now) as { recordId: number; job: string } | undefined
       if (found !== undefined) return found
     }
     return undefined
   }
 
-  /** It has records that this process runs, or could run at some time. */
+  /** The database has records that this process runs, or could run at some time. */
   isFor(jobs: RunnableJobs): boolean {
     return (
       this.hasOrphans ||
       this.#each(jobs).some((wanted) => this.#anyOpen.get(...wanted) !== undefined) ||
-      // Last: there is no index of it.
+      // There is no index of these: the statement comes last.
       this.#anyMine.get() !== undefined
     )
   }
 
-  /** What waits by a clock that was set back since waits as long as it was meant to, from now on. */
+  /** Lets records that wait by a clock which was set back since wait their delay from now on. */
   resetClock(): void {
     this.#database
       .prepare(`UPDATE afterword_records SET ${notPutOff} WHERE owner <= 0 AND run_at - delay > ?1 + ?2`)
@@ -213,8 +215,8 @@ export interface ClaimableOptions {
   readonly store: Store
   /** The number of this process. */
   readonly process: number
-  /** It was another process's, which has died. */
+  /** The database was that of a process that has died. */
   readonly adopted?: boolean
-  /** Of the keys that this process has; other records that are sealed are left to others. */
+  /** The ids of the keys of this process; records that other keys encrypt are left to other processes. */
   readonly keyIds?: readonly string[]
 }

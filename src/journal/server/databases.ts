@@ -1,26 +1,26 @@
 import { join } from 'node:path'
 import { openDatabase, type Report, type Sync } from '../files/database.ts'
 import type { RunnableJobs } from '../protocol.ts'
-import { type Locks, ProcessDatabases, shut } from './process-databases.ts'
+import { ProcessDatabases, type SlotEvents, shut } from './process-databases.ts'
 import { RecordTable } from './record-table.ts'
 
-/** Slots whose records are this process's, as the keeper works with them. */
+/** The databases of the slots whose records are this process's. */
 export interface OwnDatabases {
   readonly tables: readonly RecordTable[]
-  /** Where a record is; `undefined` if its slot was let go: then it has no such record any more. */
+  /** The table of a record; `undefined` if its slot was released: then no table has the record any more. */
   of(key: number): RecordTable | undefined
-  /** Looks after the slots of processes that have died. @param jobs what this process runs of them; `taken` is told of each slot, first */
-  update(jobs: RunnableJobs, taken: (slot: number) => void): void
-  /** Takes one over whose lock this process has. @param taken is told of it, first */
-  adopt(slot: number, taken: (slot: number) => void): void
+  /** Looks for slots of dead processes. @param jobs the jobs that this process runs @param onOrphaned is called with each slot, first */
+  update(jobs: RunnableJobs, onOrphaned: (slot: number) => void): void
+  /** Adopts a slot whose lock this process has. @param onOrphaned is called with the slot, first */
+  adopt(slot: number, onOrphaned: (slot: number) => void): void
 }
 
-/** Where a keeper keeps records. */
+/** The databases in which a server stores records. */
 export interface Databases {
-  readonly adopted: OwnDatabases
-  /** Where new records go that are this process's own. */
+  readonly owned: OwnDatabases
+  /** The table for new records that only this process runs. */
   readonly own: RecordTable
-  /** Where records go that any process may take. */
+  /** The table for records that any process may claim. */
   readonly shared: RecordTable
   close(): void
 }
@@ -30,18 +30,18 @@ export interface FolderOptions {
   /** The number of this process, in its slot. */
   readonly process: number
   readonly sync: Sync
-  /** Of the keys that open what is sealed. */
+  /** The ids of the keys by which this process decrypts. */
   readonly keyIds: readonly string[]
 }
 
-/** A folder of slots, and a database that its processes share. */
-export function openFolder(options: FolderOptions, tell: Report, locks: Locks): Databases {
+/** Opens the databases of a folder: those of slots, and the one that the processes share. */
+export function openFolder(options: FolderOptions, tell: Report, events: SlotEvents): Databases {
   const { folder, process, sync, keyIds } = options
-  const slots = new ProcessDatabases(options, tell, locks)
+  const slots = new ProcessDatabases(options, tell, events)
   const database = openDatabase(join(folder, 'shared.db'), sync, tell)
   const shared = new RecordTable(database, { store: 'shared', process, sync, keyIds })
   return {
-    adopted: slots,
+    owned: slots,
     own: slots.own,
     shared,
     close() {

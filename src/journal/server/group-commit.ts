@@ -2,74 +2,74 @@ import { acceptWidth, type CommitGroup, type Transition, transition, transitionW
 import type { Databases } from './databases.ts'
 import type { RecordTable } from './record-table.ts'
 
-/** Commits groups: what they accept, and what became of records. */
+/** Commits groups: the records that they add, and the transitions of others. */
 export class GroupCommit {
-  readonly #ground: Databases
+  readonly #databases: Databases
 
-  constructor(ground: Databases) {
-    this.#ground = ground
+  constructor(databases: Databases) {
+    this.#databases = databases
   }
 
-  /** All of a group or nothing. @returns the duplicates, see `FromKeeper`. Throws what SQLite throws. */
+  /** Commits all of a group or nothing. @returns the duplicates, as in `FromServer`. Throws the errors of SQLite. */
   commit(group: CommitGroup): number[] {
-    const { own } = this.#ground
-    const stores = this.#touched(group)
+    const { own } = this.#databases
+    const tables = this.#touched(group)
     try {
-      for (const store of stores) store.begin(group.accepts.length > 0 && (store === own || group.store === 'shared'))
-      if (this.#isNewBlock(group)) own.beginBlock(lastKey(group))
-      const duplicates = group.store === 'shared' ? this.#share(group) : this.#accept(group, stores)
-      for (const store of stores) store.commit()
+      for (const table of tables) table.begin(group.accepts.length > 0 && (table === own || group.store === 'shared'))
+      if (this.#isNewBlock(group)) own.beginBlock(lastId(group))
+      const duplicates = group.store === 'shared' ? this.#share(group) : this.#accept(group, tables)
+      for (const table of tables) table.commit()
       return duplicates
     } catch (error) {
-      for (const store of stores) store.rollback()
+      for (const table of tables) table.rollback()
       throw error
     }
   }
 
-  /** In the order in which they are committed. */
+  /** The tables that a group changes, in the order in which they are committed. */
   #touched(group: CommitGroup): Set<RecordTable> {
-    const { store, accepts, done, transitions: settles } = group
-    const { own, shared, adopted: slots } = this.#ground
-    const stores = new Set<RecordTable>()
-    if (store === 'shared') return this.#isNewBlock(group) ? stores.add(own).add(shared) : stores.add(shared)
-    const touch = (key: number) => {
-      const store = slots.of(key)
-      if (store !== undefined) stores.add(store)
+    const { store, accepts, done, transitions } = group
+    const { own, shared, owned } = this.#databases
+    const tables = new Set<RecordTable>()
+    if (store === 'shared') return this.#isNewBlock(group) ? tables.add(own).add(shared) : tables.add(shared)
+    const touch = (recordId: number) => {
+      const table = owned.of(recordId)
+      if (table !== undefined) tables.add(table)
     }
     done.forEach(touch)
-    for (let i = 0; i < settles.length; i += transitionWidth) touch(settles[i + 1] as number)
-    if (accepts.length === 0) return stores
-    // The own one last: what it accepts is refused if another can't be written, and must not be stored then.
-    stores.delete(own)
-    return stores.add(own)
+    for (let i = 0; i < transitions.length; i += transitionWidth) touch(transitions[i + 1] as number)
+    if (accepts.length === 0) return tables
+    // The own table comes last: its new records are refused if another table can't be written, and must not be stored then.
+    tables.delete(own)
+    return tables.add(own)
   }
 
   #isNewBlock(group: CommitGroup): boolean {
-    return this.#ground.own.isNewBlock(lastKey(group))
+    return this.#databases.own.isNewBlock(lastId(group))
   }
 
-  #accept({ accepts, done, transitions: settles }: CommitGroup, stores: ReadonlySet<RecordTable>): number[] {
-    this.#ground.own.accept(accepts)
-    for (let i = 0; i < settles.length; i += transitionWidth) {
-      const values = settles.slice(i, i + transitionWidth)
-      applyTransition(this.#ground.adopted.of(values[1] as number), values)
+  #accept({ accepts, done, transitions }: CommitGroup, tables: ReadonlySet<RecordTable>): number[] {
+    this.#databases.own.accept(accepts)
+    for (let i = 0; i < transitions.length; i += transitionWidth) {
+      const values = transitions.slice(i, i + transitionWidth)
+      applyTransition(this.#databases.owned.of(values[1] as number), values)
     }
-    for (const store of stores) {
-      store.done(stores.size === 1 ? done : done.filter((key) => this.#ground.adopted.of(key) === store))
+    for (const table of tables) {
+      table.done(tables.size === 1 ? done : done.filter((recordId) => this.#databases.owned.of(recordId) === table))
     }
     return []
   }
 
-  /** Whatever has ended lets its unique key go before another record asks for it: what was stored before, and what never will be. */
-  #share({ accepts, done, transitions: settles }: CommitGroup): number[] {
-    const { shared } = this.#ground
+  /** Records that have ended, stored or not, let their unique keys go before another record asks for those. */
+  #share({ accepts, done, transitions }: CommitGroup): number[] {
+    const { shared } = this.#databases
     const accepted = new Set<unknown>()
     for (let i = 0; i < accepts.length; i += acceptWidth.shared) accepted.add(accepts[i])
-    shared.done(done.filter((key) => !accepted.has(key)))
+    shared.done(done.filter((recordId) => !accepted.has(recordId)))
     const ended = new Set<unknown>(done)
     const later: Transition[] = []
-    for (let i = 0; i < settles.length; i += transitionWidth) {
-      const values = settles.slice(i, i + transitionWidth)
+    for (let i = 0; i < transitions.length; i += transitionWidth) {
+      const values = transitions.slice(i, i + transitionWidth)
       if (accepted.has(values[1])) later.push(values)
       else applyTransition(shared, values)
     }
@@ -85,26 +85,26 @@ export class GroupCommit {
   }
 }
 
-/** Stores what became of a record; nothing, if it is in no store any more. */
-export function applyTransition(store: RecordTable | undefined, [what, key, first, second]: Transition): void {
-  switch (what) {
+/** Stores a transition; there is nothing to store where no table has the record any more. */
+export function applyTransition(table: RecordTable | undefined, [kind, id, first, second]: Transition): void {
+  switch (kind) {
     case transition.failed: {
       const [reason = '', ...error] = String(second).split('\n')
-      return store?.failed(key as number, first as number, reason, error.length === 0 ? null : error.join('\n'))
+      return table?.failed(id as number, first as number, reason, error.length === 0 ? null : error.join('\n'))
     }
     case transition.retry:
     case transition.release:
-      return store?.retry(key as number, first as number, second as number, what === transition.release)
-    case transition.back:
-      return store?.back(key as number, first as number)
+      return table?.retry(id as number, first as number, second as number, kind === transition.release)
+    case transition.handBack:
+      return table?.handBack(id as number, first as number)
     case transition.begin:
-      return store?.beginRun(key as number)
+      return table?.beginRun(id as number)
     case transition.withdraw:
-      return store?.withdraw(key as number)
+      return table?.withdraw(id as number)
   }
 }
 
-/** `NaN` where it accepts none. */
-function lastKey({ store, accepts }: CommitGroup): number {
+/** The id of the last record that a group adds; `NaN` where it adds none. */
+function lastId({ store, accepts }: CommitGroup): number {
   return Number(accepts.at(-acceptWidth[store]))
 }

@@ -9,22 +9,22 @@ import type { RecordTable } from './record-table.ts'
 export interface JournalServerOptions {
   /** The number of the process, in its slot. */
   readonly process: number
-  /** For how many ms failed records stay listed. */
+  /** The time in ms for which failed records stay listed. */
   readonly retention: number
 }
 
-/** How often dead siblings are looked for, in ms, with as much again of jitter. */
+/** The interval in ms at which the server looks for dead siblings, with as much again of jitter. */
 const siblingInterval = 500
-/** How often it is looked whether others have shared something, in ms. */
+/** The interval in ms at which the server looks for shared records of other processes. */
 const sharedInterval = 100
-/** For how many ms others may keep the shared database to themselves, before what is to be stored there is refused. */
+/** The time in ms for which other processes may lock the shared database before a group for it is refused. */
 const longestBusy = 5000
-/** The clock may be set: nothing is slept over for longer than this, in ms. */
+/** The longest sleep in ms: the clock may be set meanwhile. */
 const longestWait = 60_000
-/** How often old failures are forgotten, in ms. */
+/** The interval in ms at which old failures are forgotten. */
 const forgetInterval = 3_600_000
 
-/** Keeps the records: commits groups, hands out what nobody runs, looks after what dead processes left. */
+/** The journal's server, in a thread of its own: commits groups, claims records for the client, looks after dead processes. */
 export class JournalServer {
   readonly #databases: Databases
   readonly #groupCommit: GroupCommit
@@ -33,27 +33,27 @@ export class JournalServer {
   readonly #ownSlot: number
   readonly #retention: number
   #jobs: RunnableJobs = { known: [], shared: [] }
-  /** What is in a slot is for the process that has it. */
-  #slotJobs: RunnableJobs = { known: [], shared: [] }
+  /** The jobs whose records this process runs from its own databases: all that it knows. */
+  #ownJobs: RunnableJobs = { known: [], shared: [] }
   #wake: NodeJS.Timeout | undefined
   #watch: NodeJS.Timeout | undefined
   #forgetAt = 0
   #clock = Date.now()
   #dataVersion = 0
-  #sealedTold = false
+  #encryptedTold = false
   #enlisted = false
-  /** What the process has of what a keeper before this one has handed out. */
+  /** The ids of claims that the server before this one has sent, and that the client still has. */
   #stillClaimed: readonly number[] | undefined
-  /** Where the rest of that is free again. */
+  /** The tables in which the other claims of that server are free again. */
   readonly #swept = new WeakSet<RecordTable>()
   #closed = false
-  /** What was told last, until all is well again. */
+  /** The trouble that was reported last, until all is well again. */
   #reported: string | undefined
 
-  constructor(ground: Databases, { process, retention }: JournalServerOptions, tell: (message: FromServer) => void) {
-    this.#databases = ground
-    this.#groupCommit = new GroupCommit(ground)
-    this.#shared = ground.shared
+  constructor(databases: Databases, { process, retention }: JournalServerOptions, tell: (message: FromServer) => void) {
+    this.#databases = databases
+    this.#groupCommit = new GroupCommit(databases)
+    this.#shared = databases.shared
     this.#tell = tell
     this.#ownSlot = slotOf(process)
     this.#retention = retention
@@ -64,23 +64,23 @@ export class JournalServer {
   }
 
   receive(message: ToServer): void {
-    // Whoever waits for a group is answered.
+    // The client still gets the answer to a group.
     if (this.#closed && message.type !== 'group') return
     switch (message.type) {
       case 'group':
         return this.#commit(message, Date.now() + longestBusy)
-      case 'know':
+      case 'jobs':
         this.#jobs = message.jobs
-        this.#slotJobs = { known: message.jobs.known, shared: message.jobs.known }
+        this.#ownJobs = { known: message.jobs.known, shared: message.jobs.known }
         return this.#enlist()
       case 'resume':
-        this.#stillClaimed = message.keys
+        this.#stillClaimed = message.claimed
         return
-      case 'hand-out':
+      case 'claim':
         return this.#sendClaims(message.most, message.alone)
-      case 'locked':
+      case 'adopt':
         for (const slot of message.slots)
-          this.#try(() => this.#databases.adopted.adopt(slot, (slot) => this.#release(slot)))
+          this.#try(() => this.#databases.owned.adopt(slot, (slot) => this.#release(slot)))
         return this.#look()
       case 'look':
         return this.#look()
@@ -90,7 +90,7 @@ export class JournalServer {
   }
 
   get #tables(): RecordTable[] {
-    return [...this.#databases.adopted.tables, this.#shared]
+    return [...this.#databases.owned.tables, this.#shared]
   }
 
   #commit(group: CommitGroup, until: number): void {
@@ -103,62 +103,63 @@ export class JournalServer {
       } else this.#tell({ type: 'refused', store, message: String(error) })
       return
     }
-    // Others may have to wait for it, or this process may run it.
+    // Other processes may have to wait for a record, or this one may run it.
     if (store === 'shared' && !this.#closed) this.#look()
   }
 
-  /** What is free of what this process can run: first what nobody suspects of anything, then a suspect on its own. */
+  /** Sends claims of records that this process can run: first of those without suspicion, then a single suspect. */
   #sendClaims(most: number, alone: boolean): void {
     const records: ClaimedRow[] = []
     let suspects = false
     let behind = false
-    const stores = this.#tables
-    const first = (store: RecordTable) => {
+    const tables = this.#tables
+    const first = (table: RecordTable) => {
       const room = most - records.length
-      const rows = this.#claim(store, () => (room > 0 ? store.claimable.claim(this.#jobsOf(store), room) : []))
-      if (store === this.#shared) behind = rows.length === room
+      const rows = this.#claim(table, () => (room > 0 ? table.claimable.claim(this.#jobsOf(table), room) : []))
+      if (table === this.#shared) behind = rows.length === room
       records.push(...rows)
     }
-    const then = (store: RecordTable) => {
-      if (records.length > 0 || !alone) suspects ||= store.claimable.hasSuspects(this.#jobsOf(store))
-      else records.push(...this.#claim(store, () => store.claimable.claimSuspect(this.#jobsOf(store))))
+    const then = (table: RecordTable) => {
+      if (records.length > 0 || !alone) suspects ||= table.claimable.hasSuspects(this.#jobsOf(table))
+      else records.push(...this.#claim(table, () => table.claimable.claimSuspect(this.#jobsOf(table))))
     }
-    const tried = [first, then].flatMap((hand) => stores.map((store) => this.#try(() => hand(store))))
-    this.#tell({ type: 'handed-out', records, suspects, behind })
-    // What could not be taken stays where it is, for a later time.
-    if (tried.includes(false)) setTimeout(() => this.#tell({ type: 'loose' }), sharedInterval)
-    // Nothing among the first of them.
-    else if (records.length === 0 && stores.some(({ claimable }) => claimable.hasOrphans)) this.#tell({ type: 'loose' })
+    const tried = [first, then].flatMap((hand) => tables.map((table) => this.#try(() => hand(table))))
+    this.#tell({ type: 'claimed', records, suspects, behind })
+    // Records that could not be claimed stay where they are, for a later time.
+    if (tried.includes(false)) setTimeout(() => this.#tell({ type: 'claimable' }), sharedInterval)
+    // The first page of orphans had none: look at the next one.
+    else if (records.length === 0 && tables.some(({ claimable }) => claimable.hasOrphans))
+      this.#tell({ type: 'claimable' })
     this.#try(() => this.#wakeLater())
   }
 
-  #claim(store: RecordTable, take: () => ClaimedRow[]): ClaimedRow[] {
-    const { poison, rows } = store.atomically(() => {
-      if (this.#stillClaimed !== undefined && !this.#swept.has(store)) store.giveBack(this.#stillClaimed)
-      return { poison: store.claimable.quarantine(), rows: take() }
+  #claim(table: RecordTable, take: () => ClaimedRow[]): ClaimedRow[] {
+    const { poison, rows } = table.atomically(() => {
+      if (this.#stillClaimed !== undefined && !this.#swept.has(table)) table.freeOtherClaims(this.#stillClaimed)
+      return { poison: table.claimable.quarantine(), rows: take() }
     })
-    this.#swept.add(store)
-    for (const { key, job } of poison) {
-      this.#tell({ type: 'report', code: 'AFTERWORD_POISON', values: [job, idOf(key)] })
+    this.#swept.add(table)
+    for (const { recordId, job } of poison) {
+      this.#tell({ type: 'report', code: 'AFTERWORD_POISON', values: [job, idOf(recordId)] })
     }
     return rows
   }
 
-  #jobsOf(store: RecordTable): RunnableJobs {
-    return store === this.#shared ? this.#jobs : this.#slotJobs
+  #jobsOf(table: RecordTable): RunnableJobs {
+    return table === this.#shared ? this.#jobs : this.#ownJobs
   }
 
-  /** Tells if there is something to hand out, and else when there will be. If it can't: it is looked again soon. */
+  /** Tells the client if a record is claimable, else sets a timer until there will be one. Where that fails, the server soon looks again. */
   #look(): void {
     this.#try(() => {
-      if (this.#tables.some((store) => store.claimable.any(this.#jobsOf(store)))) this.#tell({ type: 'loose' })
+      if (this.#tables.some((table) => table.claimable.any(this.#jobsOf(table)))) this.#tell({ type: 'claimable' })
       this.#wakeLater()
     })
   }
 
   #wakeLater(): void {
     clearTimeout(this.#wake)
-    const next = Math.min(...this.#tables.map((store) => store.claimable.nextRun(this.#jobsOf(store))))
+    const next = Math.min(...this.#tables.map((table) => table.claimable.nextRun(this.#jobsOf(table))))
     if (next === Infinity || this.#closed) return
     this.#wake = setTimeout(() => this.#look(), Math.min(Math.max(next - Date.now(), 1), longestWait)).unref()
   }
@@ -173,7 +174,7 @@ export class JournalServer {
     this.#watch = setInterval(() => this.#jobs.known.length > 0 && this.#try(watch), sharedInterval).unref()
   }
 
-  /** Who can run what is told to whoever lists the records; first, that those which had the slot before have died. */
+  /** Lists this process and its jobs, for those who look at the records. First, records of dead processes of this slot are orphaned. */
   #enlist(): void {
     const enlist = () => {
       if (!this.#enlisted) {
@@ -188,35 +189,35 @@ export class JournalServer {
   }
 
   #lookForSiblings(): void {
-    this.#lookForSealed()
-    this.#databases.adopted.update(this.#slotJobs, (slot) => this.#release(slot))
+    this.#lookForEncrypted()
+    this.#databases.owned.update(this.#ownJobs, (slot) => this.#release(slot))
     if (Date.now() >= this.#forgetAt) {
-      for (const store of this.#tables) store.forget(Date.now() - this.#retention)
+      for (const table of this.#tables) table.forget(Date.now() - this.#retention)
       this.#forgetAt = Date.now() + forgetInterval
     }
-    if (Date.now() < this.#clock) for (const store of this.#tables) store.claimable.resetClock()
+    if (Date.now() < this.#clock) for (const table of this.#tables) table.claimable.resetClock()
     this.#clock = Date.now()
-    // Also what was retried by hand, in another process.
+    // Another process may have retried a failed record by hand.
     this.#look()
   }
 
-  /** The process that had the slot has died: it may have taken shared records. */
+  /** The process of the slot has died: its claims of shared records are free. */
   #release(slot: number): void {
     if (this.#shared.otherSlots.has(slot)) this.#shared.atomically(() => this.#shared.release(slot))
   }
 
-  /** Tells, once, that something waits for a key that this process does not have. */
-  #lookForSealed(): void {
-    if (this.#sealedTold || this.#jobs.known.length === 0) return
-    for (const store of this.#tables) {
-      const found = store.claimable.encryptedByOthers(this.#jobsOf(store))
+  /** Reports, once, that a record waits for a key that this process does not have. */
+  #lookForEncrypted(): void {
+    if (this.#encryptedTold || this.#jobs.known.length === 0) return
+    for (const table of this.#tables) {
+      const found = table.claimable.encryptedByOthers(this.#jobsOf(table))
       if (found === undefined) continue
-      this.#sealedTold = true
-      return this.#tell({ type: 'report', code: 'AFTERWORD_SEALED', values: [found.job, idOf(found.key)] })
+      this.#encryptedTold = true
+      return this.#tell({ type: 'report', code: 'AFTERWORD_SEALED', values: [found.job, idOf(found.recordId)] })
     }
   }
 
-  /** For what is tried again: a full disk, say, passes. What goes on and on is told once. @returns whether it could be done */
+  /** Calls `fn`, which is tried again later: a full disk, say, passes. Reports lasting trouble once. @returns whether `fn` succeeded */
   #try(fn: () => void): boolean {
     try {
       fn()
@@ -242,7 +243,7 @@ export class JournalServer {
     try {
       this.#shared.atomically(() => this.#shared.leave())
     } catch {
-      // Whoever takes the slot next does that.
+      // The next process of the slot does that.
     }
     this.#databases.close()
     this.#tell({ type: 'closed' })

@@ -9,48 +9,49 @@ import type { FolderOptions, OwnDatabases } from './databases.ts'
 import { RecordTable } from './record-table.ts'
 
 interface Slot {
-  readonly store: RecordTable
+  readonly table: RecordTable
   readonly database: DatabaseSync
 }
 
-/** After how many ms it is tried again to take a slot over. */
+/** The delay in ms after which a slot that could not be adopted is tried again. */
 const adoptAgain = 500
 
-/** Who holds the locks: the thread of the requests. Should this one die, what was taken over stays with the process, which runs it. */
-export interface Locks {
+/** The thread of the requests holds the locks of slots. Should this thread die, adopted slots stay with the process, which runs their records. */
+export interface SlotEvents {
   /** No living process seems to have the slot. */
-  free(slot: number): void
-  letGo(slot: number): void
+  orphaned(slot: number): void
+  /** This process does not need the slot any more. */
+  released(slot: number): void
 }
 
-/** The slots whose records are this process's: its own, and those of dead processes, until they are empty. */
+/** The databases of this process: that of its own slot, and those of dead processes, until they are empty. */
 export class ProcessDatabases implements OwnDatabases {
   readonly #options: FolderOptions
   readonly #tell: Report
-  readonly #locks: Locks
+  readonly #events: SlotEvents
   readonly #slots = new Map<number, Slot>()
-  /** Slots with records that only another process can run, each with when it was changed last. */
+  /** Slots with records that only another process can run, each with the date of its last change. */
   readonly #forOthers = new Map<number, number | undefined>()
   #jobs: RunnableJobs | undefined
   readonly own: RecordTable
 
-  constructor(options: FolderOptions, tell: Report, locks: Locks) {
+  constructor(options: FolderOptions, tell: Report, events: SlotEvents) {
     this.#options = options
     this.#tell = tell
-    this.#locks = locks
+    this.#events = events
     const { process } = options
     this.own = this.#open(slotOf(process), false)
   }
 
   get tables(): RecordTable[] {
-    return Array.from(this.#slots.values(), ({ store }) => store)
+    return Array.from(this.#slots.values(), ({ table }) => table)
   }
 
   of(key: number): RecordTable | undefined {
-    return this.#slots.get(slotOf(key))?.store
+    return this.#slots.get(slotOf(key))?.table
   }
 
-  /** Asks for those of dead processes, and lets go of those where there is nothing to do, or only for others. */
+  /** Asks for the slots of dead processes, and releases those without records, or with records for other processes only. */
   update(jobs: RunnableJobs): void {
     const { folder, process } = this.#options
     if (jobs !== this.#jobs) this.#forOthers.clear()
@@ -59,20 +60,20 @@ export class ProcessDatabases implements OwnDatabases {
       if (this.#slots.has(slot) || this.#forOthers.get(slot) === this.#changed(slot)) continue
       const lock = ProcessLock.take(folder, slot)
       lock?.release()
-      if (lock !== undefined) this.#locks.free(slot)
+      if (lock !== undefined) this.#events.orphaned(slot)
     }
-    for (const [slot, { store }] of this.#slots) {
+    for (const [slot, { table }] of this.#slots) {
       if (slot === slotOf(process)) continue
-      if (store.empty) this.#letGo(slot)
-      // Before it is known what this process can run, it is for this one.
-      else if (jobs.known.length > 0 && !store.claimable.isFor(jobs)) {
-        this.#letGo(slot)
+      if (table.empty) this.#release(slot)
+      // Until the jobs of this process are known, the slot stays.
+      else if (jobs.known.length > 0 && !table.claimable.isFor(jobs)) {
+        this.#release(slot)
         this.#forOthers.set(slot, this.#changed(slot))
       }
     }
   }
 
-  /** When the database of a slot was changed, in ms. */
+  /** The date of the last change of a slot's database, in ms. */
   #changed(slot: number): number | undefined {
     return statSync(this.#pathOf(slot), { throwIfNoEntry: false })?.mtimeMs
   }
@@ -82,17 +83,17 @@ export class ProcessDatabases implements OwnDatabases {
   }
 
   close(): void {
-    for (const slot of [...this.#slots.keys()]) this.#letGo(slot)
+    for (const slot of [...this.#slots.keys()]) this.#release(slot)
   }
 
-  adopt(slot: number, taken: (slot: number) => void): void {
+  adopt(slot: number, onOrphaned: (slot: number) => void): void {
     if (this.#slots.has(slot)) return
     try {
-      taken(slot)
+      onOrphaned(slot)
       this.#open(slot, true)
     } catch (error) {
-      // Others are writing, say. The lock stays: the process may run what is in there.
-      setTimeout(() => this.#locks.free(slot), adoptAgain)
+      // Another process may be writing. The lock stays: this process may run records of the slot.
+      setTimeout(() => this.#events.orphaned(slot), adoptAgain)
       throw error
     }
   }
@@ -100,26 +101,26 @@ export class ProcessDatabases implements OwnDatabases {
   #open(slot: number, adopted: boolean): RecordTable {
     const { process, sync, keyIds } = this.#options
     const database = openDatabase(this.#pathOf(slot), sync, this.#tell, !adopted)
-    const store = new RecordTable(database, { store: 'own', process, sync, adopted, keyIds })
-    store.claimable.resetClock()
-    this.#slots.set(slot, { store, database })
-    return store
+    const table = new RecordTable(database, { store: 'own', process, sync, adopted, keyIds })
+    table.claimable.resetClock()
+    this.#slots.set(slot, { table, database })
+    return table
   }
 
-  #letGo(slot: number): void {
+  #release(slot: number): void {
     const { database } = this.#slots.get(slot) as Slot
     this.#slots.delete(slot)
     shut(database)
-    if (slot !== slotOf(this.#options.process)) this.#locks.letGo(slot)
+    if (slot !== slotOf(this.#options.process)) this.#events.released(slot)
   }
 }
 
-/** What is free goes back to the disk. */
+/** Closes a database; its free pages go back to the disk. */
 export function shut(database: DatabaseSync): void {
   try {
     database.exec('PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)')
   } catch {
-    // Another process works with it, or the disk is full: that is no reason to keep it open.
+    // Another process works with the database, or the disk is full: neither is a reason to keep it open.
   }
   database.close()
 }

@@ -1,19 +1,20 @@
-import { busy, type Database, type Statement, type Sync, setSync } from '../files/database.ts'
+import type { Database, Statement } from '../../options/app-database.ts'
+import { busy, type Sync, setSync } from '../files/database.ts'
 import { blockOf, slotOf, slotSize } from '../files/record-id.ts'
 import { claimerOf, isClaimer, ownedBy, owner } from '../files/schema.ts'
 import { acceptWidth, type KnownJob, type Store } from '../protocol.ts'
 import { type ClaimableOptions, ClaimableRecords, notPutOff } from './claimable-records.ts'
 
-/** So many records are stored by one statement: a statement for each took half as long again. */
+/** The number of records that one statement stores: a statement for each took half as long again. */
 const acceptedAtOnce = 8
 
-/** Its parameters have no numbers: Node looks for the name of each that has one, among all of them. */
+/** Makes the statement that stores records. Its parameters have no numbers: Node looks for the name of each numbered one among all. */
 function acceptSql(records: number, process: number): string {
   const rows = Array.from({ length: records }, () => `(?, ?, ?, ?, ?, ?, ?, ${process})`).join(', ')
   return `INSERT INTO afterword_records (key, job, version, args, options, created, run_at, owner) VALUES ${rows}`
 }
 
-/** The records of one database, as the process that owns some of them sees them. Whatever changes one says that it owns it. */
+/** The table of records in one database, as a process that owns some of them sees it. Each change of a record requires that the process owns it. */
 export class RecordTable {
   readonly store: Store
   readonly claimable: ClaimableRecords
@@ -21,26 +22,26 @@ export class RecordTable {
   readonly #process: number
   readonly #sync: Sync | undefined
   #syncs: Sync | undefined
-  /** A transaction that is not ours is open. */
+  /** A transaction of the app is open. */
   readonly #isForeign: (() => boolean) | undefined
   #begun = false
-  /** The last block of keys that is known to be begun. */
+  /** The last block of record ids that is known to be begun. */
   #block: number
-  /** The same before the transaction that is open. */
+  /** The last block before the transaction that is open. */
   #blockBefore = 0
   readonly #keyIds: readonly string[]
-  /** In SQL: this process owns it. */
+  /** In SQL: this process owns the record. */
   readonly #isMine: string
 
   readonly #acceptOne: Statement
   readonly #acceptMany: Statement
   readonly #share: Statement
-  readonly #single: Statement
-  readonly #other: Statement
+  readonly #byUniqueKey: Statement
+  readonly #byOtherKeys: Statement
   readonly #done: Statement
   readonly #fail: Statement
   readonly #retry: Statement
-  readonly #back: Statement
+  readonly #handBack: Statement
   readonly #begin: Statement
 
   constructor(database: Database, options: RecordTableOptions) {
@@ -61,8 +62,8 @@ export class RecordTable {
       INSERT INTO afterword_records (key, job, version, args, options, created, run_at, delay, owner, singleton)
       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6 + ?7, ?7, ?8, ?9)
       ON CONFLICT (job, singleton) WHERE singleton IS NOT NULL DO NOTHING`)
-    this.#single = database.prepare('SELECT key FROM afterword_records WHERE job = ? AND singleton = ?')
-    this.#other = database.prepare(
+    this.#byUniqueKey = database.prepare('SELECT key FROM afterword_records WHERE job = ? AND singleton = ?')
+    this.#byOtherKeys = database.prepare(
       'SELECT key FROM afterword_records WHERE job = ? AND singleton IN (SELECT value FROM json_each(?))',
     )
     this.#done = database.prepare(`DELETE FROM afterword_records WHERE key BETWEEN ?1 AND ?2 AND ${this.#isMine}`)
@@ -72,17 +73,17 @@ export class RecordTable {
     this.#retry = database.prepare(
       `UPDATE afterword_records SET attempt = ?2, run_at = ?3 + ?4, delay = ?4, crashes = 0, owner = ?5 WHERE ${mine}`,
     )
-    this.#back = database.prepare(
+    this.#handBack = database.prepare(
       `UPDATE afterword_records SET crashes = max(0, crashes - ?2), owner = ${owner.free} WHERE ${mine}`,
     )
     this.#begin = database.prepare(`UPDATE afterword_records SET crashes = crashes + 1 WHERE ${mine}`)
   }
 
-  /** @param durable the transaction has records that somebody waits for: only these have to be synced */
+  /** Begins a transaction. @param durable the transaction has records that a caller waits for: only these have to be synced */
   begin(durable: boolean): void {
     if (this.#isForeign?.()) throw busy('A transaction of the app is open')
     const sync = durable ? this.#sync : this.#sync && 'normal'
-    // Not possible within a transaction.
+    // SQLite sets this outside a transaction only.
     if (sync !== undefined && sync !== this.#syncs) setSync(this.#database, (this.#syncs = sync))
     this.#database.exec('BEGIN IMMEDIATE')
     this.#begun = true
@@ -95,7 +96,7 @@ export class RecordTable {
     this.#begun = false
   }
 
-  /** Also where nothing has begun, or SQLite has rolled it back itself. */
+  /** Rolls the transaction back, if one has begun. SQLite may have rolled it back itself. */
   rollback(): void {
     if (!this.#begun) return
     this.#begun = false
@@ -106,7 +107,7 @@ export class RecordTable {
     } catch {}
   }
 
-  /** From now on what finds another process writing fails at once: what is to go to a slot would wait, too. */
+  /** From now on a statement fails at once where another process writes: groups for the own database would wait, too. */
   neverWait(): void {
     if (this.#sync !== undefined) this.#database.exec('PRAGMA busy_timeout = 0')
   }
@@ -124,7 +125,7 @@ export class RecordTable {
     }
   }
 
-  /** Stores records of this process. @param values of each the key, job, version, arguments and options */
+  /** Stores records of this process. @param values for each record the id, job, version, arguments and options */
   accept(values: readonly (string | number | null)[]): void {
     const now = Date.now()
     const many = acceptedAtOnce * acceptWidth.own
@@ -142,32 +143,42 @@ export class RecordTable {
   }
 
   /**
-   * Stores a record that any process may run after `delay` ms, or, if it is `kept`, this one.
-   * @param others what a process with other keys may have stored for `singleton`
-   * @returns the key of the record of the same job that is there already with one of these
+   * Stores a record that any worker may run after `delay` ms, or, if `isOwn` is 1, this process.
+   * @param others the other forms in which a process with other encryption keys may have stored `uniqueKey`
+   * @returns the id of the record of the same job that has the unique key already
    */
   share(
-    key: number,
+    recordId: number,
     job: string,
     version: number,
     args: string,
     options: string | null,
     delay: number,
-    kept: number,
-    singleton: string | null,
+    isOwn: number,
+    uniqueKey: string | null,
     others: string | null,
   ): number | undefined {
-    const other = others === null ? undefined : (this.#other.get(job, others) as { key: number } | undefined)
+    const other = others === null ? undefined : (this.#byOtherKeys.get(job, others) as { key: number } | undefined)
     if (other !== undefined) return other.key
-    const by = kept === 1 ? this.#process : owner.free
-    const { changes } = this.#share.run(key, job, version, args, options, Date.now(), Math.ceil(delay), by, singleton)
+    const by = isOwn === 1 ? this.#process : owner.free
+    const { changes } = this.#share.run(
+      recordId,
+      job,
+      version,
+      args,
+      options,
+      Date.now(),
+      Math.ceil(delay),
+      by,
+      uniqueKey,
+    )
     if (Number(changes) > 0) return undefined
-    return (this.#single.get(job, singleton) as { key: number }).key
+    return (this.#byUniqueKey.get(job, uniqueKey) as { key: number }).key
   }
 
-  /** Deletes what is done. Most of it was accepted one after another, and goes run by run. */
-  done(keys: readonly number[]): void {
-    const sorted = [...keys].sort((a, b) => a - b)
+  /** Deletes records that are done. Most of them were added one after another, and are deleted run by run. */
+  done(recordIds: readonly number[]): void {
+    const sorted = [...recordIds].sort((a, b) => a - b)
     let first = 0
     for (let i = 1; i <= sorted.length; i++) {
       const last = sorted[i - 1] as number
@@ -177,42 +188,44 @@ export class RecordTable {
     }
   }
 
-  failed(key: number, attempt: number, reason: string, error: string | null): void {
-    this.#fail.run(key, attempt, reason, error, Date.now())
-    this.#done.run(key, key)
+  /** Lists a record as failed. */
+  failed(recordId: number, attempt: number, reason: string, error: string | null): void {
+    this.#fail.run(recordId, attempt, reason, error, Date.now())
+    this.#done.run(recordId, recordId)
   }
 
-  /** In `delay` ms, by this process or, if it is `released`, by whoever has room then. */
-  retry(key: number, attempt: number, delay: number, released: boolean): void {
-    this.#retry.run(key, attempt, Date.now(), delay, released ? owner.free : this.#process)
+  /** Puts a record off for `delay` ms: this process runs it then or, if `released`, any worker with room. */
+  retry(recordId: number, attempt: number, delay: number, released: boolean): void {
+    this.#retry.run(recordId, attempt, Date.now(), delay, released ? owner.free : this.#process)
   }
 
-  /** @param begun how many crashes were noted for it, in case of */
-  back(key: number, begun: number): void {
-    this.#back.run(key, begun)
+  /** Hands a claim back. @param begun the number of crashes that were noted in advance for its run */
+  handBack(recordId: number, begun: number): void {
+    this.#handBack.run(recordId, begun)
   }
 
-  /** Deletes a record of this process that any may have been free to take, unless another one has. */
-  withdraw(key: number): void {
+  /** Deletes a record of this process, also one that any worker may claim, unless another process has claimed it. */
+  withdraw(recordId: number): void {
     this.#database
       .prepare(`DELETE FROM afterword_records WHERE key = ? AND (${this.#isMine} OR owner = ${owner.free})`)
-      .run(key)
+      .run(recordId)
   }
 
-  /** What this process has taken is nobody's, but for these. */
-  giveBack(held: readonly number[]): void {
+  /** Frees the claims of this process, but for these. */
+  freeOtherClaims(claimed: readonly number[]): void {
     this.#database
       .prepare(
         `UPDATE afterword_records SET owner = ${owner.free} WHERE owner = ${claimerOf(this.#process)} AND key NOT IN (SELECT value FROM json_each(?))`,
       )
-      .run(JSON.stringify(held))
+      .run(JSON.stringify(claimed))
   }
 
-  beginRun(key: number): void {
-    this.#begin.run(key)
+  /** Notes a crash in advance, for a run that begins. */
+  beginRun(recordId: number): void {
+    this.#begin.run(recordId)
   }
 
-  /** The processes of a slot have died, but for this one: what they have taken is free. */
+  /** The processes of a slot have died, but for this one: their claims are free. */
   release(slot: number): void {
     const between = `BETWEEN ${slot * slotSize} AND ${(slot + 1) * slotSize - 1}`
     this.#database
@@ -232,57 +245,57 @@ export class RecordTable {
     return new Set(rows.map(({ process }) => slotOf(process)))
   }
 
-  /** Lists this process, with what it can run. */
+  /** Lists this process, with the jobs and keys that it has. */
   enlist(pid: number, jobs: readonly KnownJob[]): void {
     this.#database
       .prepare('INSERT OR REPLACE INTO afterword_processes (process, pid, jobs, seals) VALUES (?, ?, ?, ?)')
       .run(this.#process, pid, JSON.stringify(jobs), JSON.stringify(this.#keyIds))
   }
 
-  /** This process ends in order: what it has is for others. */
+  /** This process ends in order: its records are for others. */
   leave(): void {
     this.#database.exec(`
       UPDATE afterword_records SET owner = iif(${isClaimer}, ${owner.free}, ${owner.orphaned}) WHERE ${this.#isMine};
       DELETE FROM afterword_processes WHERE process = ${this.#process}`)
   }
 
-  has(key: number): boolean {
-    return this.#database.prepare('SELECT 1 FROM afterword_records WHERE key = ?').get(key) !== undefined
+  has(recordId: number): boolean {
+    return this.#database.prepare('SELECT 1 FROM afterword_records WHERE key = ?').get(recordId) !== undefined
   }
 
   get empty(): boolean {
     return this.#database.prepare('SELECT 1 FROM afterword_records LIMIT 1').get() === undefined
   }
 
-  /** Changes with each commit of another process. */
+  /** A number that changes with each commit of another process. */
   get dataVersion(): number {
     return (this.#database.prepare('PRAGMA data_version').get() as { data_version: number }).data_version
   }
 
-  /** Forgets what failed before then. */
+  /** Forgets records that failed before a date, in ms since 1970. */
   forget(before: number): void {
     this.#database.prepare('DELETE FROM afterword_failed WHERE failed_at < ?').run(before)
   }
 
-  /** It is of a block of keys that is not begun yet. */
-  isNewBlock(key: number): boolean {
-    return blockOf(key) > this.#block
+  /** The record id is of a block that is not begun yet. */
+  isNewBlock(recordId: number): boolean {
+    return blockOf(recordId) > this.#block
   }
 
-  /** Where a process gives more keys than a block has, the next process is to begin behind them. */
-  beginBlock(key: number): void {
-    const block = blockOf(key)
+  /** Begins the block of a record id: where a process gives more ids than a block has, the next process begins behind them. */
+  beginBlock(recordId: number): void {
+    const block = blockOf(recordId)
     this.#database
       .prepare('UPDATE afterword_slots SET block = max(block, ?2) WHERE slot = ?1')
       .run(slotOf(this.#process), block)
-    // With a transaction of the app it may be rolled back.
+    // The app may roll its transaction back.
     if (!this.#isForeign?.()) this.#block = block
   }
 }
 
 export interface RecordTableOptions extends ClaimableOptions {
-  /** `undefined` where that is not ours to say. */
+  /** The `synchronous` of the database; `undefined` for that of an app. */
   readonly sync: Sync | undefined
-  /** A transaction that is not ours may be open, and is. */
+  /** A transaction of the app may be open, and is. */
   readonly isForeign?: (() => boolean) | undefined
 }
