@@ -1,7 +1,6 @@
-import { Inspector } from '../journal/inspector.ts'
 import { complain } from './terminal.ts'
 
-/** What follows the name of a command. */
+/** The input of a command: all that follows its name. */
 export interface Input {
   /** The folder of a journal, or a module. */
   readonly place: string
@@ -12,32 +11,41 @@ export interface Input {
   readonly jobs: readonly string[] | undefined
 }
 
-/** What a command prints, piece by piece, and whether it could be done; `undefined` if it goes on by itself. */
+/** The output of a command, piece by piece, and whether it succeeded; `undefined` if the command goes on by itself. */
 export type Output = Generator<string, boolean> | AsyncGenerator<string, boolean | undefined>
 
 export interface Command {
-  /** For the usage: what it takes, and what it does. */
+  /** The arguments, for the usage. */
   readonly takes: string
+  /** The effect, for the usage. */
   readonly does: string
   readonly place: 'folder' | 'module'
   readonly options: readonly string[]
-  /** What is wrong with the ids, after the name of the command; `undefined` if nothing is. */
+  /** Says what is wrong with the ids, after the name of the command; `undefined` if nothing is. */
   wrong(input: Input): string | undefined
   run(input: Input): Output
 }
 
-/** Where there is nothing to be named but the place. */
+/** The rule of commands that name nothing but the place. */
 export function takesNoId(this: Command, { ids }: Input): string | undefined {
   return ids.length === 0 ? undefined : `takes nothing after the ${this.place}, got "${ids[0]}"`
 }
 
-/** A command on the journal in a folder. */
-export function onJournal(run: (journal: Inspector, input: Input) => Generator<string, boolean>): Command['run'] {
-  return function* (input) {
-    using journal = new Inspector(input.place)
-    const done = yield* run(journal, input)
-    for (const sentence of journal.unreadable) complain(sentence)
-    // What is named by its id was done, whatever else is damaged.
-    return done && (input.ids.length > 0 || journal.unreadable.length === 0)
+/** The part of a journal that a command works on. */
+interface JournalPart extends AsyncDisposable {
+  readonly unreadable: readonly string[]
+}
+
+/** Makes a command that works on a part of the journal in a folder. */
+export function onJournal<P extends JournalPart>(
+  Part: new (path: string) => P,
+  run: (part: P, input: Input) => AsyncGenerator<string, boolean>,
+): Command['run'] {
+  return async function* (input) {
+    await using part = new Part(input.place)
+    const done = yield* run(part, input)
+    for (const sentence of part.unreadable) complain(sentence)
+    // A record that was named by its id was found, whatever else is damaged.
+    return done && (input.ids.length > 0 || part.unreadable.length === 0)
   }
 }

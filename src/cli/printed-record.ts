@@ -3,7 +3,7 @@ import { recordIdOf } from '../journal/files/record-id.ts'
 import { decode } from '../journal/format/encoding.ts'
 import { hashMark, keyIdOf } from '../journal/format/encrypted-text.ts'
 import type { Encryption } from '../journal/format/encryption.ts'
-import type { ListedRecord } from '../journal/inspector.ts'
+import type { ListedRecord } from '../journal/inspection/listed.ts'
 import { beside, load } from '../lazy-require.ts'
 import { validateEncrypt } from '../options/journal-options.ts'
 

@@ -1,16 +1,19 @@
 import { styleText } from 'node:util'
 
+/** The pages of values that are printed. */
+type Pages<T> = Iterable<readonly T[]> | AsyncIterable<readonly T[]>
+
 /**
- * Lines of cells, as wide as the first pages need: there may be a million.
- * @param pages asked for twice: for the first pages of all that differs, and for all of them
+ * Makes lines of cells, as wide as the first pages need: there may be a million.
+ * @param pages is called twice: for the first pages of all that differs, and for all pages
  */
-export function* table<T>(
+export async function* table<T>(
   columns: readonly string[],
-  pages: (first: boolean) => Iterable<readonly T[]>,
+  pages: (first: boolean) => Pages<T>,
   cellsOf: (value: T) => readonly string[],
-): Generator<string> {
+): AsyncGenerator<string> {
   let widths = columns.map((column) => column.length)
-  for (const page of pages(true)) {
+  for await (const page of pages(true)) {
     const rows = page.map(cellsOf)
     widths = widths.map((width, i) => Math.max(width, ...rows.map((row) => row[i]?.length ?? 0)))
   }
@@ -20,13 +23,13 @@ export function* table<T>(
       .join('  ')
       .trimEnd()
   yield `${styleText('bold', line(columns), { stream: process.stdout })}\n`
-  for (const page of pages(false)) yield page.map((value) => `${line(cellsOf(value))}\n`).join('')
+  for await (const page of pages(false)) yield page.map((value) => `${line(cellsOf(value))}\n`).join('')
 }
 
-/** For machines: one array, a line for each value. */
-export function* jsonArray<T>(pages: Iterable<readonly T[]>, of: (value: T) => unknown): Generator<string> {
+/** Makes one JSON array, a line for each value. */
+export async function* jsonArray<T>(pages: Pages<T>, of: (value: T) => unknown): AsyncGenerator<string> {
   let before = '[\n'
-  for (const page of pages) {
+  for await (const page of pages) {
     let text = ''
     for (const value of page) {
       text += before + JSON.stringify(of(value))

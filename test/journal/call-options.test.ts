@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword, type AfterwordOptions, type Job, subscribe } from '../../src/index.ts'
-import { Inspector } from '../../src/journal/inspector.ts'
+import { FailedRecords } from '../../src/journal/failed-records.ts'
 import { serve } from '../support/local-site.ts'
 import { Reports } from '../support/reports.ts'
 
@@ -87,8 +87,10 @@ describe('options bound to a call go with its record', () => {
     expect(await ended).toEqual(runs)
     await after.afterword.close()
 
-    using journal = new Inspector(folder)
-    expect([...journal.retry()].flat()).toHaveLength(1)
+    await using failed = new FailedRecords(folder)
+    const retried = []
+    for await (const page of failed.retry()) retried.push(...page)
+    expect(retried).toHaveLength(1)
     const again = outcomes()
     const later = start({})
     expect(await again).toEqual(runs)

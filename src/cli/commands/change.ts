@@ -1,14 +1,13 @@
-import type { Changed, Inspector } from '../../journal/inspector.ts'
+import { FailedRecords } from '../../journal/failed-records.ts'
+import type { Changed } from '../../journal/inspection/listed.ts'
 import { type Command, onJournal } from '../command.ts'
 import { jsonArray } from '../table.ts'
 import { bar, clearLine } from '../terminal.ts'
 
-export const retry = changing('make failed records pending again', 'pending again', (journal, ids) =>
-  journal.retry(ids),
-)
-export const discard = changing('delete failed records', 'deleted', (journal, ids) => journal.discard(ids))
+export const retry = changing('make failed records pending again', 'pending again', (failed, ids) => failed.retry(ids))
+export const discard = changing('delete failed records', 'deleted', (failed, ids) => failed.discard(ids))
 
-type Change = (journal: Inspector, ids: readonly string[] | undefined) => Generator<Changed[]>
+type Change = (failed: FailedRecords, ids: readonly string[] | undefined) => AsyncGenerator<Changed[]>
 
 /** @param become what is said of a record of which that could be done */
 function changing(does: string, become: string, change: Change): Command {
@@ -18,20 +17,20 @@ function changing(does: string, become: string, change: Change): Command {
     place: 'folder',
     options: ['all', 'json'],
     wrong: ({ ids, all }) => (ids.length > 0 !== all ? undefined : `expects ids or --all${all ? ', not both' : ''}`),
-    run: onJournal(function* (journal, { ids, all, json }) {
+    run: onJournal(FailedRecords, async function* (failed, { ids, all, json }) {
       const counts = { done: 0, left: 0 }
-      function* pages() {
-        for (const page of change(journal, all ? undefined : ids)) {
+      async function* pages() {
+        for await (const page of change(failed, all ? undefined : ids)) {
           for (const { done } of page) counts[done ? 'done' : 'left']++
           yield page
         }
       }
       if (json) yield* jsonArray(pages(), (changed) => changed)
       else if (all) {
-        yield* progress(journal.failed, pages())
+        yield* progress(await failed.count(), pages())
         yield summary(counts, become)
       } else {
-        for (const page of pages()) {
+        for await (const page of pages()) {
           yield page.map(({ id, done }) => `${id} is ${done ? become : 'no failed record'}\n`).join('')
         }
       }
@@ -41,9 +40,9 @@ function changing(does: string, become: string, change: Change): Command {
 }
 
 /** On a terminal, how far it is. */
-function* progress(total: number, pages: Iterable<Changed[]>): Generator<string> {
+async function* progress(total: number, pages: AsyncIterable<Changed[]>): AsyncGenerator<string> {
   let past = 0
-  for (const page of pages) {
+  for await (const page of pages) {
     past += page.length
     if (process.stdout.isTTY) yield bar(past, Math.max(past, total))
   }

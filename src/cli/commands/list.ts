@@ -1,3 +1,4 @@
+import { Inspector } from '../../journal/inspector.ts'
 import { type Command, onJournal, takesNoId } from '../command.ts'
 import { date, Reader } from '../printed-record.ts'
 import { jsonArray, table } from '../table.ts'
@@ -10,12 +11,12 @@ export const list: Command = {
   place: 'folder',
   options: ['json'],
   wrong: takesNoId,
-  run: onJournal(function* (journal, { json }) {
+  run: onJournal(Inspector, async function* (inspector, { json }) {
     const reader = new Reader()
     const now = Date.now()
-    function* pages(first: boolean) {
-      yield* journal.records('failed', first)
-      yield* journal.records('pending', first)
+    async function* pages(first: boolean) {
+      yield* inspector.records('failed', first)
+      yield* inspector.records('pending', first)
     }
     if (json) yield* jsonArray(pages(false), (record) => reader.print(record))
     else {

@@ -1,3 +1,4 @@
+import { Inspector } from '../../journal/inspector.ts'
 import { type Command, onJournal } from '../command.ts'
 import { forPeople, Reader } from '../printed-record.ts'
 import { complain } from '../terminal.ts'
@@ -8,8 +9,8 @@ export const show: Command = {
   place: 'folder',
   options: ['json'],
   wrong: ({ ids }) => (ids.length === 1 ? undefined : `expects an id${ids.length > 1 ? ', and only one' : ''}`),
-  run: onJournal(function* (journal, { ids: [id = ''], json }) {
-    const found = journal.find(id)
+  run: onJournal(Inspector, async function* (inspector, { ids: [id = ''], json }) {
+    const found = await inspector.find(id)
     const reader = new Reader()
     if (json) yield `${JSON.stringify(found ? reader.print(found) : null)}\n`
     else if (found === undefined) complain(`There is no record ${id}.`)

@@ -1,4 +1,5 @@
-import type { Stuck } from '../../journal/inspector.ts'
+import type { Stuck } from '../../journal/inspection/listed.ts'
+import { Inspector } from '../../journal/inspector.ts'
 import { type Command, onJournal, takesNoId } from '../command.ts'
 import { jsonArray, table } from '../table.ts'
 
@@ -8,8 +9,8 @@ export const status: Command = {
   place: 'folder',
   options: ['json'],
   wrong: takesNoId,
-  run: onJournal(function* (journal, { json }) {
-    const databases = journal.databases()
+  run: onJournal(Inspector, async function* (inspector, { json }) {
+    const databases = await inspector.databases()
     if (json) {
       yield* jsonArray([databases], (database) => database)
       return true

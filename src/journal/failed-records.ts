@@ -1,0 +1,45 @@
+import { InspectionThread, only } from './inspection/inspection-thread.ts'
+import type { Changed } from './inspection/listed.ts'
+
+/**
+ * The failed records of a journal are retried and discarded from outside, in a thread of its own.
+ *
+ *     await using failed = new FailedRecords('data/afterword')
+ *     for await (const page of failed.retry(['dwq1k8o'])) console.log(page)
+ *
+ * The first call throws an `Error` where there is no journal that can be read.
+ */
+export class FailedRecords implements AsyncDisposable {
+  readonly #thread: InspectionThread
+
+  /** @param path the folder of a journal, or the file of an app's own database */
+  constructor(path: string) {
+    this.#thread = new InspectionThread(path)
+  }
+
+  /** A sentence for each database that can't be read, and is left out. */
+  get unreadable(): readonly string[] {
+    return this.#thread.unreadable
+  }
+
+  count(): Promise<number> {
+    return only(this.#thread.items('writer', 'count'))
+  }
+
+  /**
+   * Makes failed records pending again, their attempts forgotten; all of them without `ids`. A living process claims them within a second
+   * or so. A record stays failed where its unique key is another record's by now.
+   */
+  retry(ids?: readonly string[]): AsyncGenerator<Changed[]> {
+    return this.#thread.items('writer', 'retry', ids)
+  }
+
+  /** Deletes failed records; all of them without `ids`. */
+  discard(ids?: readonly string[]): AsyncGenerator<Changed[]> {
+    return this.#thread.items('writer', 'discard', ids)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#thread[Symbol.asyncDispose]()
+  }
+}

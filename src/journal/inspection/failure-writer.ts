@@ -1,0 +1,61 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { idOf, recordIdOf } from '../files/record-id.ts'
+import { owner } from '../files/schema.ts'
+import { atomically } from '../files/transaction.ts'
+import { count, type JournalFiles, pages } from './journal-files.ts'
+import type { Changed } from './listed.ts'
+
+const removeSql = 'DELETE FROM afterword_failed WHERE key = ?'
+
+/** The writer retries and discards failed records. Each method yields its answer, or its pages. */
+export class FailureWriter {
+  readonly #files: JournalFiles
+
+  constructor(files: JournalFiles) {
+    this.#files = files
+  }
+
+  *count(): Generator<number> {
+    yield [...this.#files.each((database) => [count(database, 'failed')])].reduce((sum, failed) => sum + failed, 0)
+  }
+
+  /** Makes failed records pending again. A record stays where its unique key is another record's by now. */
+  retry(ids: readonly string[] | undefined): Generator<Changed[]> {
+    return this.#change(ids, (database) => {
+      const add = database.prepare(
+        `INSERT OR IGNORE INTO afterword_records (key, job, version, args, options, created, run_at, owner, singleton)
+        SELECT key, job, version, args, options, created, ?2, ${owner.free}, singleton FROM afterword_failed WHERE key = ?1`,
+      )
+      const remove = database.prepare(removeSql)
+      return (recordId) => add.run(recordId, Date.now()).changes > 0 && remove.run(recordId).changes > 0
+    })
+  }
+
+  discard(ids: readonly string[] | undefined): Generator<Changed[]> {
+    return this.#change(ids, (database) => {
+      const remove = database.prepare(removeSql)
+      return (recordId) => remove.run(recordId).changes > 0
+    })
+  }
+
+  *#change(ids: readonly string[] | undefined, prepare: (database: DatabaseSync) => (recordId: number) => boolean) {
+    if (ids !== undefined) {
+      // Any of the databases may have the record.
+      const change = (recordId: number) => {
+        for (const done of this.#files.each((database) => [atomically(database, () => prepare(database)(recordId))])) {
+          if (done) return true
+        }
+        return false
+      }
+      yield ids.map((id) => ({ id, done: change(recordIdOf(id)) }))
+      return
+    }
+    yield* this.#files.each(function* (database) {
+      const change = prepare(database)
+      // A record that fails anew meanwhile has an id that is past.
+      for (const rows of pages<{ key: number }>(database, 'SELECT key FROM afterword_failed')) {
+        yield atomically(database, () => rows.map(({ key }) => ({ id: idOf(key), done: change(key) })))
+      }
+    })
+  }
+}

@@ -1,0 +1,130 @@
+import { accessSync, constants, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { isDamage, isForbidden, isNoDatabase } from '../files/database.ts'
+import { locksOf, ProcessLock, slotsIn } from '../files/process-lock.ts'
+import { versionOf } from '../files/schema.ts'
+
+/** The number of records that are read, or changed, in one transaction: no process waits long for it, and no memory is filled. */
+const pageSize = 500
+
+/** The files of a journal, opened by another process than those that work with them. Those may be alive. */
+export class JournalFiles implements Disposable {
+  /** A sentence for each database that can't be read, and is left out from then on. */
+  readonly unreadable: string[] = []
+  /** The name of the shared database. */
+  readonly shared: string
+  readonly #path: string
+  readonly #isFolder: boolean
+  readonly #locks: string
+  readonly #databases = new Map<string, DatabaseSync>()
+
+  /** @param path the folder, or the file of an app's own database @throws Error where there is no journal that can be read */
+  constructor(path: string) {
+    this.#path = path
+    try {
+      this.#isFolder = statSync(path).isDirectory()
+      this.#locks = this.#isFolder ? path : locksOf(path)
+      this.shared = this.#isFolder ? 'shared' : basename(path)
+      const slots = this.#isFolder ? slotsIn(path).map(String) : []
+      for (const name of [...slots, this.shared]) this.#open(name)
+    } catch (error) {
+      this[Symbol.dispose]()
+      throw new Error(sentenceOf(path, error))
+    }
+    if (this.#databases.size > 0) return
+    const next = "Give the folder that configure({ journal }) names, or the file of an app's own database."
+    throw new Error(this.unreadable.join('\n') || `"${path}" is no journal.\n${next}`)
+  }
+
+  /** Yields the items of each database. Where a database turns out to be damaged, the rest of it is left out. */
+  *each<T>(items: (database: DatabaseSync, name: string) => Iterable<T>): Generator<T> {
+    for (const [name, database] of this.#databases) {
+      try {
+        yield* items(database, name)
+      } catch (error) {
+        this.#leaveOut(name, error)
+      }
+    }
+  }
+
+  /** A living process has the slot. */
+  isAlive(slot: number): boolean {
+    try {
+      const lock = ProcessLock.take(this.#locks, slot)
+      lock?.release()
+      return lock === undefined
+    } catch {
+      // The lock is another user's, and may be held.
+      return true
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const database of this.#databases.values()) database.close()
+  }
+
+  #open(name: string): void {
+    const file = this.#fileOf(name)
+    try {
+      // An inspection makes no file: a slot has its lock before its database. Nor does it read where it can't tell which process lives.
+      accessSync(file, constants.R_OK | constants.W_OK)
+      const database = new DatabaseSync(file)
+      this.#databases.set(name, database)
+      database.exec('PRAGMA busy_timeout = 5000')
+      if (versionOf(database) === undefined) this.#close(name)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+      // A file that was given may be anything; a database in a folder of slots was one of the journal.
+      if (!this.#isFolder && isNoDatabase(error)) this.#close(name)
+      else this.#leaveOut(name, error)
+    }
+  }
+
+  #fileOf(name: string): string {
+    return this.#isFolder ? join(this.#path, `${name}.db`) : this.#path
+  }
+
+  #close(name: string): void {
+    this.#databases.get(name)?.close()
+    this.#databases.delete(name)
+  }
+
+  /** Leaves a damaged or forbidden database out, for good, and notes why. Throws any other error. */
+  #leaveOut(name: string, error: unknown): void {
+    if (!isDamage(error) && !isForbidden(error)) throw error
+    this.#close(name)
+    // An app's own database is left where it is.
+    const next = this.#isFolder && isDamage(error) ? ' A process that starts with this journal moves it aside.' : ''
+    this.unreadable.push(`${sentenceOf(this.#fileOf(name), error)}${next}`)
+  }
+}
+
+/** Says what is wrong with a file or a folder. */
+function sentenceOf(path: string, error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT' || code === 'ENOTDIR') return `"${path}" does not exist.`
+  if (isForbidden(error)) return `This user may not read and write "${path}", or not the folder that it is in.`
+  return `"${path}" ${isDamage(error) ? 'is damaged' : "can't be opened"}: ${message}.`
+}
+
+export function count(database: DatabaseSync, table: 'records' | 'failed'): number {
+  return Number(database.prepare(`SELECT count(*) AS n FROM afterword_${table}`).get()?.n)
+}
+
+/** Yields all rows of a table by their ids. Each page is read on its own: a statement that reads is in the way of those that write. */
+export function* pages<R extends { readonly key: number }>(
+  database: DatabaseSync,
+  select: string,
+  first = false,
+): Generator<R[]> {
+  const page = database.prepare(`${select} WHERE key > ? ORDER BY key LIMIT ${pageSize}`)
+  for (let last = 0; ; ) {
+    const rows = page.all(last) as unknown as R[]
+    const end = rows.at(-1)
+    if (end === undefined) return
+    last = end.key
+    yield rows
+    if (first) return
+  }
+}

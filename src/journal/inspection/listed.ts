@@ -1,0 +1,53 @@
+/**
+ * The state of a record that has not failed: it waits or runs. Where processes live and none of them knows its job and version, the
+ * record is `unknown`; where none that knows the job has the key of its encryption, the record is `sealed`.
+ */
+export type WaitingState = 'pending' | 'unknown' | 'sealed'
+
+/** A record as it is listed. All dates are milliseconds since 1970. */
+export interface ListedRecord {
+  readonly id: string
+  readonly job: string
+  readonly version: number
+  readonly state: WaitingState | 'failed'
+  /** The arguments as they are stored. */
+  readonly args: string
+  /** The options that were bound to the call, as they are stored. */
+  readonly options?: string
+  /** The unique key as it is stored. */
+  readonly key?: string
+  readonly created: number
+  readonly attempt: number
+  readonly runAt?: number
+  readonly failedAt?: number
+  /** `failed`, `timed-out` or `poison`. */
+  readonly reason?: string
+  readonly error?: string | null
+}
+
+/** A database of the journal: that of a slot, or the shared one. */
+export interface ListedDatabase {
+  readonly name: string
+  /** A living process has the slot; `undefined` for the shared database. */
+  readonly alive: boolean | undefined
+  readonly pending: number
+  readonly failed: number
+  /** The pending records that no living process can run. */
+  readonly stuck: readonly Stuck[]
+  /** The size in bytes. */
+  readonly size: number
+}
+
+/** Records of one job that wait for a process that can run them. */
+export interface Stuck {
+  readonly job: string
+  readonly version: number
+  readonly state: 'unknown' | 'sealed'
+  readonly count: number
+}
+
+/** A record that was to be changed, and whether it was. */
+export interface Changed {
+  readonly id: string
+  readonly done: boolean
+}
