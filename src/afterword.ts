@@ -163,12 +163,12 @@ export class Afterword {
     return this.#scheduler.current.task
   }
 
-  /** For adapters: the code that runs now belongs to a scope already. */
+  /** The code that runs now belongs to a scope already. For adapters. */
   get inScope(): boolean {
     return this.#scheduler.current.scope !== undefined
   }
 
-  /** For adapters: calls `fn` in the scope of a response. The same response again continues the same scope. */
+  /** Calls `fn` in the scope of a response. The same response again continues the same scope. For adapters. */
   scope<R>(response: ScopeResponse, fn: () => R): R {
     this.#lifecycle.use()
     this.#scheduler.missingAdapter.scopeOpened()
@@ -176,12 +176,12 @@ export class Afterword {
     return this.#scheduler.current.enter(response.gate as RequestScope, fn)
   }
 
-  /** For adapters: calls `fn` as code of a task, whatever async context `fn` needs besides. */
+  /** Calls `fn` as code of a task, in the async context of the call. For adapters. */
   inTask<R>(task: CurrentTask, fn: () => R): R {
     return this.#scheduler.current.enter(task as Task, fn)
   }
 
-  /** For adapters: makes `intake` part of the shutdown. Call what it returns when the intake has ended by itself. */
+  /** Makes an intake part of the shutdown. For adapters. @returns a function that removes the intake when it has ended by itself */
   addIntake(intake: Intake): () => void {
     this.#lifecycle.use()
     return this.#shutdown.add(intake)

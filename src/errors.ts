@@ -1,6 +1,6 @@
 /**
- * Every code with what happened and what to do next; `%s` stands for a value.
- * The single place of these texts: `docs/errors.md` holds the same, and a test compares them.
+ * The table of every code, with the text of what happened and what to do next; `%s` stands for a value.
+ * `docs/errors.md` holds the same texts, and a test compares them.
  */
 export const errorTable = {
   AFTERWORD_NOT_A_FUNCTION: {
@@ -168,13 +168,13 @@ export const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable
 
-/** Thrown for a wrong call, and reported for what went wrong after the response. Recognise it by `code`. */
+/** An error of this library, thrown for a wrong call, and reported for trouble after the response. Recognise it by `code`. */
 export class AfterwordError extends Error {
   override readonly name = 'AfterwordError'
   readonly code: ErrorCode
-  /** For error handlers of web frameworks: 503 when the backlog is full or the journal refuses. */
+  /** The status for error handlers of web frameworks: 503 when the backlog is full or the journal refuses. */
   declare readonly status?: number
-  /** The same as `status`, under the name that Fastify reads. */
+  /** The status under the name that Fastify reads. */
   declare readonly statusCode?: number
   /** Headers that belong to `status`. */
   declare readonly headers?: Readonly<Record<string, string>>
@@ -194,7 +194,7 @@ export class AfterwordError extends Error {
   }
 }
 
-/** How a value is called in a message: short, and never its own code run. */
+/** Describes a value for a message: shortly, and without running code of the value. */
 export function describe(value: unknown): string {
   if (value === null) return 'null'
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)

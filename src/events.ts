@@ -3,7 +3,7 @@ import { AfterwordError } from './errors.ts'
 import type { Outcome } from './task/outcome.ts'
 import type { Task } from './task/task.ts'
 
-/** What each event carries. Those of a task are sent in the context of the code that deferred it, arguments included. */
+/** The message of each event. Events of a task are sent in the async context of the code that deferred it, arguments included. */
 export interface Events {
   /** A task was accepted. */
   'task:deferred': { readonly task: Task }
@@ -13,11 +13,11 @@ export interface Events {
   'task:retrying': { readonly task: Task; readonly outcome: Outcome; readonly delay: number }
   /** The task has its outcome. */
   'task:ended': { readonly task: Task; readonly outcome: Outcome }
-  /** Something went wrong after the response. Printed to stderr while nobody listens. */
+  /** Trouble came up after the response. The report is printed to stderr while no listener is there. */
   report: { readonly error: AfterwordError; readonly task?: Task | undefined }
 }
 
-/** The channels by event. They are ordinary `node:diagnostics_channel` channels, named `afterword:` and the event. */
+/** The channels by event: ordinary `node:diagnostics_channel` channels, named `afterword:` and the event. */
 export const channels = {
   'task:deferred': channel('afterword:task:deferred'),
   'task:started': channel('afterword:task:started'),
@@ -43,13 +43,13 @@ export function subscribe<E extends keyof Events>(event: E, listener: (message: 
   return () => void channels[event].unsubscribe(guarded)
 }
 
-/** The one place that reports trouble: once, to whoever listens, else to stderr. Never throws. */
+/** Reports trouble once, to the listeners, else to stderr. All reports go through here. Never throws. */
 export function report(error: AfterwordError, task?: Task): void {
   if (channels.report.hasSubscribers) channels.report.publish({ error, task } satisfies Events['report'])
   else print(error)
 }
 
-/** One line, then the cause. Never throws. */
+/** Prints an error in one line, then its cause. Never throws. */
 export function print(error: AfterwordError): void {
   try {
     console.error(`${error.code}: ${error.message}`, ...('cause' in error ? [error.cause] : []))

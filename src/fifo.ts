@@ -1,4 +1,4 @@
-/** A first-in, first-out line. Its items carry the link, so that waiting costs no further object. */
+/** A first-in, first-out queue. Its items carry the link, so that waiting costs no further object. */
 export class Fifo<T extends { next: T | undefined }> {
   #head: T | undefined
   #tail: T | undefined

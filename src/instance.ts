@@ -2,11 +2,11 @@ import { Afterword } from './afterword.ts'
 import type { Defer } from './defer.ts'
 import type { AfterwordOptions } from './options/instance-options.ts'
 
-/** Two copies of the package in one process (bundled twice, two versions) find the same instance here. */
+/** The key of the process-wide instance. Two copies of the package in one process (bundled twice, two versions) find the same instance. */
 const key = Symbol.for('afterword')
 const processWide = globalThis as { [key]?: Afterword }
 
-/** The process-wide instance. */
+/** Returns the process-wide instance. */
 export function instance(): Afterword {
   processWide[key] ??= new Afterword()
   return processWide[key]
@@ -18,7 +18,7 @@ export function configure(options: AfterwordOptions): Afterword {
   return instance()
 }
 
-// The calls of the process-wide instance. It is looked up at each call: it may belong to another copy of the package.
+// The calls of the process-wide instance, which is looked up at each call: it may belong to another copy of the package.
 export const defer: Defer = Object.assign(((fn, ...args) => instance().defer(fn, ...args)) as Defer, {
   with: ((options) => instance().defer.with(options)) as Defer['with'],
 })
@@ -30,5 +30,5 @@ export const finishRequest: Afterword['finishRequest'] = () => instance().finish
 export const waitUntil: Afterword['waitUntil'] = (promise) => instance().waitUntil(promise)
 export const currentTask: Afterword['currentTask'] = () => instance().currentTask()
 
-// Made with the module, not at the first call, which may come in a request: a wrong set-up is seen from the first one on.
+// The instance is made with the module, not at the first call, which may come in a request: a wrong set-up is seen from the first request on.
 instance()

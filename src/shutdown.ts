@@ -13,7 +13,7 @@ export interface Intake {
   abort(): void
 }
 
-/** By convention a process that a signal ended exits with 128 and the signal's number. */
+/** The exit codes of signals: by convention 128 and the signal's number. */
 const signals = { SIGTERM: 128 + 15, SIGINT: 128 + 2 } as const
 type Signal = keyof typeof signals
 
@@ -22,14 +22,14 @@ const requestShare = 0.75
 /** The time in ms that `onShutdown` functions have at least, even when the tasks used up all of it. */
 const leastForFunctions = 1000
 
-/** How many unfinished tasks are listed one by one. */
+/** The number of unfinished tasks that are listed one by one. */
 const mostTitles = 100
 
 /** The instances that a signal ends: the last one to end exits the process for all of them. */
 const ending = new Set<Shutdown>()
 let exitCode = 0
 
-/** Ends an instance: requests in flight finish, then tasks, then the `onShutdown` functions. */
+/** The shutdown ends an instance: requests in flight finish, then tasks, then the `onShutdown` functions. */
 export class Shutdown {
   readonly #scheduler: Scheduler
   readonly #registry: Registry
@@ -147,7 +147,7 @@ async function callInOrder(functions: readonly (() => unknown)[]): Promise<void>
   }
 }
 
-/** True if the promise resolved in time. */
+/** Waits for a promise. @returns whether it resolved in time */
 function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms, false)

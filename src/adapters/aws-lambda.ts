@@ -4,12 +4,12 @@ import { instance } from '../instance.ts'
 import type { SentResponse } from '../sent-response.ts'
 import type { Host, ResponseGate, ScopeResponse } from '../task/response.ts'
 
-/** What is needed of Lambda's context. */
+/** The part of Lambda's context that the adapter uses. */
 interface LambdaContext {
   getRemainingTimeInMillis(): number
 }
 
-/** What is needed of the event of a function URL or an HTTP API, payload format 2.0. */
+/** The part of the event of a function URL or an HTTP API, payload format 2.0, that the adapter uses. */
 interface HttpEvent {
   readonly rawPath?: string
   readonly requestContext?: { readonly http?: { readonly method?: string } }
@@ -18,7 +18,7 @@ interface HttpEvent {
 type Handler<E, C, R> = (event: E, context: C) => Promise<R>
 type StreamingHandler<E, S, C, R> = (event: E, responseStream: S, context: C) => Promise<R>
 
-/** What of an invocation's time is left alone, in ms: past its end Lambda breaks off whatever runs. */
+/** The time in ms of an invocation that tasks leave alone: at its end Lambda breaks off all code that runs. */
 const margin = 500
 
 /**
@@ -50,7 +50,7 @@ export function withAfterword(handler: (...args: unknown[]) => Promise<unknown>)
   }
 }
 
-/** The stream has been ended and its bytes are on their way, or it is broken. */
+/** Resolves when the stream has been ended and its bytes are on their way, or when it is broken. */
 async function ended(stream: Writable): Promise<void> {
   if (stream.writableFinished || stream.destroyed) return
   await new Promise((resolve) => stream.once('finish', resolve).once('close', resolve).once('error', resolve))
@@ -78,7 +78,7 @@ class LambdaResponse implements ScopeResponse {
     return { method: this.#method, path: this.#path, ...this.#state }
   }
 
-  /** The handler answers by returning: there is nothing to end before. */
+  /** A handler answers by returning: before, there is no response to end. */
   end(): void {
     throw new AfterwordError('AFTERWORD_RESPONSE_NOT_RETURNED', [this.#method, this.#path])
   }

@@ -7,7 +7,7 @@ type Raw<T> = { readonly raw: T }
 type RequestHook = (request: Raw<NodeRequest>, reply: Raw<NodeResponse>, done: Done) => void
 type SendHook = (request: Raw<NodeRequest>, reply: Raw<NodeResponse>, payload: unknown, done: Done) => void
 
-/** What is needed of a Fastify instance. */
+/** The part of a Fastify instance that the adapter uses. */
 interface FastifyInstance {
   addHook(name: 'onClose', hook: () => Promise<unknown>): unknown
   addHook(name: 'onRequest' | 'onResponse', hook: RequestHook): unknown
@@ -26,24 +26,24 @@ export function afterword(fastify: FastifyInstance, _options: object, done: Done
     enter(request, reply, () => sendStored(reply, payload, done))
   })
   fastify.addHook('onResponse', enter)
-  // Comes when the requests in flight have ended.
+  // Fastify calls this hook when the requests in flight have ended.
   fastify.addHook('onClose', () => instance().drain())
   done()
 }
 
-/** What can't be stored is an error like others, which the app's own error handler answers: nothing was sent yet. */
+/** Makes a refused record an error like others, which the app's own error handler answers: nothing was sent yet. */
 function sendStored({ raw: res }: Raw<NodeResponse>, payload: unknown, done: Done): void {
   const stored = beforeBytes(res)
   if (stored === undefined) return done()
   const refuse = (error: Error) => {
-    // A file that nobody will read.
+    // The payload may be a file, which is not read any more.
     ;(payload as { destroy?(): unknown } | null | undefined)?.destroy?.()
     done(error)
   }
   void stored.then(() => done(), refuse)
 }
 
-// What `fastify-plugin` does: the hooks belong to the instance that registers them, not to one of the plugin's own.
+// The marks that `fastify-plugin` sets: the hooks belong to the instance that registers them, not to one of the plugin's own.
 Object.assign(afterword, {
   [Symbol.for('skip-override')]: true,
   [Symbol.for('fastify.display-name')]: 'afterword',

@@ -5,7 +5,7 @@ import { inScope } from './web/fetch-scope.ts'
 
 type WaitUntil = (work: Promise<unknown>) => void
 
-/** What is needed of the event of h3 2, which Nitro 3 passes on. */
+/** The part of the event of h3 2 that the adapter uses. Nitro 3 passes the same event on. */
 interface H3Event {
   readonly req: Request & { waitUntil?: WaitUntil }
   readonly runtime?: { readonly node?: { readonly req: unknown; readonly res?: unknown } } | undefined
@@ -15,7 +15,7 @@ interface H3Event {
 /** Opens a scope for each request: `app.use(afterword())`, ahead of the routes. `event.waitUntil` is caught. */
 export function afterword(): (event: H3Event, next: () => unknown) => unknown {
   return (event, next) => {
-    // The server's own, which its `close()` waits for, is told of the tasks; what the app hands over comes to us.
+    // The server's own `waitUntil`, for which its `close()` waits, gets the tasks; ours gets the promises of the app.
     const { waitUntil } = event.req
     event.waitUntil = (work) => instance().waitUntil(work)
     const node = event.runtime?.node

@@ -3,7 +3,7 @@ import { enterServed, type NodeRequest, type NodeResponse } from './node/node-sc
 import { inScope } from './web/fetch-scope.ts'
 import { own } from './web/platform-context.ts'
 
-/** What is needed of Hono's context. */
+/** The part of Hono's context that the adapter uses. */
 interface HonoContext {
   readonly req: { readonly raw: Request }
   readonly env: unknown
@@ -11,7 +11,7 @@ interface HonoContext {
   readonly executionCtx: object
 }
 
-/** What `@hono/node-server` gives as `env`. */
+/** The `env` of `@hono/node-server`. */
 interface NodeEnv {
   readonly incoming: NodeRequest
   readonly outgoing: NodeResponse
@@ -30,7 +30,7 @@ export function afterword(): (c: HonoContext, next: () => Promise<void>) => Prom
       return c.res
     })
     if (response === c.res) return
-    // A response that is set over another one takes that one's headers too.
+    // A response that replaces another one takes the headers of that one too.
     c.res = undefined
     c.res = response
   }
@@ -49,8 +49,8 @@ const context = {
 }
 
 /**
- * Hono's getter throws where the host gives no context (honojs/hono#2649): then it gets ours. Done once for its class: a property of
- * its own for each context would give each a hidden class of its own, which halves the throughput.
+ * Provides a context where the host gives none: Hono's getter throws there (honojs/hono#2649). The getter of the class is replaced once:
+ * a property for each context would give each a hidden class of its own, which halves the throughput.
  */
 function provideWaitUntil(prototype: object): void {
   if (provided.has(prototype)) return

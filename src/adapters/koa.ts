@@ -1,6 +1,6 @@
 import { enterServed, type NodeRequest, type NodeResponse } from './node/node-scope.ts'
 
-/** What is needed of Koa's context. */
+/** The part of Koa's context that the adapter uses. */
 interface KoaContext {
   readonly req: NodeRequest
   readonly res: NodeResponse

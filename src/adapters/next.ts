@@ -1,7 +1,7 @@
 import type { AfterwordOptions } from '../options/instance-options.ts'
 
 /**
- * For `instrumentation.ts`: `export { register } from 'afterword/next'`. From then on `defer` and the like work in route
+ * Sets up the process, from `instrumentation.ts`: `export { register } from 'afterword/next'`. Then `defer` and the like work in route
  * handlers, server actions, server components and the proxy, and Next's `after` has limits, a drain and reports.
  * Options are those of `configure`.
  * @throws AfterwordError `AFTERWORD_ALREADY_STARTED`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`

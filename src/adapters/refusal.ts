@@ -10,15 +10,15 @@ const nodeHeaders = { ...headers, 'content-length': String(body.length) }
 
 type NodeResponse = ServerResponse | Http2ServerResponse | ServerHttp2Stream
 
-/** In place of a success that can't be kept. Where headers have left already, only a broken connection tells. */
+/** Answers 503 in place of a success that can't be kept. Where headers have left already, only a broken connection tells. */
 export function refuse(res: object): void {
   const response = res as NodeResponse
   uncover(response)
   if ('respond' in response) {
-    // Of a client that has gone, the stream takes no answer.
+    // The stream of a client that has gone takes no answer.
     if (response.headersSent || response.closed) return breakOff(response)
     response.respond({ ':status': status, ...nodeHeaders })
-    // To a HEAD, that was all.
+    // A HEAD has no body.
     if (response.writableEnded) return
   } else if ('stream' in response) {
     if (response.headersSent) return breakOff(response)
@@ -33,22 +33,22 @@ export function refuse(res: object): void {
   response.end(body)
 }
 
-/** The same where a handler returns its response. */
+/** Makes the refusal for a handler that returns its response. */
 export function refused(): Response {
   return new Response(body, { status, headers })
 }
 
-/** So that the client can tell. An HTTP/2 stream that is destroyed without an error ends like one that is complete. */
+/** Breaks a response off so that the client can tell. An HTTP/2 stream that is destroyed without an error ends like one that is complete. */
 export function breakOff(res: object): void {
   const response = res as NodeResponse
   if (!('respond' in response || 'stream' in response)) return void response.destroy()
   const stream = 'stream' in response ? response.stream : response
-  // Nobody has to handle it here.
+  // The error needs no handler.
   stream.on('error', () => {})
   stream.destroy(new Error(message))
 }
 
-/** What others have laid over Node's methods, to compress a body or to save a session, is not meant for this answer. */
+/** Removes methods that a middleware has set to compress a body or to save a session: they are not meant for this answer. */
 function uncover(response: object): void {
   const methods = Object.getPrototypeOf(response)
   for (const name of ['write', 'end', 'writeHead', 'respond'])
@@ -59,7 +59,7 @@ function removeHeaders(response: ServerResponse | Http2ServerResponse): void {
   for (const name of response.getHeaderNames()) response.removeHeader(name)
 }
 
-/** What Node knows of the head of a response. It has no method for what follows. */
+/** The state of a response's head in Node, which has no method to take a head back. */
 interface Head {
   _header: string | null
   readonly _headerSent?: boolean
@@ -67,7 +67,7 @@ interface Head {
   chunkedEncoding: boolean
 }
 
-/** HTTP/1: what `writeHead` has made leaves with the first bytes of the body, and until then can be made anew. */
+/** Takes the head of an HTTP/1 response back: it leaves with the first bytes of the body, and until then can be made anew. */
 function takeBackHead(response: ServerResponse): boolean {
   const head = response as unknown as Head
   if (head._headerSent !== false) return false

@@ -30,10 +30,10 @@ ${Object.entries(commands)
   Exit codes: 0, or 1 if it could not be done, or 2 if it was not understood.
 `
 
-/** The arguments make no sense; the message says why. */
+/** The error for arguments that make no sense; its message says why. */
 export class WrongUsage extends Error {}
 
-/** What a command line prints as it is carried out. @throws WrongUsage */
+/** Carries a command line out. @returns its output, piece by piece @throws WrongUsage */
 export function outputOf(args: string[]): Output {
   const { values, positionals } = parse(args)
   if (values.help) return text(usage)

@@ -4,7 +4,7 @@ import { inspect } from 'node:util'
 import { outputOf, usage, WrongUsage } from './command-line.ts'
 import { complain } from './terminal.ts'
 
-// Whoever reads may have read enough: `| head`.
+// The reader of a pipe may have read enough: `| head`.
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
 const code = await main(process.argv.slice(2))
 if (code !== undefined) process.exitCode = code

@@ -9,7 +9,7 @@ import { validateEncrypt } from '../options/journal-options.ts'
 
 const variable = 'AFTERWORD_KEY'
 
-/** Opens what is sealed, if the keys are given. */
+/** The reader prints records, and decrypts them if the keys are given. */
 export class Reader {
   readonly #encryption: Encryption | undefined
 
@@ -17,7 +17,7 @@ export class Reader {
   constructor() {
     const [key, ...previous] = process.env[variable]?.split(',').map((key) => key.trim()) ?? []
     if (key === undefined || key === '') return
-    // Each on its own: what is said of a list does not tell that it is a text in it.
+    // Each key is checked on its own: a message about a list would not name the text in it.
     for (const given of previous) validateEncrypt(variable, { key: given })
     const options = validateEncrypt(variable, { key, previous })
     const { Encryption } = load<typeof import('../journal/format/encryption.ts')>(
@@ -27,7 +27,7 @@ export class Reader {
     this.#encryption = new Encryption(options)
   }
 
-  /** A record with dates as ISO text. @param say what is said of stored values, as JSON can say them if not given */
+  /** Prints a record, with dates as ISO text. @param say prints stored values; by default as JSON can express them */
   print({ created, runAt, failedAt, args, options, error, key, ...record }: ListedRecord, say = forMachines) {
     const { id, job } = record
     return {
@@ -35,7 +35,7 @@ export class Reader {
       created: date(created),
       ...(runAt !== undefined && { runAt: date(runAt) }),
       ...(failedAt !== undefined && { failedAt: date(failedAt) }),
-      // Of a key that is hidden nobody can tell what it was.
+      // A hashed key can't be read back.
       ...(key !== undefined && { key: key.startsWith(hashMark) ? '(sealed)' : key }),
       ...(error !== undefined && { error: error && this.#open(error, 'error', job, id) }),
       ...(options !== undefined && { options: said(options, ([bound]) => say(bound)) }),
@@ -43,7 +43,7 @@ export class Reader {
     }
   }
 
-  /** @returns what is known of the error, in one line */
+  /** @returns the first line of the error */
   firstLine({ error, job, id }: ListedRecord): string {
     const text = error ? this.#open(error, 'error', job, id) : ''
     return text.split('\n', 1)[0]?.slice(0, 80) ?? ''
@@ -59,7 +59,7 @@ export class Reader {
   }
 }
 
-/** What is said of stored values; a text that is none as it is. */
+/** Prints stored values; a text that can't be decoded stays as it is. */
 function said(text: string, say: (values: unknown[]) => unknown): unknown {
   try {
     return say(decode(text))
@@ -72,7 +72,7 @@ function forMachines(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value, (_key, value) => (typeof value === 'bigint' ? `${value}n` : value)))
 }
 
-/** As Node shows a value, all of it. Nothing of the app is run: what is decoded has neither getters nor properties named by symbols. */
+/** Prints a value as Node shows it, all of it. No code of the app runs: decoded values have neither getters nor properties named by symbols. */
 export function forPeople(value: unknown): string {
   const colors = process.stdout.isTTY && process.stdout.hasColors()
   return inspect(value, { depth: null, maxArrayLength: null, maxStringLength: null, colors })

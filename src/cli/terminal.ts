@@ -1,16 +1,16 @@
 import { styleText } from 'node:util'
 
-/** Back to the start of the line, which is empty then. */
+/** The escape sequence that goes back to the start of the line and empties it. */
 export const clearLine = '\r\x1b[K'
 
-/** Says what went wrong, apart from what is printed. */
+/** Prints a sentence about trouble to stderr. */
 export function complain(sentence: string): void {
   process.stderr.write(`${styleText('red', sentence, { stream: process.stderr })}\n`)
 }
 
 const width = () => process.stdout.columns || 80
 
-/** How far something is, in place of what the line showed before. */
+/** Makes a bar of progress, which replaces the line. */
 export function bar(done: number, total: number): string {
   const share = total === 0 ? 1 : done / total
   const numbers = ` ${Math.floor(share * 100)} %  ${done.toLocaleString('en')} of ${total.toLocaleString('en')}`
@@ -19,15 +19,15 @@ export function bar(done: number, total: number): string {
   return `${clearLine}${styleText('green', '█'.repeat(full), { stream: process.stdout })}${'░'.repeat(cells - full)}${numbers}`
 }
 
-/** How often the line is written anew, in ms. */
+/** The interval in ms at which the line is written anew. */
 const interval = 100
 
-/** The last line of a terminal, kept up to date. What else is written stands above it. */
+/** The status line is the last line of a terminal, kept up to date. All other output stands above it. */
 export class StatusLine {
   readonly #text: () => string
   readonly #timer: NodeJS.Timeout
   #shown = ''
-  /** What was written last has begun a line, and not ended it. */
+  /** The last output has begun a line, and not ended it. */
   #within = false
 
   constructor(text: () => string) {
@@ -37,7 +37,7 @@ export class StatusLine {
     this.#draw()
   }
 
-  /** Shows it for the last time. */
+  /** Shows the line for the last time. */
   end(): void {
     clearInterval(this.#timer)
     this.#draw()

@@ -18,7 +18,7 @@ export class JobDefinition {
   readonly settings: JobSettings
   /** The version of the arguments that the handler takes. */
   readonly latest: number
-  /** What the tasks of the calls share. */
+  /** The part that the tasks of the calls share. */
   readonly tasks: TaskDefinition
   /** The handler for calls of this definition. */
   readonly handler: Handler
@@ -39,7 +39,7 @@ export class JobDefinition {
     this.handler = this.handlerOf(settings.version)
   }
 
-  /** The same job with options bound to its calls; the limiter stays that of the job. */
+  /** Makes the same job with options bound to its calls; the limiter stays that of the job. */
   with(options: Partial<JobSettings>): JobDefinition {
     const settings = { ...this.settings, ...options }
     const tasks = new TaskDefinition(settings, this.name, this.tasks)

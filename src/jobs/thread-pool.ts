@@ -4,13 +4,13 @@ import { beside, load } from '../lazy-require.ts'
 
 type Transfer = (...args: never[]) => readonly unknown[]
 
-/** How many threads there are at most: all cores have work, and the one of the requests has its own. */
+/** The most threads: as many as there are cores, less one for the thread of the requests. */
 export const threads = Math.max(1, (globalThis.navigator?.hardwareConcurrency ?? 1) - 1)
 
-/** Threads for all thread jobs of the process, started when they are needed and ended when they are idle. */
+/** The pool of threads for all thread jobs of the process. Threads start when they are needed and end when they are idle. */
 let pool: Promise<Piscina> | undefined
 
-/** A handler that calls the default export of a module in a thread, with a structured clone of its arguments. */
+/** Makes a handler that calls the default export of a module in a thread, with a structured clone of its arguments. */
 export function inThread(name: string, module: URL, transfer: Transfer | undefined, signal: () => AbortSignal) {
   return async (...args: unknown[]): Promise<unknown> => {
     const { run } = await open(name)
@@ -19,7 +19,7 @@ export function inThread(name: string, module: URL, transfer: Transfer | undefin
     try {
       return await run({ module: module.href, args }, { signal: ended, transferList })
     } catch (error) {
-      // Its time was up and its thread was ended: that is its outcome already.
+      // The time of the task was up, and its thread was ended: the task has its outcome already.
       if (ended.aborted) return undefined
       throw error
     }

@@ -2,11 +2,11 @@ import { readlinkSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { basename } from 'node:path'
 
-// What a thread of the pool runs. Requests come first on a shared core too: on Linux a thread has a priority of its own.
+// A thread of the pool runs this module. Requests come first on a shared core too: on Linux a thread has a priority of its own.
 try {
   setPriority(Number(basename(readlinkSync('/proc/thread-self'))), 10)
 } catch {
-  // Elsewhere it keeps that of the process.
+  // Elsewhere the thread keeps the priority of the process.
 }
 
 interface Call {

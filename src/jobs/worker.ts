@@ -43,7 +43,7 @@ export class Worker {
     return this.#registry.known.map(([name]) => name)
   }
 
-  /** How many claims the worker has at once. */
+  /** The most claims that the worker has at once. */
   get concurrency(): number {
     return this.#concurrency
   }

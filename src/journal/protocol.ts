@@ -64,7 +64,7 @@ export type ToServer =
   | { readonly type: 'resume'; readonly claimed: readonly number[] }
   /** Asks for claims. @param alone no claim runs now: a suspect may be sent */
   | { readonly type: 'claim'; readonly most: number; readonly alone: boolean }
-  /** This process has the locks of these slots. */
+  /** The process has the locks of these slots. */
   | { readonly type: 'adopt'; readonly slots: readonly number[] }
   /** Some record may be claimable. */
   | { readonly type: 'look' }
@@ -88,7 +88,7 @@ export interface ClaimedRow {
 export type FromServer =
   /** The group is stored. @param duplicates pairs of ids: a record that was not added, and the record that stands for it */
   | { readonly type: 'committed'; readonly store: Store; readonly duplicates: readonly number[] }
-  /** Nothing of the group was stored. */
+  /** The group was not stored. */
   | { readonly type: 'refused'; readonly store: Store; readonly message: string }
   /** Answers `claim`. @param suspects some records wait to be claimed alone @param behind more shared records are due */
   | {

@@ -14,10 +14,10 @@ export interface Statement {
 
 /** An open database of the app: `DatabaseSync` of node:sqlite, or the `Database` of better-sqlite3. */
 export interface AppDatabase extends Database {
-  /** These two of node:sqlite. */
+  /** `isTransaction` and `location` are of node:sqlite. */
   readonly isTransaction?: boolean
   location?(): string | null
-  /** These three of better-sqlite3. */
+  /** `inTransaction`, `memory` and `name` are of better-sqlite3. */
   readonly inTransaction?: boolean
   readonly memory?: boolean
   readonly name?: string

@@ -1,63 +1,63 @@
 import type { JournalOptions } from './journal-options.ts'
 import { count, flag, isNumber, isObject, isText, optional, type Rules, time, validate } from './validate.ts'
 
-/** What `configure` takes. */
+/** The options of `configure`. */
 export interface AfterwordOptions {
-  /** How many scopes may have a task that waits for a promise. @default 256 */
+  /** The most scopes that may have a task waiting for a promise. @default 256 */
   readonly concurrency?: number
-  /** How many tasks may wait in memory for their turn; what happens past it, `overload` says. @default 100000 */
+  /** The most tasks that wait in memory for their turn; `overload` says what happens past it. @default 100000 */
   readonly maxBacklog?: number
   /**
-   * Past `maxBacklog`: `'hold'` keeps responses back until there is room, so that clients slow down; `'before'` runs the tasks of such
-   * a request before its response; past twice that, `defer` throws `AFTERWORD_OVERLOADED`. `'reject'`: it throws at once.
+   * The policy past `maxBacklog`: `'hold'` holds responses until there is room, so that clients slow down; `'before'` runs the tasks of
+   * such a request before its response; past twice that, `defer` throws `AFTERWORD_OVERLOADED`. `'reject'`: `defer` throws at once.
    * @default 'hold'
    */
   readonly overload?: 'hold' | 'before' | 'reject'
   /**
-   * For how many ms tasks run in one turn of the event loop, before it looks for requests again. More: fewer turns for the same work;
+   * The time in ms for which tasks run in one turn of the event loop, before it looks for requests again. More: fewer turns for the same work;
    * less: a request waits less behind tasks. A single task is never cut short. @default 0.25
    */
   readonly turnBudget?: number
   /**
-   * Which share of the time tasks have although requests are waiting; whatever is left of the rest is theirs too. More: the backlog
+   * The share of the time that tasks have although requests are waiting; time that requests leave is theirs too. More: the backlog
    * shrinks sooner under load; less: requests feel it less. @default 0.05
    */
   readonly taskShare?: number
   /**
-   * Keep jobs in this folder, on a local disk: they survive whatever ends the process. `sync: 'full'` also survives the end of the
+   * The folder in which jobs are kept, on a local disk: they survive any end of the process. `sync: 'full'` also survives the end of the
    * machine. @default nowhere, `sync: 'normal'`
    */
   readonly journal?: string | JournalOptions
   /**
-   * With a journal: whether this process runs jobs that any process may run, those of `dispatch`. `false` leaves them to the other
+   * The worker of a process with a journal runs jobs that any process may run, those of `dispatch`. `false` leaves them to the other
    * processes on the folder. @default true
    */
   readonly worker?: boolean | WorkOptions
-  /** How many bytes the stored arguments of a job may have. @default 262144 */
+  /** The most bytes of the stored arguments of a job. @default 262144 */
   readonly maxPayload?: number
-  /** For how many ms a task may keep the event loop busy before it is reported. @default 50 */
+  /** The time in ms for which a task may keep the event loop busy before it is reported. @default 50 */
   readonly slowTask?: number
-  /** What a task that did not succeed means for the later tasks of its scope: they run, or are skipped. @default 'continue' */
+  /** The fate of later tasks of a scope when a task did not succeed: they run, or are skipped. @default 'continue' */
   readonly onError?: 'continue' | 'stop'
-  /** How long a shutdown may take, in ms: requests in flight, then tasks. @default 10000 */
+  /** The longest time of a shutdown, in ms: requests in flight, then tasks. @default 10000 */
   readonly shutdownTimeout?: number
   /** Shut down on SIGTERM and SIGINT, once a server is attached or `work` was called. @default true */
   readonly signals?: boolean
-  /** After how many ms a response that was never sent is reported and its tasks run. @default 600000 */
+  /** The time in ms after which a response that was never sent is reported and its tasks run. @default 600000 */
   readonly maxRequestAge?: number
 }
 
-/** What `work` takes. */
+/** The options of `work`. */
 export interface WorkOptions {
-  /** Run these jobs only; what dead processes have left runs in any case. @default all that are defined here */
+  /** Run these jobs only; records of dead processes run in any case. @default all that are defined here */
   readonly jobs?: readonly string[]
-  /** How many calls this process takes at once. @default 64 */
+  /** The most claims that this process has at once. @default 64 */
   readonly concurrency?: number
 }
 
-/** What `drain` takes. */
+/** The options of `drain`. */
 export interface DrainOptions {
-  /** For how many ms at most. @default shutdownTimeout */
+  /** The longest time of the drain, in ms. @default shutdownTimeout */
   readonly timeout?: number
 }
 

@@ -2,7 +2,7 @@ import { AfterwordError } from '../errors.ts'
 import type { AppDatabase } from './app-database.ts'
 import { isFunction, isObject, isText, optional, type Rules, time, validate } from './validate.ts'
 
-/** Where records are kept. */
+/** The options of a journal. */
 export interface JournalOptions {
   /** The folder. Processes on one machine may share it. Either this or `database`. */
   readonly path?: string
@@ -11,22 +11,22 @@ export interface JournalOptions {
    * then on the thread of the requests.
    */
   readonly database?: AppDatabase
-  /** `'full'`: each record is synced to the disk before its response leaves. Of a database, its own `PRAGMA synchronous` says that. @default 'normal' */
+  /** `'full'` syncs each record to the disk before its response leaves. An app's database has its own `PRAGMA synchronous`. @default 'normal' */
   readonly sync?: 'normal' | 'full'
-  /** For how many ms what has failed stays listed. @default 604800000, seven days */
+  /** The time in ms for which failed records stay listed. @default 604800000, seven days */
   readonly retention?: number
-  /** Seals the arguments and errors that are stored, and hides unique keys. What was stored without stays readable. @default not */
+  /** Encrypts stored arguments and errors, and hashes unique keys. Records that were stored without stay readable. @default none */
   readonly encrypt?: EncryptOptions
 }
 
 export interface EncryptOptions {
   /** 32 bytes, or the same as text: 64 hexadecimal digits, or base64. `undefined`, of a variable that is not set, is refused. */
   readonly key: Uint8Array | string | undefined
-  /** Keys that only open what they have sealed: the ones before `key`, or the next one while it is given to all processes. @default none */
+  /** Keys that only decrypt: the ones before `key`, or the next one while it is given to all processes. @default none */
   readonly previous?: readonly (Uint8Array | string)[]
 }
 
-/** The same when it was checked. */
+/** The encryption options, checked. */
 export interface EncryptSettings extends Required<EncryptOptions> {
   readonly key: Uint8Array | string
 }

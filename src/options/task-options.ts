@@ -15,61 +15,61 @@ export interface ExponentialBackoff {
 /** A backoff is a fixed delay in ms, an exponential one with full jitter, or a function of the attempt that failed (1, 2, …). */
 export type Backoff = number | ExponentialBackoff | ((attempt: number, error: unknown) => number)
 
-/** What `defer.with` and `job` take. */
+/** The options of `defer.with`, and of each job. */
 export interface TaskOptions {
-  /** For people. In one scope a second task of the same name replaces the first. @default the job's or function's name */
+  /** The name, for people. In one scope a second task of the same name replaces the first. @default the job's or function's name */
   readonly name?: string
   /** `'success'`: only if the response was delivered with a status below 400. Tasks outside a request always run. @default 'always' */
   readonly when?: 'always' | 'success' | ((response: SentResponse) => boolean)
-  /** After how many ms the signal aborts and the scope moves on; `Infinity` for the longest timer, 24.8 days. @default 30000 */
+  /** The time in ms after which the signal aborts and the scope moves on; `Infinity` for the longest timer, 24.8 days. @default 30000 */
   readonly timeout?: number
-  /** How often a task that failed or timed out is run again. @default 0, for jobs 5 */
+  /** The most runs after the first one, of a task that failed or timed out. @default 0, for jobs 5 */
   readonly retries?: number
-  /** How long to wait before running it again. @default exponential with full jitter, 1 s to 60 s */
+  /** The delay before the next run. @default exponential with full jitter, 1 s to 60 s */
   readonly backoff?: Backoff
   /** Run on the next turn in a scope of its own, without waiting for the response: for streams that stay open. @default false */
   readonly now?: boolean
 }
 
-/** What a call of a job may have. */
+/** The options of a call of a job. */
 export interface CallOptions<A extends unknown[] = unknown[]> extends TaskOptions {
   /**
-   * Unique among the calls of the job until it is done or has failed for good: a second call with the same key is not added. With a
-   * journal among all processes, else in this one. @default none
+   * The unique key of a call, until the call is done or has failed for good: a second call of the job with the same key is not added.
+   * With a journal the key is unique among all processes, else in this one. @default none
    */
   readonly key?: string | ((...args: A) => string)
-  /** Of which version of the job the arguments are; with a journal, a process that knows only earlier ones leaves them. @default the job's, 1 */
+  /** The version of the arguments; with a journal, a process that knows only earlier versions leaves the record to others. @default the job's, 1 */
   readonly version?: number
-  /** `dispatch` only, and with a journal: not before so many ms have passed, in whichever process. @default 0 */
+  /** The least time in ms before the run. `dispatch` only, and with a journal, which lets any process run the job then. @default 0 */
   readonly delay?: number
 }
 
-/** What a job may have besides. Its limits hold for all calls of the job in this process. */
+/** The options of a job. Its limits hold for all calls of the job in this process. */
 export interface JobOptions<A extends unknown[] = unknown[]> extends CallOptions<A> {
   /** Checks the arguments, as one tuple: when it is called, and again when it is run. Not asynchronously. @default unchecked */
   readonly input?: StandardSchema
   /** Makes stored arguments of an earlier version those of `version`. @default as they are */
   // biome-ignore lint/suspicious/noExplicitAny: what an earlier release stored is known to whoever writes this
   readonly upgrade?: (args: any, version: number) => readonly [...A]
-  /** How many runs of this job may go on at once. @default without limit, in threads as many as there are */
+  /** The most runs of the job at once. @default without limit, in threads as many as there are */
   readonly concurrency?: number
-  /** How many runs of this job may begin within a time. @default without limit */
+  /** The most runs of the job that begin within a time. @default without limit */
   readonly rate?: Rate
-  /** Keep its calls in the journal, if there is one. @default true */
+  /** Keep the calls in the journal, if there is one. @default true */
   readonly keep?: boolean
 }
 
-/** So many runs may begin within any `per` ms. */
+/** A rate lets `runs` runs begin within any `per` ms. */
 export interface Rate {
   readonly runs: number
   readonly per: number
 }
 
-/** What `batch` takes; the others are those of each item, `timeout` that of a run. */
+/** The options of `batch`. `size`, `within` and `timeout` belong to a run, the others to each item. */
 export interface BatchOptions extends Omit<TaskOptions, 'name' | 'now'> {
-  /** So many items are run at once, even if none of them is old. @default 100 */
+  /** The number of items that are run at once, even if none of them is old. @default 100 */
   readonly size?: number
-  /** No item waits longer for others, in ms. @default 1000 */
+  /** The longest time in ms that an item waits for others. @default 1000 */
   readonly within?: number
 }
 
@@ -145,7 +145,7 @@ const batchRules: Rules<BatchOptions> = {
   within: time(1000),
 }
 
-/** Whatever realm it is from: tests may run in one of their own. */
+/** The value is a rate, of any realm: tests may run in one of their own. */
 function isRate(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const { runs, per, ...rest } = value as { runs?: unknown; per?: unknown }
@@ -171,13 +171,13 @@ export function validateJob(place: string, given: JobOptions<never[]>): JobSetti
 
 const boundKeys = ['timeout', 'retries', 'backoff'] as const
 
-/** What of these is stored with a call; `undefined` for nothing. */
+/** Selects the options that are stored with a call; `undefined` for none. */
 export function boundOptions(options: Partial<TaskSettings>): BoundOptions | undefined {
   const keys = boundKeys.filter((key) => options[key] !== undefined && typeof options[key] !== 'function')
   return keys.length === 0 ? undefined : Object.fromEntries(keys.map((key) => [key, options[key]]))
 }
 
-/** What is bound to a job later, and nothing else. @param latest the job's own version */
+/** Checks options that are bound to a job later. @returns those that were given, and no defaults @param latest the job's own version */
 export function validateCall(place: string, given: CallOptions<never[]>, latest: number): Partial<TaskSettings> {
   const resolved = validate(place, { ...callRules, version: upTo(latest) }, given)
   return Object.fromEntries(Object.keys(given).map((key) => [key, resolved[key as keyof CallOptions]]))

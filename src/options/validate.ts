@@ -1,19 +1,19 @@
 import { AfterwordError, describe } from '../errors.ts'
 
-/** What an option accepts, and what it is where it is not given. */
+/** The rule of an option: the values that it accepts, and its default. */
 interface Rule<T> {
   readonly default: T
   readonly expected: string
   readonly accepts: (value: unknown) => boolean
   readonly most?: number
   readonly required?: boolean
-  /** A message does not repeat what was given. */
+  /** A message does not repeat the value that was given. */
   readonly secret?: boolean
 }
 
 export type Rules<O> = { readonly [K in keyof O]-?: Rule<O[K]> }
 
-/** In ms. Node fires at once what is set for longer: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
+/** The longest timer in ms. Node fires a longer one at once: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
 export const longestTimer = 2 ** 31 - 1
 
 export const isNumber = (value: unknown): value is number => typeof value === 'number' && !Number.isNaN(value)
@@ -21,19 +21,19 @@ export const isTime = (value: unknown) => isNumber(value) && value >= 0
 export const isCount = (least: number) => (value: unknown) =>
   isNumber(value) && value >= least && (Number.isInteger(value) || value === Infinity)
 
-export const time = (standard: number) => ({
-  default: standard,
+export const time = (value: number) => ({
+  default: value,
   expected: 'a number of milliseconds, 0 or more',
   accepts: isTime,
   most: longestTimer,
 })
-export const count = (standard: number, least: number) => ({
-  default: standard,
+export const count = (value: number, least: number) => ({
+  default: value,
   expected: `a whole number, ${least} or more`,
   accepts: isCount(least),
 })
-export const flag = (standard: boolean) => ({
-  default: standard,
+export const flag = (value: boolean) => ({
+  default: value,
   expected: 'true or false',
   accepts: (value: unknown) => typeof value === 'boolean',
 })
@@ -47,7 +47,7 @@ export const isFunction = (value: unknown) => typeof value === 'function'
 export const isText = (value: unknown) => typeof value === 'string' && value !== ''
 export const isObject = (value: unknown) => typeof value === 'object' && value !== null
 
-/** Checks what was given and fills in the rest. An option given as `undefined` counts as not given. */
+/** Checks the options that were given and fills in the defaults. An option given as `undefined` counts as not given. */
 export function validate<O extends object>(place: string, rules: Rules<O>, given: O): Required<O> {
   if (typeof given !== 'object' || given === null) {
     throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, 'its options', 'an object', describe(given)])
@@ -77,7 +77,7 @@ function describeAs({ secret = false }: Rule<unknown>, value: unknown): string {
   return describe(value)
 }
 
-/** What was probably meant, if one of those that are known is near. */
+/** Finds the known name that was probably meant, if one is near. */
 export function nearest(given: string, known: readonly string[]): string | undefined {
   const [name, distance] = known
     .map((name) => [name, editDistance(given.toLowerCase(), name.toLowerCase())] as const)

@@ -87,7 +87,7 @@ export class Backlog {
     return this.waiting - this.notDue >= this.#settings.maxBacklog
   }
 
-  /** How many responses wait until there is room. */
+  /** The number of responses that wait until there is room. */
   get held(): number {
     return this.#held.length
   }
@@ -97,7 +97,7 @@ export class Backlog {
     return new Promise((leave) => this.#held.push({ scope, leave }))
   }
 
-  /** One task fewer is waiting. */
+  /** A task does not wait any more. */
   #leave(task: Task): void {
     this.waiting--
     this.#countNotDue(task.scope, -1)

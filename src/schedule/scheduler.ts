@@ -17,7 +17,7 @@ import { run } from './run.ts'
 import { SlowTasks } from './slow-tasks.ts'
 import { TurnBudget } from './turn-budget.ts'
 
-/** With less of the host's time than this, in ms, no task begins. */
+/** The time of the host, in ms, that a task needs at least to begin. */
 const leastTimeLeft = 1
 
 /** A task that goes on when its turn comes. */

@@ -5,27 +5,27 @@ import type { Task } from '../task/task.ts'
 /** A task that kept the event loop busy. */
 export interface SlowTask {
   readonly name: string
-  /** Where it was deferred: the line of a stack trace; `undefined` if that is not known. */
+  /** The place where the task was deferred: a line of a stack trace; `undefined` if that is not known. */
   readonly place: string | undefined
-  /** For how long at worst, in ms. */
+  /** The longest time, in ms. */
   readonly worst: number
-  /** How often it took longer than `slowTask`. */
+  /** The number of times that the task took longer than `slowTask`. */
   readonly count: number
 }
 
-/** The first tasks are noted with their place, then one in so many: a stack trace costs as much as dozens of tasks. */
+/** The number of first tasks whose place is noted; then one in `notedEach`: a stack trace costs as much as dozens of tasks. */
 const firstNoted = 100
 const notedEach = 1024
-/** The caller is not further away than this. */
+/** The most frames between the caller and this module. */
 const mostFrames = 8
-/** No more places and slow tasks than this are remembered. */
+/** The most places, and the most slow tasks, that are remembered. */
 const mostKnown = 1000
-/** How many slow tasks are told. */
+/** The number of slow tasks that `worst` lists. */
 const mostTold = 5
 
 /** Reports tasks that keep the event loop busy, with the place where they were deferred. */
 export class SlowTasks {
-  /** By the source of a task, the text of its function: it tells one closure from another. */
+  /** The places by the source of a task: the text of a function tells one closure from another. */
   readonly #places = new Map<string, string>()
   readonly #slow = new Map<string, SlowTask>()
   #left = firstNoted
@@ -45,7 +45,7 @@ export class SlowTasks {
   add(task: Task, ms: number): void {
     const { source } = task
     const place = this.#places.get(source)
-    // Its place is wanted: it will be slow again.
+    // The task will be slow again: its place is wanted.
     if (place === undefined) this.#left = firstNoted
     const known = this.#slow.get(source)
     if (known !== undefined || this.#slow.size < mostKnown) {
@@ -56,20 +56,20 @@ export class SlowTasks {
     report(new AfterwordError('AFTERWORD_SLOW_TASK', [task.title, Math.round(ms), where]), task)
   }
 
-  /** The slowest ones. */
+  /** The slowest tasks. */
   get worst(): SlowTask[] {
     return [...this.#slow.values()].sort((a, b) => b.worst - a.worst).slice(0, mostTold)
   }
 }
 
-/** The innermost place of the stack that is not in this package. In a bundle, that can't be told. */
+/** Finds the innermost line of the stack that is not in this package. In a bundle there is none. */
 function callerPlace(): string | undefined {
   const own = /^file:.*\/(?=schedule\/slow-tasks\.[jt]s$)/.exec(import.meta.url)?.[0]
   if (own === undefined) return undefined
   const { pathname } = new URL(own)
   const { stackTraceLimit, prepareStackTrace } = Error
   Error.stackTraceLimit = mostFrames
-  // As objects, where nobody maps positions: a text of the whole stack would cost several times as much.
+  // Call sites are read as objects unless positions are mapped: the text of the whole stack would cost several times as much.
   const maps = prepareStackTrace !== undefined || process.sourceMapsEnabled
   if (!maps) Error.prepareStackTrace = (_error, sites) => sites.map((site) => `at ${site}`).join('\n')
   const { stack = '' } = new Error()

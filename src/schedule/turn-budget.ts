@@ -1,25 +1,25 @@
 import type { AfterwordSettings } from '../options/instance-options.ts'
 
-/** With less than this between two turns, in ms, the event loop had nothing else to do. */
+/** The time in ms between two turns below which the event loop had nothing else to do. */
 const quietGap = 0.02
-/** A share that was not used is saved up, in ms: a burst of requests may take all of it. */
+/** The most time in ms that tasks save up of a share that they did not use: a burst of requests may take all of it. */
 const mostCredit = 2
-/** So many turns in a row may be left to requests. */
+/** The most turns in a row that are left to requests. */
 const mostSkipped = 16
-/** Tasks that take no longer, in ms, have a slice of this length in every turn: putting them off would cost more than they do. */
+/** The time in ms up to which tasks are short: they have a slice of this length in every turn, as putting them off would cost more. */
 const short = 0.02
 
 /**
- * Decides for each turn of the event loop whether tasks run in it, and for how long. Requests come first: tasks have the turns in
- * which no request was waiting, and a share of the time besides, so that they never starve.
+ * The turn budget decides for each turn of the event loop whether tasks run in it, and for how long. Requests come first: tasks have the
+ * turns in which no request was waiting, and a share of the time besides, so that they never starve.
  */
 export class TurnBudget {
   readonly #settings: AfterwordSettings
-  /** When the turn began, until when tasks may begin in it, and until when one that yields goes on, by `performance.now()`. */
+  /** The moments of a turn by `performance.now()`: its beginning, the end for tasks that begin, and the end for a task that yields. */
   turnBegan = 0
   beginUntil = 0
   goOnUntil = 0
-  /** How long the longest task of the last slice took, in ms. */
+  /** The time in ms of the longest task of the last slice. */
   longest = 0
   #turnEnded = 0
   #events = 0
@@ -31,7 +31,7 @@ export class TurnBudget {
     this.#settings = settings
   }
 
-  /** A turn begins: whether tasks may run in it, or it is left to requests. */
+  /** Begins a turn. @returns whether tasks may run in it, or it is left to requests */
   begin(): boolean {
     const { turnBudget, taskShare } = this.#settings
     const now = (this.turnBegan = performance.now())
@@ -50,7 +50,7 @@ export class TurnBudget {
     return true
   }
 
-  /** The turn is over, and tasks are left for the next one. */
+  /** Ends a turn that leaves tasks for the next one. */
   end(now: number): void {
     if (!this.#quiet) this.#credit = Math.max(-mostCredit, this.#credit - (now - this.turnBegan))
     this.#turnEnded = now
@@ -59,8 +59,8 @@ export class TurnBudget {
 }
 
 /**
- * How many events libuv has handled: as long as it stays the same, no request has come
- * (https://nodejs.org/api/perf_hooks.html#performancenodetiminguvmetricsinfo). Other runtimes don't tell.
+ * Counts the events that libuv has handled: as long as the number stays the same, no request has come
+ * (https://nodejs.org/api/perf_hooks.html#performancenodetiminguvmetricsinfo). Other runtimes have no such number.
  */
 function eventsHandled(): number {
   return (performance as Loop).nodeTiming?.uvMetricsInfo?.events ?? Number.NaN

@@ -46,7 +46,7 @@ export interface Claim {
   readonly version: number
   readonly args: readonly unknown[]
   readonly options: BoundOptions | undefined
-  /** How often the record was run, and failed. */
+  /** The number of runs that have failed. */
   readonly attempt: number
 }
 
@@ -56,7 +56,7 @@ export interface ClaimSettings {
   readonly shared: boolean
   /** The names of the jobs; `undefined` for all. */
   readonly jobs: readonly string[] | undefined
-  /** How many claims the process has at once. */
+  /** The most claims that the process has at once. */
   readonly concurrency: number
 }
 
@@ -73,7 +73,7 @@ export interface Journal {
   setJobs(jobs: readonly (readonly [name: string, version: number])[]): void
   /** Sets the records that the claimer gets. */
   claim(settings: ClaimSettings): void
-  /** This process would claim another record of the job at once, and no record waits for that. */
+  /** The process would claim another record of the job at once, and no record waits for that. */
   hasRoom(job: string): boolean
   /** Claims nothing any more: the process is ending. */
   stopClaiming(): void

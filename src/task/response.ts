@@ -4,7 +4,7 @@ import type { SentResponse } from '../sent-response.ts'
 export interface Host {
   /** Is handed the work of a request when there is some: the platforms' `waitUntil`. */
   waitUntil?(work: Promise<void>): void
-  /** Nothing can run after the response: the tasks run before it. */
+  /** The host runs no code after the response: the tasks run before it. */
   readonly before?: boolean
   /** The moment at which the host ends the work, by `performance.now()`. */
   readonly deadline?: number | undefined

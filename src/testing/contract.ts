@@ -10,7 +10,7 @@ export interface ContractServer {
   close(): Promise<void>
 }
 
-/** What a host can't do; the cases that need it are then left out. */
+/** The limits of a host; the cases that need more are left out. */
 export interface ContractLimits {
   /** The host doesn't tell that a client has left. */
   readonly aborts?: false
@@ -37,7 +37,7 @@ export interface ContractCase {
   run(): Promise<void>
 }
 
-/** What every adapter must do, as cases for any test runner: `for (const { title, run } of cases) test(title, run)`. */
+/** The contract of every adapter, as cases for any test runner: `for (const { title, run } of cases) test(title, run)`. */
 export class AdapterContract implements AsyncDisposable {
   readonly cases: readonly ContractCase[]
   readonly #options: ContractOptions

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SceneName, StageEvent } from './stage.ts'
 
-/** What a client got. */
+/** The answer that a client got. */
 interface ClientAnswer {
   readonly status: number
   readonly body: string
@@ -49,13 +49,13 @@ export class Control implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
-  /** Lets what waits for the cue of that visit go on. */
+  /** Gives the cue of a visit, for which its scene may wait. */
   cue(visit: Visit): void {
     this.#cued.add(visit.id)
     this.#cues.get(visit.id)?.end()
   }
 
-  /** What happened in a visit, as soon as it is that much. */
+  /** Resolves with the events of a visit, as soon as there are that many. */
   async told(visit: Visit, count: number): Promise<StageEvent[]> {
     for (;;) {
       const told = this.events.filter((event) => event.visit === visit.id)

@@ -16,7 +16,7 @@ export {
 export { type Props, Stage, type StageAnswer } from './stage.ts'
 
 /**
- * Waits until every task of the process has ended; then a test can read what they wrote.
+ * Waits until every task of the process has ended; then a test can read their effects.
  * @throws Error that names what is left after `timeout` ms
  */
 export async function flush(timeout = 5000): Promise<DrainReport> {
@@ -26,7 +26,7 @@ export async function flush(timeout = 5000): Promise<DrainReport> {
   throw new Error(`Not ended within ${timeout} ms: ${left}`)
 }
 
-/** A task as it was deferred, and what came of it so far. */
+/** A task as it was deferred, and its outcome so far. */
 export interface RecordedTask {
   readonly id: string
   readonly name: string
@@ -34,7 +34,7 @@ export interface RecordedTask {
   readonly outcome: Outcome | undefined
 }
 
-/** Lists what is deferred from now on, until it is disposed of. */
+/** A recording lists the tasks that are deferred from now on, until it is disposed of. */
 export class Recording implements Disposable {
   readonly #tasks = new Map<Task, RecordedTask>()
   readonly #unsubscribe: (() => void)[]
@@ -51,12 +51,12 @@ export class Recording implements Disposable {
     ]
   }
 
-  /** In the order of `defer`. */
+  /** The tasks in the order of `defer`. */
   get tasks(): readonly RecordedTask[] {
     return [...this.#tasks.values()]
   }
 
-  /** Those of one name: of a job, of `defer.with({ name })`, of a function. */
+  /** The tasks of one name: of a job, of `defer.with({ name })`, of a function. */
   named(name: string): readonly RecordedTask[] {
     return this.tasks.filter((task) => task.name === name)
   }
@@ -66,14 +66,14 @@ export class Recording implements Disposable {
   }
 }
 
-/** `using deferred = record()` */
+/** Begins a recording: `using deferred = record()`. */
 export function record(): Recording {
   return new Recording()
 }
 
 /**
  * Calls `fn` as if it were a request's handler, then runs what it deferred, and resolves when that has ended.
- * @param response what the tasks' `when` and `currentTask().request` see; by default a delivered `GET /` with status 200
+ * @param response the response for `when` and `currentTask().request`; by default a delivered `GET /` with status 200
  */
 export function runInline<T>(
   fn: () => T,

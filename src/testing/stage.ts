@@ -3,13 +3,13 @@ import { subscribe } from '../events.ts'
 import { currentTask, defer } from '../instance.ts'
 import type { SentResponse } from '../sent-response.ts'
 
-/** What the framework is to answer. */
+/** The answer that the framework is to give. */
 export interface StageAnswer {
   readonly status: number
   readonly body: string | AsyncIterable<string>
 }
 
-/** What the framework under test gives besides the path. */
+/** The properties that the framework under test gives besides the path. */
 export interface Props {
   /** The response of `node:http` or `node:http2`, where there is one. */
   readonly res?: { write(chunk: string): unknown; end(chunk: string): unknown }
@@ -17,7 +17,7 @@ export interface Props {
   readonly httpError?: (status: number) => unknown
 }
 
-/** What is told to the test; `visit` is that of the request. */
+/** An event that the stage tells the test; `visit` is that of the request. */
 export interface StageEvent {
   readonly visit: string
   readonly type: 'ran' | 'waits'
@@ -89,10 +89,10 @@ export class Stage {
   }
 }
 
-/** How often a blocking task looks for its mark, about once in a ms: far longer than any client needs. */
+/** The number of looks of a blocking task for its mark, about one in a ms: far more than any client needs. */
 const patience = 5000
 
-/** Where the clock stands still while code runs, only work passes the time. */
+/** Passes time by work: on some hosts the clock stands still while code runs. */
 function spin(): number {
   let state = 1
   for (let i = 0; i < 3e8; i++) state = (state * 1_103_515_245 + 12_345) | 0

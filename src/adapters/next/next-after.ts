@@ -7,7 +7,7 @@ import { track } from '../web/platform-context.ts'
 
 type Callback = () => unknown
 
-/** What is used of Next's `AfterContext` (next/dist/server/after/after-context.js), which has the `after` calls of a request. */
+/** The part of Next's `AfterContext` (next/dist/server/after/after-context.js) that is used. It has the `after` calls of a request. */
 interface AfterContext {
   waitUntil: ((promise: Promise<unknown>) => void) | undefined
   addCallback(callback: Callback, workUnitStore: unknown): void
@@ -40,7 +40,7 @@ export async function catchAfter(): Promise<void> {
   }
 }
 
-/** Next 16 keeps it on a global symbol which holds Next's version; Next 15 only in a module. */
+/** Finds Next's work storages: Next 16 has them on global symbols that hold its version, Next 15 in a module. */
 async function workStorages(): Promise<WorkStorage[]> {
   const global = globalThis as { [key: symbol]: unknown }
   const keys = Object.getOwnPropertySymbols(globalThis).filter((key) =>
@@ -76,9 +76,9 @@ function catchCallsOf(afterContext: Partial<AfterContext> | null | undefined): v
  * the revalidation when all have ended.
  */
 class Callbacks {
-  /** Those that have not ended. */
+  /** The number of functions that have not ended. */
   #open = 0
-  /** Next's own promise for all of them and what it does when they have ended. */
+  /** Next's own promise for all functions, and for its work when they have ended. */
   #whole: Promise<unknown> | undefined
   #more = Promise.withResolvers<void>()
 
@@ -90,7 +90,7 @@ class Callbacks {
     }
   }
 
-  /** Defers a task for a callback. Returns what Next is to call in its place. */
+  /** Defers a task for a callback. @returns the function that Next is to call in its place */
   add(callback: Callback): Callback {
     const turn = Promise.withResolvers<Task | undefined>()
     const ended = Promise.withResolvers<void>()

@@ -14,8 +14,8 @@ export async function registerServer(options?: AfterwordOptions): Promise<void> 
 }
 
 /**
- * Next ends the process itself when its requests have ended (start-server.js): with what is left undone in it.
- * Its listener is taken away where ours takes its place, so not with `signals: false` or NEXT_MANUAL_SIG_HANDLE.
+ * Takes Next's listeners for signals away: Next ends the process itself when its requests have ended (start-server.js), with tasks left
+ * undone. The listeners stay where ours take no signals: with `signals: false` or NEXT_MANUAL_SIG_HANDLE.
  */
 function takeSignals(): void {
   const before = process.listenerCount('SIGTERM')
@@ -27,7 +27,7 @@ function takeSignals(): void {
   }
 }
 
-/** By its name and by a line that only Next has: a function of the app may have the same name. */
+/** Recognises Next's listener by its name and by a line that only Next has: a function of the app may have the same name. */
 function isCleanup(listener: NodeJS.SignalsListener): boolean {
   return listener.name === 'cleanup' && String(listener).includes('start-server')
 }

@@ -7,21 +7,21 @@ import { ownResponse } from './own-response.ts'
 
 type End = (chunk?: unknown, encoding?: unknown, callback?: unknown) => unknown
 
-/** What Node gives to end: a response of `node:http` or of the compatibility API of `node:http2`, or a stream of its core API. */
+/** A response that can be ended: of `node:http`, of the compatibility API of `node:http2`, or a stream of its core API. */
 interface NodeResponse {
   end: End
   [ownResponse]?: HeldResponse
 }
 
-/** A response that leaves when its scope says so. */
+/** A response that leaves when its gate lets it. */
 export interface HeldResponse extends ScopeResponse, WritingResponse {
-  /** What `end` of Node's response was before. */
+  /** The `end` of Node's response before it was held. */
   nodeEnd: End | undefined
-  /** Where there is a journal: then what is written before the end may have to wait as well. */
+  /** The writes before the end, which may have to wait as well where there is a journal. */
   writes: HeldWrites | undefined
 }
 
-/** From now on `end` waits if the scope says so. The handler notices nothing. */
+/** Makes `end` of a response wait for the gate. The handler notices nothing. */
 export function holdEnd(res: object, response: HeldResponse): void {
   const node = res as NodeResponse
   node[ownResponse] = response
@@ -30,11 +30,11 @@ export function holdEnd(res: object, response: HeldResponse): void {
   if (response.gate?.keeps) response.writes = new HeldWrites(res, response)
 }
 
-/** For all responses: a closure for each would be one more object to allocate. */
+/** The `end` of all held responses: a closure for each would be one more object to allocate. */
 function onEnd(this: NodeResponse, chunk: unknown, encoding: unknown, callback: unknown): unknown {
   const response = this[ownResponse] as HeldResponse
   const end = response.nodeEnd as End
-  // Before `held`, which tells of each record once.
+  // The check comes before the gate is asked, which tells of each record once.
   if (response.writes !== undefined) checkEnd(this, chunk, encoding)
   if (response.writes?.waits) {
     response.writes.endLater(() => {

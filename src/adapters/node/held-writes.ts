@@ -6,7 +6,7 @@ import { beforeBytes, ownResponse } from './own-response.ts'
 
 type Method = (...args: unknown[]) => unknown
 
-/** What Node gives to write to: a response of `node:http` or of the compatibility API of `node:http2`, or a stream of its core API. */
+/** A response that can be written to: of `node:http`, of the compatibility API of `node:http2`, or a stream of its core API. */
 interface NodeResponse {
   write: Method
   flushHeaders?: Method
@@ -16,38 +16,38 @@ interface NodeResponse {
   [ownResponse]?: WritingResponse
 }
 
-/** What begins a response on HTTP/2. Where no body may follow, and with a file, it is all of it. */
+/** The methods that begin a response on HTTP/2. Where no body may follow, and with a file, the head is all of the response. */
 const heads = ['respond', 'respondWithFile', 'respondWithFD'] as const
 
 interface NodeStream extends Record<(typeof heads)[number], Method> {
   readonly closed: boolean
   readonly headersSent: boolean
-  /** No file can be the answer to a HEAD. */
+  /** The request is a HEAD, which no file can answer. */
   readonly headRequest?: boolean
 }
 
 /** A response whose writes may have to wait. */
 export interface WritingResponse {
   readonly writes: HeldWrites | undefined
-  /** Its status and its headers are now what they are. Nothing leaves by that. */
+  /** Fixes the status and the headers. No bytes leave by that. */
   makeHead(): void
   describe(): SentResponse
-  /** From now on whatever is written to Node's response is discarded. */
+  /** Discards all further writes to Node's response. */
   discardWrites(): void
 }
 
 /**
- * What is written to a response before its end, on HTTP/2 from its head on. It waits for records that are not accepted: a response that
- * is written piece by piece may be whole, by its `Content-Length`, before it is ended; and until then a refusal can still be a 503.
+ * The writes to a response before its end, on HTTP/2 from its head on. They wait for records that are not accepted: a response that is
+ * written piece by piece may be whole, by its `Content-Length`, before it is ended; and until then a refusal can still be a 503.
  */
 export class HeldWrites {
   readonly #res: NodeResponse
   readonly #response: WritingResponse
   readonly #write: Method
   readonly #flushHeaders: Method | undefined
-  /** Of HTTP/2. */
+  /** The stream; `undefined` on HTTP/1. */
   readonly #stream: NodeStream | undefined
-  /** What is to be called when the records are accepted. */
+  /** The calls to make when the records are accepted. */
   #calls: (() => unknown)[] | undefined
   /** Set when the handler has ended the response meanwhile. */
   #resume: (() => void) | undefined
@@ -63,7 +63,7 @@ export class HeldWrites {
     if (this.#stream !== undefined) this.#holdHeads(this.#stream)
   }
 
-  /** As a stream that is full does, `false` asks the handler to go on at `drain`. */
+  /** Writes, now or later. As a full stream does, `false` asks the handler to go on at `drain`. */
   write(...args: unknown[]): unknown {
     const calls = this.#look()
     if (calls === undefined) return this.#write.apply(this.#res, args)
@@ -81,7 +81,7 @@ export class HeldWrites {
     calls.push(flush)
   }
 
-  /** Something waits: then `end` is to be called behind that. */
+  /** Some calls wait: then `end` has to follow them. */
   get waits(): boolean {
     return this.#calls !== undefined
   }
@@ -95,11 +95,11 @@ export class HeldWrites {
     for (const head of heads) {
       const send = stream[head]
       stream[head] = (...args) => {
-        // That throws, as it should.
+        // Node throws at such a call, as it should.
         const fails = stream.headersSent || stream.closed || (stream.headRequest && head !== 'respond')
         const calls = fails ? undefined : this.#look()
         if (calls === undefined) return send.apply(stream, args)
-        // As after a head that has left: whoever asks must not make another one.
+        // The stream looks as if its head had left: the handler must not make another one.
         Object.defineProperty(stream, 'headersSent', { value: true, configurable: true })
         // The handler may change its headers for the next response.
         const asTheyAre = args.map((arg) => (isPlain(arg) ? { ...arg } : arg))
@@ -108,7 +108,7 @@ export class HeldWrites {
     }
   }
 
-  /** Where to put what has to wait; `undefined` if nothing has to. */
+  /** The calls that wait; `undefined` if no call has to. */
   #look(): (() => unknown)[] | undefined {
     if (this.#calls !== undefined) return this.#calls
     const stored = beforeBytes(this.#res)
@@ -136,7 +136,7 @@ export class HeldWrites {
     if (this.#resume === undefined) res.emit('drain')
   }
 
-  /** False if a record can't be stored. Waits for those of meanwhile, too. */
+  /** Waits for the records, also for those that come meanwhile. @returns false if a record can't be stored */
   async #stored(first: Promise<unknown>): Promise<boolean> {
     try {
       for (let stored: Promise<unknown> | undefined = first; stored !== undefined; stored = beforeBytes(this.#res)) {

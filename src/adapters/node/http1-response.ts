@@ -28,13 +28,13 @@ export class Http1Response implements HeldResponse {
     this.#res = res
   }
 
-  /** The one for that response, made at the first call. */
+  /** Finds the object for a response, or makes it at the first call. */
   static of(req: IncomingMessage, res: OwningResponse): Http1Response {
     res[ownResponse] ??= new Http1Response(req, res)
     return res[ownResponse]
   }
 
-  /** `finish`, `close`, or the socket's `close`: a pipelined response that was never written gets no event of its own. */
+  /** Listens to `finish`, `close`, and the socket's `close`: a pipelined response that was never written gets no event of its own. */
   whenSent(callback: (sent: SentResponse) => void): void {
     this.#callback = callback
     const res = this.#res
@@ -42,7 +42,7 @@ export class Http1Response implements HeldResponse {
     // Once the client has gone, Node 22 calls a response finished that its handler ends afterwards.
     if (res.writableFinished) return this.#req.errored ? this.closed() : this.finished()
     if (res.closed || res.destroyed || socket?.destroyed) return this.closed()
-    // Ahead of other listeners: one that throws keeps those behind it from being called.
+    // These come ahead of other listeners: one that throws keeps those behind it from being called.
     res.prependListener('finish', onFinish)
     res.prependListener('close', onClose)
     if (socket !== undefined && res.socket !== socket) track(socket).add(this)
@@ -54,7 +54,7 @@ export class Http1Response implements HeldResponse {
     this.#sent(this.#req.socket?.errored ? 'aborted' : 'delivered')
   }
 
-  /** Closed without `finish`, or its connection was before it had its turn on that. */
+  /** The response was closed without `finish`, or its connection before the response had its turn. */
   closed(): void {
     this.#sent('aborted')
   }
@@ -83,7 +83,7 @@ export class Http1Response implements HeldResponse {
     if (this.#state !== 'open') return
     this.#state = state
     ;(this.#req.socket as TrackedSocket | undefined)?.[pipelined]?.delete(this)
-    // A handler whose client has left may still write: it need not know.
+    // A handler whose client has left may still write, and need not know.
     if (this.#res.writableEnded) this.discardWrites()
     this.#callback?.(this.describe())
     this.#callback = undefined

@@ -27,7 +27,7 @@ export class Http2Response implements HeldResponse {
     this.#path = pathOf({ url: headers[':path'] ?? '/' })
   }
 
-  /** The one that was made for that stream. */
+  /** Finds the object that was made for a stream. */
   static known(stream: OwningStream): Http2Response | undefined {
     return stream[ownResponse]
   }
@@ -37,12 +37,12 @@ export class Http2Response implements HeldResponse {
     return stream[ownResponse]
   }
 
-  /** The stream's `close`, or the compatibility API's events where that is missing (nodejs/node#56374). */
+  /** Listens to the stream's `close`, and to the compatibility API's events, for `close` is sometimes missing (nodejs/node#56374). */
   whenSent(callback: (sent: SentResponse) => void): void {
     const sent = () => {
       if (this.#sent) return
       this.#sent = true
-      // A handler whose client has left may still write: it need not know.
+      // A handler whose client has left may still write, and need not know.
       if (this.#res.writableEnded) this.discardWrites()
       callback(this.describe())
     }
@@ -85,7 +85,7 @@ export class Http2Response implements HeldResponse {
     else discardResponseWrites(this.compat, this)
   }
 
-  /** What the handler writes to. */
+  /** The response or the stream that the handler writes to. */
   get #res(): Http2ServerResponse | ServerHttp2Stream {
     return this.compat ?? this.#stream
   }

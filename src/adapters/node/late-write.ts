@@ -3,7 +3,7 @@ import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import type { SentResponse } from '../../sent-response.ts'
 
-/** What is written to a response is discarded: where the report of the first such call finds the request; `null` once it was made. */
+/** The key of a response whose writes are discarded: the request for the report of the first such call, or `null` once that was made. */
 const discarding = Symbol('afterword.discarding')
 interface Target {
   [discarding]?: { describe(): SentResponse } | null | undefined
@@ -11,7 +11,7 @@ interface Target {
 
 type Method = (this: Target | undefined, ...args: never[]) => unknown
 
-/** A method that writes nothing, calls back, and returns what the original would. */
+/** Makes a method that writes nothing, calls back, and returns the same as the original. */
 function discard(name: string, returned: 'this' | true | undefined): Method {
   return function (...args: unknown[]) {
     const response = this?.[discarding]
@@ -51,7 +51,7 @@ function sendTrailersInTime(this: ServerHttp2Stream, ...args: never[]): unknown 
   return sendTrailers.apply(this, args)
 }
 
-/** What a stream of the core API of `node:http2` has. */
+/** The methods of a stream of the core API of `node:http2`. */
 const streamDiscards = {
   write: discards.write,
   end: discards.end,
@@ -63,7 +63,7 @@ const streamDiscards = {
   sendTrailers: sendTrailersInTime,
 }
 
-/** Each by its name: a loop over names costs ten times as much, and this happens on every response that has tasks. */
+/** Copies each method by its name: a loop over names costs ten times as much, and every response that has tasks pays for it. */
 function copy(from: Methods, to: Methods): void {
   to.write = from.write
   to.end = from.end
@@ -86,7 +86,7 @@ function replaceMethods(res: object, methods: Methods): void {
   if (target.createPushResponse !== undefined) target.createPushResponse = methods.createPushResponse
 }
 
-/** By which methods it is written now, its own or its class's. */
+/** The methods by which a response is written now, its own or those of its class. */
 function methodsOf(res: object): Methods {
   const { createPushResponse } = res as Methods
   const methods = { ...discards, createPushResponse }
@@ -95,8 +95,8 @@ function methodsOf(res: object): Methods {
 }
 
 /**
- * From now on whatever is written to a response of `node:http`, or of the compatibility API of `node:http2`, is discarded
- * and reported once. Left alone, Node would throw `ERR_HTTP_HEADERS_SENT` or emit an `error` that ends the process, and
+ * Discards all further writes to a response of `node:http`, or of the compatibility API of `node:http2`, and reports the
+ * first one. Left alone, Node would throw `ERR_HTTP_HEADERS_SENT` or emit an `error` that ends the process, and
  * Express would destroy the connection, the next request on it included.
  */
 export function discardResponseWrites(res: object, response: { describe(): SentResponse }): void {
@@ -105,20 +105,20 @@ export function discardResponseWrites(res: object, response: { describe(): SentR
   replaceMethods(res, discards)
 }
 
-/** The same for a stream of the core API of `node:http2`. */
+/** Discards all further writes to a stream of the core API of `node:http2`. */
 export function discardStreamWrites(stream: object, response: { describe(): SentResponse }): void {
   if (discardsWrites(stream)) return
   Object.assign(stream, { [discarding]: response, ...streamDiscards })
 }
 
-/** What is written to it is discarded. */
+/** Writes to the response are discarded. */
 export function discardsWrites(res: object): boolean {
   return (res as Target)[discarding] !== undefined
 }
 
 /**
- * Keeps a response that its handler has ended as it is: what is written to it until the returned function is called is discarded.
- * The handler believes that it was sent.
+ * Suspends a response that its handler has ended: writes are discarded until the returned function is called. To the handler, the
+ * response was sent.
  */
 export function suspendWrites(res: object, response: { discardWrites(): void }): () => void {
   const target = res as Target & { statusCode?: number }
@@ -129,7 +129,7 @@ export function suspendWrites(res: object, response: { discardWrites(): void }):
   response.discardWrites()
   return () => {
     target[discarding] = undefined
-    // As its own, also where they are its class's: an object that loses properties gets slow.
+    // The methods become properties of the response, also those of its class: an object that loses properties gets slow.
     if (isStream) Object.assign(res, methods)
     else replaceMethods(res, methods as Methods)
     // On HTTP/2 `writeHead` takes statuses that can't be set.
@@ -144,7 +144,7 @@ function streamMethodsOf(stream: object): object {
   )
 }
 
-/** On HTTP/2 there is none, and asking for it warns. */
+/** The status message, if it was set. On HTTP/2 there is none, and Node warns of those who ask. */
 function ownStatusMessage(res: { statusMessage?: string }): string | undefined {
   return Object.hasOwn(res, 'statusMessage') ? res.statusMessage : undefined
 }

@@ -7,10 +7,10 @@ import type { Intake } from '../../shutdown.ts'
 /** A server of `node:http`, `node:https` or `node:http2`. */
 export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
 
-/** How often kept-alive connections that became idle are closed during a shutdown, in ms. */
+/** The interval in ms at which a shutdown closes kept-alive connections that became idle. */
 const sweep = 20
 
-/** On the server: another copy of the package finds it there. */
+/** The mark of a server that is an intake already: another copy of the package finds it there. */
 const watched = Symbol.for('afterword.watched')
 
 /** A listening server as a part of the shutdown. */
@@ -48,7 +48,7 @@ export class NodeIntake implements Intake {
       clearInterval(timer)
       resolve()
     })
-    // A graceful GOAWAY: streams in flight end first (RFC 9113, section 6.8).
+    // The GOAWAY is graceful: streams in flight end first (RFC 9113, section 6.8).
     for (const session of this.#sessions) session.close()
     // `close` ends the connections that are idle now, not those that become idle when they have their response.
     const timer = setInterval(() => server.closeIdleConnections?.(), sweep)
@@ -62,7 +62,7 @@ export class NodeIntake implements Intake {
   }
 }
 
-/** What still comes over a kept-alive connection is answered with `Connection: close`. */
+/** Answers a request that still comes over a kept-alive connection with `Connection: close`. */
 function askToClose(_req: unknown, res: ServerResponse): void {
   res.shouldKeepAlive = false
 }

@@ -14,7 +14,7 @@ import { NodeIntake, type NodeServer } from './node-intake.ts'
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 export type NodeResponse = ServerResponse | Http2ServerResponse
 
-/** For middleware: calls `fn` in the scope of a request, and makes the server of the request part of the shutdown. */
+/** Calls `fn` in the scope of a request, for middleware, and makes the server of the request part of the shutdown. */
 export function enterServed<T>(req: NodeRequest, res: NodeResponse, fn: () => T, host?: Host): T {
   const { server } = req.socket as Socket & { server?: NodeServer }
   if (server !== undefined) NodeIntake.watch(server, instance())
@@ -70,14 +70,14 @@ function isHttp2(res: NodeResponse): res is Http2ServerResponse {
   return 'stream' in res
 }
 
-/** By RFC 9110, section 9.3, a body of these has no meaning. */
+/** A request with that method may have a body. By RFC 9110, section 9.3, the body of a GET or HEAD has no meaning. */
 function mayHaveBody(method: string | undefined): boolean {
   return method !== 'GET' && method !== 'HEAD'
 }
 
 /**
- * Node emits the events of a request's body, and all events of an HTTP/2 stream, outside the scope:
- * the parser and the session have one context for a whole connection.
+ * Binds the listeners of a request to its scope. Node emits the events of a request's body, and all events of an HTTP/2 stream, outside
+ * the scope: the parser and the session have one context for a whole connection.
  */
 function bindListeners(emitter: EventEmitter): void {
   const scope = new AsyncResource('AfterwordRequest')

@@ -9,7 +9,7 @@ export type Emit = (this: EventEmitter, event: string | symbol, ...args: unknown
 /** The mark of a scoped `emit`, on the function: another copy of the package finds it there. */
 const scoped = Symbol.for('afterword.scoped-emit')
 
-/** This `emit` opens scopes already. */
+/** The `emit` opens scopes already. */
 export function opensScopes(emit: Emit): boolean {
   return scoped in emit
 }

@@ -2,10 +2,10 @@ import { isolatesRequests } from '../../platform.ts'
 import type { Host } from '../../task/response.ts'
 import { own } from './platform-context.ts'
 
-/** What the code runs on, seen from a handler that returns its `Response`. */
+/** The host of a handler that returns its `Response`. */
 export interface FetchHost extends Host {
   deadline?: number | undefined
-  /** For how many ms the host lets work go on after the response. */
+  /** The time in ms for which the host lets work go on after the response. */
   readonly limit?: number | undefined
   /** Resolves when the response was sent, on a host that tells. */
   readonly completed?: Promise<void> | undefined
@@ -17,7 +17,7 @@ export interface FetchHost extends Host {
   readonly signals?: boolean
 }
 
-/** Of `Bun.serve`. */
+/** A server of `Bun.serve`. */
 export interface StoppableServer {
   stop(closeActiveConnections?: boolean): unknown
 }
@@ -35,7 +35,7 @@ const signals = 'Bun' in globalThis
 /** Workers cancel what still runs 30 s after the response (developers.cloudflare.com/workers/platform/limits). */
 const workersLimit = 29_000
 
-/** A host by what it hands to the handler besides the request, and by the runtime. */
+/** Recognises a host by the arguments that it hands to the handler besides the request, and by the runtime. */
 export function hostOf(extras: readonly unknown[], limit?: number): FetchHost {
   const given = extras.filter((extra): extra is Extra => typeof extra === 'object' && extra !== null && !(own in extra))
   // Workers and Vercel's edge: (request, env, context). Netlify: (request, context).

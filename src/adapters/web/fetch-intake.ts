@@ -3,7 +3,7 @@ import type { StoppableServer } from './fetch-host.ts'
 
 /** The requests of `Bun.serve` or `Deno.serve` as a part of the shutdown. */
 export class FetchIntake implements Intake {
-  /** Known from the first request on, where the host hands it over. */
+  /** The server, known from the first request on where the host hands it over. */
   server: StoppableServer | undefined
   #inFlight = 0
   #idle: PromiseWithResolvers<void> | undefined
@@ -22,7 +22,7 @@ export class FetchIntake implements Intake {
       this.#idle = Promise.withResolvers()
       await this.#idle.promise
     }
-    // What the host was given last leaves the process in its next turns.
+    // The last responses leave the process in its next turns.
     for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve))
   }
 

@@ -45,7 +45,7 @@ export class FetchResponse implements ScopeResponse {
     throw new AfterwordError('AFTERWORD_RESPONSE_NOT_RETURNED', [method, path])
   }
 
-  /** The handler has returned this one; what comes back is for the host. */
+  /** The handler has returned a response. @returns the response for the host */
   async returned(response: Response | undefined): Promise<Response | undefined> {
     this.#status = response?.status ?? 101 // Bun's `server.upgrade` returns no response
     if (!this.#isSent) this.#state = 'returned'
@@ -56,7 +56,7 @@ export class FetchResponse implements ScopeResponse {
     try {
       const held = this.gate?.beforeEnd()
       if (held !== undefined) await held
-      // Nothing is deferred yet: the body is left alone, it may be a file that the host sends by itself.
+      // Without tasks the body is left alone: it may be a file that the host sends by itself.
       const waits = this.#callback !== undefined && !this.host.before && this.#method !== 'HEAD'
       if (waits && response !== undefined && response.body !== null) return await trackBody(response, this)
     } catch {
@@ -67,7 +67,7 @@ export class FetchResponse implements ScopeResponse {
     return response
   }
 
-  /** What the next bytes of the body have to wait for: what is deferred amid a stream is kept too. */
+  /** Asks the gate before the next bytes of the body: jobs that are deferred amid a stream are kept too. */
   stored(): Promise<unknown> | undefined {
     return this.gate?.beforeBytes()
   }

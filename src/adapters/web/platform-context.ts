@@ -2,17 +2,17 @@ import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import { instance } from '../../instance.ts'
 
-/** Ours, not a platform's: a fetch handler must not take it for a host that keeps its work alive. */
+/** The mark of our own context: a fetch handler must not take it for a host that keeps its work alive. */
 export const own = Symbol.for('afterword.request-context')
 
-/** The documented part of what a platform tells of the request: how to keep it alive for work that has begun. */
+/** The documented part of a platform's request context: it keeps the request alive for work that has begun. */
 interface RequestContext {
   waitUntil(promise: PromiseLike<unknown>): void
   readonly [own]?: true
 }
 
 /**
- * Where Next and `@vercel/functions` look for their platform. A self-hosted server has none: without it `waitUntil` of
+ * Provides the context in which Next and `@vercel/functions` look for their platform. A self-hosted server has none: then `waitUntil` of
  * `@vercel/functions` does nothing, and Next waits for its promises without limits. A real platform's stays as it is.
  */
 export function provideRequestContext(name: '@next/request-context' | '@vercel/request-context'): void {
@@ -27,7 +27,7 @@ export function track(promise: PromiseLike<unknown>): void {
   try {
     instance().waitUntil(promise)
   } catch (error) {
-    // Not accepted, for the backlog is full or closed: then at least its failure is not lost, nor an unhandled rejection.
+    // The backlog is full or closed, and does not accept the promise: at least its failure is reported, and no unhandled rejection.
     report(error as AfterwordError)
     Promise.resolve(promise).then(undefined, (cause) => {
       report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['waitUntil'], { cause }))

@@ -1,17 +1,17 @@
-/** A body that is there at once and no larger than this stays one piece: the host then knows its length. In bytes. */
+/** The most bytes of a body that stays one piece, if it is there at once: the host then knows its length. */
 const onePiece = 65_536
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>
 
-/** Who follows a body. */
+/** A tracker of a body. */
 interface BodyTracker {
-  /** What the next bytes, or the end, have to wait for. If it rejects, they are not sent. */
+  /** Called before the next bytes, or the end, which wait for the promise. If it rejects, they are not sent. */
   stored(): Promise<unknown> | undefined
-  /** Is called once, with `false` if the body broke off. */
+  /** Called once, with `false` if the body broke off. */
   ended(whole: boolean): void
 }
 
-/** The same response, whose body tells when its last byte was taken by the host. Rejects as `stored` does while nothing was sent. */
+/** Makes the same response, whose body tells when the host has taken its last byte. Rejects as `stored` does while nothing was sent. */
 export async function trackBody(response: Response, follower: BodyTracker): Promise<Response> {
   const reader = (response.body as ReadableStream<Uint8Array>).getReader()
   const chunks: Uint8Array[] = []

@@ -9,7 +9,7 @@ export const discard = changing('delete failed records', 'deleted', (failed, ids
 
 type Change = (failed: FailedRecords, ids: readonly string[] | undefined) => AsyncGenerator<Changed[]>
 
-/** @param become what is said of a record of which that could be done */
+/** Makes a command that changes failed records. @param become the end of the sentence on a record that was changed */
 function changing(does: string, become: string, change: Change): Command {
   return {
     takes: '<folder> <id>|--all',
@@ -39,7 +39,7 @@ function changing(does: string, become: string, change: Change): Command {
   }
 }
 
-/** On a terminal, how far it is. */
+/** Shows progress, on a terminal. */
 async function* progress(total: number, pages: AsyncIterable<Changed[]>): AsyncGenerator<string> {
   let past = 0
   for await (const page of pages) {

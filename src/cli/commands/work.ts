@@ -28,23 +28,23 @@ export const work: Command = {
   },
 }
 
-/** The instance that a module has configured. */
+/** Loads a module. @returns the instance that it has configured */
 async function load(module: string): Promise<Afterword> {
   try {
     await import(pathToFileURL(resolve(module)).href)
   } catch (cause) {
     throw new Error(`${module} can't be imported.`, { cause })
   }
-  // Not sooner: so it is the instance of the copy of the package that the module uses.
+  // The import comes last, so that it is the instance of the copy of the package that the module uses.
   const { instance } = await import('../../instance.ts')
   return instance()
 }
 
-/** As if it were a server, which the shutdown of the instance stops. */
+/** Makes the worker an intake, which the shutdown of the instance stops as it stops a server. */
 function stopOnSignal(afterword: Afterword, stop: () => void): void {
   afterword.addIntake({ stop: async () => stop(), abort() {} })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    // With `signals: false` nobody listens. A second signal then ends the process.
+    // With `signals: false` the instance does not listen. A second signal then ends the process.
     if (process.listenerCount(signal) > 0) continue
     process.once(signal, async () => {
       stop()

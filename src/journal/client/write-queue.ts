@@ -10,7 +10,7 @@ const firstRetry = 100
 const longestRetry = 5000
 
 /**
- * How many groups of a store may be on their way: while the journal's thread commits one, the thread of the requests collects the next
+ * The most groups of a store that may be on their way: while the journal's thread commits one, the thread of the requests collects the next
  * and answers for the one before. Groups of the shared store may have to wait for another process, and go one by one, in order.
  */
 const mostCommitting = { own: 2, shared: 1 } as const
@@ -121,7 +121,7 @@ export class WriteQueue {
     this.#goOn(transitionDelay)
   }
 
-  /** Nothing of the oldest group is stored: its records are refused, its transitions are tried again. */
+  /** The oldest group is not stored: its records are refused, its transitions are tried again. */
   refused(message: string): void {
     const { group, accepting, beginning } = this.#committing.shift() ?? this.#empty()
     const { group: next, accepting: waiting, beginning: later } = this.#next
@@ -146,7 +146,7 @@ export class WriteQueue {
     for (let groups = Math.max(1, this.#committing.length); groups > 0; groups--) this.refused(message)
   }
 
-  /** How many records wait to be accepted. */
+  /** The number of records that wait to be accepted. */
   get #accepting(): number {
     return this.#committing.reduce((sum, { accepting }) => sum + accepting.length, this.#next.accepting.length)
   }
@@ -206,7 +206,7 @@ export class WriteQueue {
     return [...this.#committing, this.#next].map(({ group }) => group)
   }
 
-  /** Nothing is on its way. */
+  /** No group is on its way. */
   get idle(): boolean {
     return this.#committing.length === 0 && !this.#hasPending
   }

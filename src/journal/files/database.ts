@@ -12,44 +12,46 @@ function codeOf(error: unknown): number {
   return (Number((error as { errcode?: unknown } | null)?.errcode) || 0) & 0xff
 }
 
-/** Somebody else is writing. */
+/** The error says that another process is writing. */
 export function isBusy(error: unknown): boolean {
   // better-sqlite3 names the codes.
   return codeOf(error) === code.busy || String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')
 }
 
+/** Makes an error that `isBusy` recognises. */
 export function busy(message: string): Error {
   return Object.assign(new Error(message), { errcode: code.busy })
 }
 
+/** The error says that the file is damaged. */
 export function isDamage(error: unknown): boolean {
   return codeOf(error) === code.damaged || isNoDatabase(error)
 }
 
-/** It is something else, or damaged from its first bytes on. */
+/** The error says that the file is no database, or damaged from its first bytes on. */
 export function isNoDatabase(error: unknown): boolean {
   return codeOf(error) === code.noDatabase
 }
 
-/** By the system, or by SQLite, which needs files beside the one that it opens. */
+/** The error says that the system refuses access, or SQLite, which needs files beside the one that it opens. */
 export function isForbidden(error: unknown): boolean {
   const { code: name } = error as { code?: unknown }
   const isRefused = name === 'EACCES' || name === 'EPERM' || name === 'EROFS'
   return isRefused || codeOf(error) === code.readOnly || codeOf(error) === code.notOpened
 }
 
-/** As `PRAGMA auto_vacuum` tells it. */
+/** The value of `PRAGMA auto_vacuum` for incremental. */
 const incremental = 2
 
-/** Reports what went wrong, from whichever thread. */
+/** Reports trouble, from either thread. */
 export type Report = (code: ErrorCode, values: readonly unknown[], cause?: unknown) => void
 
-/** For how many ms a statement waits for another process that is writing. Nobody waits for it on the thread of the requests. */
+/** The time in ms for which a statement waits for another process that is writing. The thread of the requests does not wait for it. */
 const busyTimeout = 1000
 
 /**
- * Opens a database of the journal. A damaged one is moved aside, and told of.
- * @param checked it need not be looked through
+ * Opens a database of the journal. A damaged one is moved aside, and reported.
+ * @param checked the file need not be checked
  * @throws AfterwordError `AFTERWORD_JOURNAL_NEWER`
  */
 export function openDatabase(path: string, sync: Sync, tell: Report, checked = false): DatabaseSync {
@@ -68,7 +70,7 @@ function prepared(path: string, sync: Sync, checked: boolean): DatabaseSync {
   try {
     database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
     if (!checked) checkIntegrity(database)
-    // Room that is free goes back to the disk. This has to be said before there is a table, and is a write also where it was said.
+    // Free pages go back to the disk. The pragma has to come before the first table, and is a write also where it was set before.
     const { auto_vacuum: vacuum } = database.prepare('PRAGMA auto_vacuum').get() as { auto_vacuum: number }
     if (vacuum !== incremental) database.exec('PRAGMA auto_vacuum = INCREMENTAL')
     database.exec('PRAGMA journal_mode = WAL')
@@ -82,13 +84,13 @@ function prepared(path: string, sync: Sync, checked: boolean): DatabaseSync {
   }
 }
 
-/** Damage in the midst of a file is found when it is read, which may be much later, and then fails again and again. */
+/** Checks a whole file: damage in its midst is found only when that part is read, which may be much later, and fails again and again. */
 function checkIntegrity(database: DatabaseSync): void {
   const { quick_check: found } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }
   if (found !== 'ok') throw Object.assign(new Error(found), { errcode: code.damaged })
 }
 
-/** By `exec`: a prepared pragma acts when it is prepared, not when it is run. */
+/** Sets `synchronous`, by `exec`: a prepared pragma acts when it is prepared, not when it is run. */
 export function setSync(database: Database, sync: Sync): void {
   database.exec(`PRAGMA synchronous = ${sync === 'full' ? 'FULL' : 'NORMAL'}`)
 }

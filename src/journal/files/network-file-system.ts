@@ -2,7 +2,7 @@ import { statfsSync } from 'node:fs'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 
-/** File systems of other machines, by the numbers of `statfs`: https://man7.org/linux/man-pages/man2/statfs.2.html */
+/** The file systems of other machines, by the numbers of `statfs`: https://man7.org/linux/man-pages/man2/statfs.2.html */
 const networkTypes = new Map([
   [0x6969, 'NFS'],
   [0x517b, 'SMB'],
@@ -16,12 +16,12 @@ const networkTypes = new Map([
   [0x01021997, '9p'],
 ])
 
-/** What the file system is called, if it is one of another machine. */
+/** Names a file system, if it is one of another machine. */
 export function networkType(type: number): string | undefined {
   return networkTypes.get(type)
 }
 
-/** Warns of a folder that another machine keeps: neither the locks nor the shared memory of SQLite can be trusted there. */
+/** Warns of a folder on another machine: neither the locks nor the shared memory of SQLite can be trusted there. */
 export function warnOfNetwork(folder: string): void {
   const name = networkType(statfsSync(folder).type)
   if (name !== undefined) report(new AfterwordError('AFTERWORD_JOURNAL_NETWORK', [folder, name]))

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 /**
- * The lock of a slot: an empty database, held in an exclusive transaction. The kernel drops it when the process dies, however it
- * dies, and only then: a process that is stopped or slow is never taken for dead. POSIX locks belong to a process, and are dropped
- * when any handle of the file is closed in it: nobody else may open this file, and the handle must stay referenced.
+ * The lock of a slot is an empty database, held in an exclusive transaction. The kernel drops the lock when the process dies, however
+ * it dies, and only then: a process that is stopped or slow is never taken for dead. POSIX locks belong to a process, and are dropped
+ * when any handle of the file is closed in it: no other code may open this file, and the handle must stay referenced.
  */
 export class ProcessLock {
   readonly slot: number
@@ -17,12 +17,12 @@ export class ProcessLock {
     this.#database = database
   }
 
-  /** `undefined` if a living process holds it, or this one may not. */
+  /** Takes the lock of a slot. @returns `undefined` if a living process holds it, or this one may not */
   static take(folder: string, slot: number): ProcessLock | undefined {
     const path = join(folder, `${slot}.lock`)
     const database = new DatabaseSync(path)
     try {
-      // SQLite opens what it may not write for reading, and then every process gets the lock.
+      // SQLite opens a file that it may not write for reading, and then every process gets the lock.
       accessSync(path, constants.W_OK)
       database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
       return new ProcessLock(slot, database)
@@ -39,7 +39,7 @@ export class ProcessLock {
   }
 }
 
-/** The slots that some process has taken, now or before. */
+/** Lists the slots that some process has taken, now or before. */
 export function slotsIn(folder: string): number[] {
   return readdirSync(folder)
     .map((name) => Number(/^(\d+)\.lock$/.exec(name)?.[1]))
@@ -47,7 +47,7 @@ export function slotsIn(folder: string): number[] {
     .sort((a, b) => a - b)
 }
 
-/** Where the locks of an app's own database are. */
+/** The folder of the locks for an app's own database. */
 export function locksOf(database: string): string {
   return `${database}-afterword`
 }

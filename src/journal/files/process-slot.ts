@@ -9,14 +9,14 @@ import { warnOfNetwork } from './network-file-system.ts'
 import { ProcessLock } from './process-lock.ts'
 import { blockSize, blocks, mostSlots, slotSize } from './record-id.ts'
 
-/** A slot that this process owns: the first one that no living process has, and where nothing is left. */
+/** The slot that a process owns: the first one that no living process has, and that has no records. */
 export interface ProcessSlot {
   readonly lock: ProcessLock
-  /** The first key that it gives: also its number, by which it owns records. */
+  /** The number of the process, by which it owns records: also the record id before the first one that it gives. */
   readonly process: number
 }
 
-/** @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER` */
+/** Takes a slot in a folder. @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER` */
 export function openProcessSlot(folder: string): ProcessSlot {
   return opening(folder, () => {
     for (const lock of freeLocks(folder)) {
@@ -30,7 +30,7 @@ export function openProcessSlot(folder: string): ProcessSlot {
   })
 }
 
-/** Calls `open`. @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, and whatever other it throws */
+/** Calls `open`. @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, or the one that `open` throws */
 export function opening<T>(place: string, open: () => T): T {
   try {
     return open()
@@ -40,7 +40,7 @@ export function opening<T>(place: string, open: () => T): T {
   }
 }
 
-/** The locks of the slots that no living process has, one after the other. */
+/** Takes the locks of the slots that no living process has, one after the other. */
 export function* freeLocks(folder: string): Iterable<ProcessLock> {
   makeFolder(folder)
   for (let slot = 1; slot <= mostSlots; slot++) {
@@ -49,7 +49,7 @@ export function* freeLocks(folder: string): Iterable<ProcessLock> {
   }
 }
 
-/** What is stored in a folder is lost with its name: each new name is synced. */
+/** Makes a folder and syncs each new name: records are lost with the name of their folder. */
 function makeFolder(folder: string): void {
   const path = resolve(folder)
   const first = mkdirSync(path, { recursive: true })
@@ -66,11 +66,11 @@ function syncFolder(folder: string): void {
       closeSync(handle)
     }
   } catch {
-    // Where a folder can't be opened (on Windows, say), SQLite does without as well.
+    // A folder can't be opened everywhere, on Windows for example. SQLite does without as well.
   }
 }
 
-/** What a dead process has left may be for others only: it is taken over by whoever can run it, not owned. */
+/** Begins a slot that has no records. Records of a dead process may be for other processes only: a process that can run them adopts them. */
 function beginIfEmpty(folder: string, lock: ProcessLock): number | undefined {
   let database: DatabaseSync | undefined
   let process: number | undefined
@@ -84,14 +84,14 @@ function beginIfEmpty(folder: string, lock: ProcessLock): number | undefined {
   }
 }
 
-/** What is shared is opened later, in a thread: by then requests have been answered. Throws what `access` throws. */
+/** Requires that the shared database can be written. A thread opens it later, when requests have been answered. Throws the errors of `access`. */
 function requireWritable(path: string): void {
   if (existsSync(path)) accessSync(path, constants.W_OK)
 }
 
 const tell: Report = (code, values, cause) => report(new AfterwordError(code, values, { cause }))
 
-/** What can't be read is not empty: whoever takes it over looks through it. */
+/** The database has no records. One that can't be read counts as not empty: a process that adopts it checks it. */
 function isEmpty(database: Database): boolean {
   try {
     return database.prepare('SELECT 1 FROM afterword_records LIMIT 1').get() === undefined

@@ -1,29 +1,29 @@
 /**
- * A record's key is a number that no other record of the folder ever has: which slot gave it, and its place among all that the slot has
- * given. A process begins a block of the slot when it opens it, so the first key of that block names the process, too. All of them
- * are safe integers.
+ * A record id is a number that no other record of the folder ever has: it tells the slot that gave it, and counts the ids of that slot.
+ * A process begins a block of ids when it takes a slot, so that the first id of the block is the number of the process, too. All ids are
+ * safe integers. In the database, and in the arithmetic of the schema, the column is called `key`.
  */
 export const slotSize = 2 ** 44
 export const blockSize = 2 ** 20
 export const mostSlots = 2 ** 9 - 1
-/** What keys of a slot there are at most. */
+/** The number of blocks of a slot. */
 export const blocks = slotSize / blockSize
 
-export function slotOf(key: number): number {
-  return Math.floor(key / slotSize)
+export function slotOf(recordId: number): number {
+  return Math.floor(recordId / slotSize)
 }
 
-/** The block of its slot that a key is in. */
-export function blockOf(key: number): number {
-  return Math.floor((key % slotSize) / blockSize)
+/** The block of a record id within its slot. */
+export function blockOf(recordId: number): number {
+  return Math.floor((recordId % slotSize) / blockSize)
 }
 
-/** A key as it is shown, and as a running task knows it. */
-export function idOf(key: number): string {
-  return key.toString(36)
+/** The id of a task or a listed record: the record id as text. */
+export function idOf(recordId: number): string {
+  return recordId.toString(36)
 }
 
-/** The key of an id; `NaN` where it is none. */
+/** The record id of an id; `NaN` where the text is none. */
 export function recordIdOf(id: string): number {
   return /^[0-9a-z]{1,11}$/.test(id) ? Number.parseInt(id, 36) : Number.NaN
 }

@@ -2,27 +2,27 @@ import { AfterwordError } from '../../errors.ts'
 import type { Database } from '../../options/app-database.ts'
 import { atomically } from './transaction.ts'
 
-/** What a record is owned by, if not by the process of that number. */
+/** The owners of a record that are no process. */
 export const owner = {
-  /** Nobody: whoever works may take it. */
+  /** The record is free: any worker may claim it. */
   free: 0,
-  /** Its process has ended: whoever knows its job may run it. */
+  /** The process of the record has ended: any process that knows the job may run it. */
   orphaned: -1,
-  /** Whoever had taken it has died: whoever works may take it. */
+  /** The process that had claimed the record has died: any worker may claim it. */
   orphanedClaim: -2,
 } as const
 
 /**
- * By which number a process owns what it has taken, and what it was left: the one after its own, which is even. Should it end, that is
- * for whoever works; what it has deferred itself is for whoever knows the job.
+ * The number by which a process owns its claims: the one after its own number, which is even. Should the process end, its claims are for
+ * any worker; the records that it has deferred itself are for any process that knows the job.
  */
 export const claimerOf = (process: number) => process + 1
-/** In SQL: the owner is a process, by that number. */
+/** In SQL: the owner is a process, by the number of its claims. */
 export const isClaimer = 'owner % 2 = 1'
-/** In SQL: the owner is this process, by either. */
+/** In SQL: the owner is this process, by either number. */
 export const ownedBy = (process: number) => `owner IN (${process}, ${claimerOf(process)})`
 
-/** Forward only: each release adds to the end what it changes. The version of a database is how many of them it has. */
+/** The migrations go forward only: each release adds one for its changes. The version of a database is the number of its migrations. */
 const migrations: readonly string[] = [
   `
   -- How many blocks of keys each slot has begun.
@@ -71,7 +71,7 @@ const migrations: readonly string[] = [
 
 /** Brings a database to the version of this release. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */
 export function migrate(database: Database, path: string): void {
-  // Nobody is waited for who is writing to it.
+  // A database that is up to date is not written to, and waits for no other process.
   if (versionOf(database) === migrations.length) return
   atomically(database, () => {
     database.exec('CREATE TABLE IF NOT EXISTS afterword (version INTEGER NOT NULL) STRICT')
@@ -86,7 +86,7 @@ export function migrate(database: Database, path: string): void {
   })
 }
 
-/** `undefined` for a database that is new. */
+/** The version of a database; `undefined` for one that is new. */
 export function versionOf(database: Database): number | undefined {
   const table = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'afterword'").get()
   if (table === undefined) return undefined

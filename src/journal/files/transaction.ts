@@ -1,6 +1,6 @@
 import type { Database } from '../../options/app-database.ts'
 
-/** Calls `fn` in a transaction. Throws what it throws. */
+/** Calls `fn` in a transaction. Throws the errors of `fn`. */
 export function atomically<T>(database: Database, fn: () => T): T {
   database.exec('BEGIN IMMEDIATE')
   try {

@@ -1,7 +1,7 @@
 /**
- * How the arguments of a job are stored: as JSON where that says all, else as a table of JSON values, of which an array means one of
- * the kinds below and refers to other values by their place in the table. So cycles and shared references survive. A mark in front
- * tells one form from the other. Decoding builds data only: it never runs code of the app, nor touches a prototype.
+ * The stored form of arguments: JSON where JSON can express them, else a table of JSON values, in which an array stands for one of the
+ * kinds below and refers to other values by their index in the table. So cycles and shared references survive. A mark in front tells
+ * one form from the other. Decoding builds data only: it never runs code of the app, nor touches a prototype.
  */
 type Kind =
   | 'array'
@@ -21,7 +21,7 @@ type Entry = string | number | boolean | null | [Kind, ...(string | number)[]]
 
 const tableMark = '~'
 
-/** What can't be stored, and where it is: `[0].user.onDone`. */
+/** The error for a value that can't be stored, with its path: `[0].user.onDone`. */
 export class Unstorable extends Error {
   readonly what: string
   readonly path: string
@@ -50,10 +50,10 @@ export function decode(text: string): unknown[] {
   return value
 }
 
-/** More than this is a cycle, or needs the table anyway. */
+/** The depth past which a value is a cycle, or needs the table anyway. */
 const mostPlainDepth = 32
 
-/** JSON says all of it. */
+/** JSON can express the value. */
 function isPlain(value: unknown, depth: number): boolean {
   switch (typeof value) {
     case 'string':
@@ -73,7 +73,7 @@ function isPlain(value: unknown, depth: number): boolean {
     return value.every((item) => isPlain(item, depth + 1))
   }
   if (Object.getPrototypeOf(value) !== Object.prototype || Object.getOwnPropertySymbols(value).length > 0) return false
-  // Also what somebody has added to `Object.prototype`: JSON leaves that out.
+  // The loop also sees properties that were added to `Object.prototype`: JSON leaves those out.
   for (const key in value) {
     if (key === '__proto__' || key === 'toJSON' || !isPlain((value as Record<string, unknown>)[key], depth + 1))
       return false
@@ -100,21 +100,21 @@ type BytesKind = keyof typeof bytesKinds
 
 class Table {
   readonly #entries: Entry[] = []
-  readonly #places = new Map<unknown, number>()
+  readonly #indexes = new Map<unknown, number>()
 
   of(args: readonly unknown[]): readonly Entry[] {
-    this.#place(args, '')
+    this.#index(args, '')
     return this.#entries
   }
 
-  /** The place of a value; what it refers to is placed behind it. */
-  #place(value: unknown, path: string): number {
-    const known = this.#places.get(value)
+  /** The index of a value; the values to which it refers follow. */
+  #index(value: unknown, path: string): number {
+    const known = this.#indexes.get(value)
     if (known !== undefined && !Object.is(value, -0)) return known
-    const place = this.#entries.push(null) - 1
-    if (!Object.is(value, 0) && !Object.is(value, -0)) this.#places.set(value, place)
-    this.#entries[place] = this.#entry(value, path)
-    return place
+    const index = this.#entries.push(null) - 1
+    if (!Object.is(value, 0) && !Object.is(value, -0)) this.#indexes.set(value, index)
+    this.#entries[index] = this.#entry(value, path)
+    return index
   }
 
   #entry(value: unknown, path: string): Entry {
@@ -146,12 +146,12 @@ class Table {
     if (value instanceof Date) return ['date', value.getTime()]
     if (value instanceof Map) {
       const parts = [...value].flatMap(([key, item], i) => [
-        this.#place(key, `${path}<key ${i}>`),
-        this.#place(item, `${path}<value ${i}>`),
+        this.#index(key, `${path}<key ${i}>`),
+        this.#index(item, `${path}<value ${i}>`),
       ])
       return ['map', ...parts]
     }
-    if (value instanceof Set) return ['set', ...[...value].map((item, i) => this.#place(item, `${path}<item ${i}>`))]
+    if (value instanceof Set) return ['set', ...[...value].map((item, i) => this.#index(item, `${path}<item ${i}>`))]
     if (value instanceof URL) return ['url', value.href]
     if (value instanceof RegExp) return ['regexp', value.source, value.flags]
     if (value instanceof Error) return this.#error(value, path)
@@ -163,7 +163,7 @@ class Table {
   #array(value: readonly unknown[], path: string): Entry {
     const parts: number[] = []
     for (let i = 0; i < value.length; i++)
-      parts.push(i in value ? this.#place(value[i], `${path}[${i}]`) : this.#hole())
+      parts.push(i in value ? this.#index(value[i], `${path}[${i}]`) : this.#hole())
     return ['array', ...parts]
   }
 
@@ -173,13 +173,13 @@ class Table {
 
   #record(value: object, path: string): Entry {
     if (Object.getOwnPropertySymbols(value).length > 0) throw new Unstorable('a property named by a symbol', path)
-    const parts = Object.entries(value).flatMap(([key, item]) => [key, this.#place(item, `${path}.${key}`)])
+    const parts = Object.entries(value).flatMap(([key, item]) => [key, this.#index(item, `${path}.${key}`)])
     return ['object', ...parts]
   }
 
   #error(error: Error, path: string): Entry {
     const { name, message, stack = '', cause } = error
-    return ['error', name, message, stack, ...('cause' in error ? [this.#place(cause, `${path}.cause`)] : [])]
+    return ['error', name, message, stack, ...('cause' in error ? [this.#index(cause, `${path}.cause`)] : [])]
   }
 }
 
@@ -192,8 +192,8 @@ function base64(value: ArrayBuffer | ArrayBufferView): string {
 
 function fromTable(table: readonly Entry[]): unknown {
   const values = new Map<number, unknown>()
-  const at = (place: unknown): unknown => {
-    const index = Number(place)
+  const at = (reference: unknown): unknown => {
+    const index = Number(reference)
     if (values.has(index)) return values.get(index)
     const entry = table[index]
     if (!Array.isArray(entry)) return keep(index, entry)
@@ -231,7 +231,7 @@ function fromTable(table: readonly Entry[]): unknown {
         return keep(index, leaf(kind, parts))
     }
   }
-  // What refers to others is known before they are made: they may refer back to it.
+  // A value is known before those to which it refers are made: they may refer back to it.
   const keep = <T>(index: number, value: T): T => {
     values.set(index, value)
     return value
@@ -241,7 +241,7 @@ function fromTable(table: readonly Entry[]): unknown {
 
 const isHole = (entry: Entry | undefined): boolean => Array.isArray(entry) && entry[0] === 'hole'
 
-/** A property, also one called `__proto__`, which an assignment would take for something else. */
+/** Defines a property, also one called `__proto__`, which an assignment would take for the prototype. */
 function own(target: object, key: string, value: unknown, enumerable = true): void {
   Object.defineProperty(target, key, { value, enumerable, writable: true, configurable: true })
 }

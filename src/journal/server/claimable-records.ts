@@ -28,7 +28,7 @@ export class ClaimableRecords {
   readonly #database: Database
   /** Records from this id on whose owner is not this process belong to a dead process; `Infinity` where none do. */
   #orphansFrom: number
-  /** The same before the transaction that is open. */
+  /** The value of `#orphansFrom` before the transaction that is open. */
   #orphansBefore = 0
   readonly #due: Statement
   readonly #anyDue: Statement

@@ -20,7 +20,7 @@ const adoptAgain = 500
 export interface SlotEvents {
   /** No living process seems to have the slot. */
   orphaned(slot: number): void
-  /** This process does not need the slot any more. */
+  /** The process does not need the slot any more. */
   released(slot: number): void
 }
 

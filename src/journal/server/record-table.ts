@@ -252,7 +252,7 @@ export class RecordTable {
       .run(this.#process, pid, JSON.stringify(jobs), JSON.stringify(this.#keyIds))
   }
 
-  /** This process ends in order: its records are for others. */
+  /** The process ends in order: its records are for others. */
   leave(): void {
     this.#database.exec(`
       UPDATE afterword_records SET owner = iif(${isClaimer}, ${owner.free}, ${owner.orphaned}) WHERE ${this.#isMine};
