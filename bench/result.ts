@@ -5,12 +5,12 @@ export interface Target {
   readonly reached: boolean
 }
 
-/** What a part of the benchmark found. */
+/** The result of a part of the benchmark. */
 export interface Result {
   readonly title: string
   readonly columns: readonly string[]
   readonly rows: readonly (readonly string[])[]
-  /** What has to be known to read the table. */
+  /** The notes that a reader of the table needs. */
   readonly notes: readonly string[]
   readonly targets: readonly Target[]
   /** A plot of it, as SVG. */

@@ -8,13 +8,13 @@ import { promisify } from 'node:util'
 export const repository = fileURLToPath(new URL('..', import.meta.url))
 const links = ['next', 'react', 'react-dom', '@vercel/functions', 'typescript', '@types/node', '@types/react']
 
-/** What `next` is run with. */
+/** The arguments and environment of `next`. */
 export const nextEnvironment = { NEXT_TELEMETRY_DISABLED: '1', NODE_ENV: 'production' } as const
 
 /** An app of this repository, copied into a folder outside of it where `afterword` and Next are installed. */
 export class NextBuild implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'afterword-next-'))
-  /** Where the app lies. */
+  /** The folder of the app. */
   readonly app: string
   /** `next`. */
   readonly program = join(this.#folder, 'node_modules/next/dist/bin/next')

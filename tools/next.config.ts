@@ -1,6 +1,6 @@
 import type { NextConfig } from 'next'
 
-/** Of an app that `NextBuild` builds and that has none of its own. */
+/** The configuration of an app that `NextBuild` builds and that has none of its own. */
 export default {
   // The packages are links into another folder.
   turbopack: { root: '/' },

@@ -4,7 +4,7 @@ import { type Result, type Target, whole } from '../result.ts'
 import { summary } from '../statistics.ts'
 import { type Protocol, protocols, type Series, type Times, type Way } from './protocol.ts'
 
-/** How many requests with a task, and as many without. The usual ways are for contrast: fewer will do. */
+/** The number of requests with a task, and as many without. The usual ways are for contrast: fewer will do. */
 const requests: Readonly<Record<Way, number>> = { defer: 20, 'at-once': 3, setImmediate: 3 }
 const titles: Readonly<Record<Way, string>> = {
   defer: '`defer`',

@@ -1,7 +1,7 @@
 export const protocols = ['HTTP/1.1', 'HTTPS', 'h2c', 'h2'] as const
 export type Protocol = (typeof protocols)[number]
 
-/** How the work that keeps the thread busy is begun: by `defer`, or in a usual way, for contrast. */
+/** The way in which the work that keeps the thread busy is begun: by `defer`, or in a usual way, for contrast. */
 export type Way = 'defer' | 'at-once' | 'setImmediate'
 
 export interface Series {

@@ -11,7 +11,7 @@ import type { Protocol } from './protocol.ts'
 // These tasks are slow on purpose.
 configure({ slowTask: Number.POSITIVE_INFINITY })
 
-/** How long a task burns CPU, in ms. */
+/** The CPU time of a task, in ms. */
 const burn = 500
 
 interface Request {

@@ -20,7 +20,7 @@ export function measureFrameworks(): Promise<Result> {
   })
 }
 
-/** Its own part: a request takes so long that it needs longer slices, and many of them until the compiler is done. */
+/** Next is a part of its own: a request takes so long that it needs longer slices, and many of them until the compiler is done. */
 export async function measureNext(): Promise<Result> {
   using build = new NextBuild('bench/frameworks/next-app')
   await build.run()

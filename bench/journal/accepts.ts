@@ -22,7 +22,7 @@ const peers: readonly Peer[] = [
   { title: 'plainjob', name: 'plainjob', way: 'accept', like: normal, goal: 3 },
 ]
 
-/** How many calls are stored in a second, each waited for, and none run. */
+/** Measures the calls that are stored in a second, each waited for, and none run. */
 export async function measureAccepts(ground: Ground): Promise<Result> {
   const entries = [...own, ...peers]
   const samples = await takeRounds(ground, { entries, levels, rounds, duration: 400 })

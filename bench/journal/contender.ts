@@ -1,6 +1,6 @@
-/** What all contenders share. */
+/** The servers that all contenders share. */
 export interface Ground {
-  /** Where each gets a folder of its own. */
+  /** The folder in which each contender gets one of its own. */
   readonly folder: string
   /** The ports of the Redis that syncs its log every second, and of the one that always does. */
   readonly everysec: number
@@ -9,15 +9,15 @@ export interface Ground {
   readonly postgres: string
 }
 
-/** What a contender finds when it starts. */
+/** The setup of a contender. */
 export interface Place extends Ground {
-  /** Its own. */
+  /** The contender's own folder. */
   readonly folder: string
   /** Unique among all: for a queue or a schema of its own. */
   readonly name: string
 }
 
-/** What is measured of a contender. */
+/** The work that is measured. */
 export type Work =
   /** Called again as soon as it has resolved, by as many as are to be in flight. */
   | { call(): Promise<unknown>; clear?(): Promise<unknown> }
@@ -30,5 +30,5 @@ export type Work =
  */
 export type Way = 'pair' | 'accept' | 'run' | 'backlog'
 
-/** What keeps work, called as its users would. `undefined` if there is no such thing in this version. */
+/** A contender keeps work, and is called as its users would. A workload is `undefined` if the contender has no such thing. */
 export type Contender = Partial<Record<Way, (place: Place) => Promise<Work | undefined>>>

@@ -8,7 +8,7 @@ import { measureSync } from './sync.ts'
 
 const rate = 3000
 const together = 16
-/** One after the other, and so many at the same moment. */
+/** The numbers of calls at the same moment: one after the other, and many. */
 const shapes = [1, together] as const
 type Shape = (typeof shapes)[number]
 const duration = 2500
@@ -29,7 +29,7 @@ interface Sample {
   readonly p99: number
 }
 
-/** By how much a response is late that waits for its job. */
+/** Measures the delay of a response that waits for its job. */
 export async function measureLatency(ground: Ground): Promise<Result> {
   const names = Object.keys(variants) as Variant[]
   const samples: Record<Variant, Record<Shape, Sample>>[] = []

@@ -1,6 +1,6 @@
 import { type Mail, mail } from './payload.ts'
 
-/** Who waits for which mail to be sent. */
+/** The callers that wait for a mail to be sent. */
 export class Outbox {
   readonly #waiting = new Map<number, () => void>()
 
@@ -17,7 +17,7 @@ export class Outbox {
     this.#waiting.delete(number)
   }
 
-  /** Whoever still waits is forgotten. */
+  /** Forgets the callers that still wait. */
   clear(): void {
     this.#waiting.clear()
   }

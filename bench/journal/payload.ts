@@ -1,4 +1,4 @@
-/** What is stored of each call: about 200 bytes as JSON. */
+/** The payload of each call: about 200 bytes as JSON. */
 export interface Mail {
   /** Different for each. */
   readonly number: number

@@ -7,7 +7,7 @@ export const level = 128
 export interface Peer extends Entry {
   /** The title of the entry that promises as much, and is compared with this one. */
   readonly like: string
-  /** How many times as fast that has to be. */
+  /** The target: how many times as fast Afterword is to be. */
   readonly goal?: number
 }
 

@@ -6,14 +6,14 @@ import { type Mail, mail } from './payload.ts'
 // One life of a process on a journal: it stores calls, runs them and what earlier ones have left, until it is killed.
 
 export interface Wish {
-  /** So many calls are stored first. */
+  /** The number of calls that are stored first. */
   readonly calls: number
   /** Answered when so many runs have begun. */
   readonly runs: number
 }
 
 export interface Moments {
-  /** When the first and the last of those runs began, in ms since the process started. */
+  /** The moments at which the first and the last of those runs began, in ms since the process started. */
   readonly first: number
   readonly last: number
   /** The most memory that it has had, in MB. */

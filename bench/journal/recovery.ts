@@ -16,7 +16,7 @@ const running = 10
 const goals = { first: 1000, again: 1000, memory: 150, growth: 1.1 }
 const steady: Question = { inFlight: 128, duration: 5000 }
 
-/** What a process finds that starts after another one was killed, and how much room the journal takes. */
+/** Measures a process that starts after another one was killed, and the size of the journal. */
 export async function measureRecovery(ground: Ground): Promise<Result> {
   const firsts: number[] = []
   const agains: number[] = []

@@ -9,7 +9,7 @@ const interval = 5
 
 if (!isMainThread) parentPort?.on('message', (message) => parentPort?.postMessage(message))
 
-/** How long a message to a thread that waits takes, and one back, in ms: no less can what has a thread of its own. */
+/** Measures a message to a thread that waits, and one back, in ms: the least that a journal with a thread of its own can take. */
 export async function measureRoundTrip(): Promise<number> {
   const thread = new Worker(new URL(import.meta.url))
   const times: number[] = []

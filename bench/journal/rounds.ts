@@ -9,7 +9,7 @@ export interface Entry {
   readonly title: string
   readonly name: Name
   readonly way: Way
-  /** How many calls are in flight. @default those of the plan */
+  /** The number of calls in flight. @default those of the plan */
   readonly levels?: readonly number[]
   /** In ms. @default that of the plan */
   readonly duration?: number
@@ -21,7 +21,7 @@ export interface Plan {
   readonly entries: readonly Entry[]
   readonly levels: readonly number[]
   readonly rounds: number
-  /** Of each sample, in ms. */
+  /** The duration of each sample, in ms. */
   readonly duration: number
 }
 
@@ -36,7 +36,7 @@ export class Samples {
     else samples.push(sample)
   }
 
-  /** It was there, and measured. */
+  /** The contender was there, and measured. */
   has(title: string, level: number): boolean {
     return this.#all.has(`${title} ${level}`)
   }
@@ -50,7 +50,7 @@ export class Samples {
     return median(this.#of(title, level).map(({ cpu = Number.NaN }) => cpu))
   }
 
-  /** How many times the calls of another entry, taken in each round that both have. */
+  /** Compares with another entry: the ratio of calls, taken in each round that both have. */
   ratio(title: string, other: string, level: number): Summary {
     const others = this.#of(other, level)
     const own = this.#of(title, level).slice(0, others.length)

@@ -24,7 +24,7 @@ const peers: readonly Peer[] = [
   { title: 'plainjob', name: 'plainjob', way: 'run', like: normal, goal: 8 },
 ]
 
-/** How many calls are stored, run and settled in a second, in one process. */
+/** Measures the calls that are stored, run and finished in a second, in one process. */
 export async function measureRuns(ground: Ground): Promise<Result> {
   const entries = [...own, ...peers]
   const samples = await takeRounds(ground, { entries, levels: [level], rounds, duration: 600 })

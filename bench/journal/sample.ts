@@ -4,7 +4,7 @@ export interface Sample {
   readonly cpu?: number
 }
 
-/** How long stragglers are waited for, in ms. */
+/** The time in ms for which a sample waits for stragglers. */
 const patience = 1000
 
 /** Calls again and again, so that always so many are in flight, for `duration` ms. */
@@ -35,7 +35,7 @@ export async function closedLoop(call: () => Promise<unknown>, inFlight: number,
   return result
 }
 
-/** Of this thread, in µs; `NaN` where Node does not tell. */
+/** The CPU time of this thread, in µs; `NaN` where Node does not tell. */
 function cpuTime(): number {
   if (typeof process.threadCpuUsage !== 'function') return Number.NaN
   const { user, system } = process.threadCpuUsage()

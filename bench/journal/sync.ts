@@ -5,7 +5,7 @@ import { median } from '../statistics.ts'
 const times = 200
 const page = Buffer.alloc(4096, 'x')
 
-/** How long one `fdatasync` of an appended page takes in a folder, in ms. */
+/** Measures one `fdatasync` of an appended page in a folder, in ms. */
 export function measureSync(folder: string): number {
   const path = join(folder, 'sync')
   const file = openSync(path, 'a')

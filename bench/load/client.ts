@@ -5,7 +5,7 @@ export interface Slice {
   readonly port: number
   readonly path: string
   readonly connections: number
-  /** How long, in ms. */
+  /** The duration, in ms. */
   readonly duration: number
   /** Leaves its core to others while it waits. */
   readonly sleeps?: boolean | undefined
@@ -13,7 +13,7 @@ export interface Slice {
 
 export interface Load {
   readonly responses: number
-  /** How long it took, in ms. */
+  /** The duration that it took, in ms. */
   readonly elapsed: number
   /** 99 of 100 requests took no longer, in ms. */
   readonly p99: number

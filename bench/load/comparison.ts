@@ -11,9 +11,9 @@ export interface Comparison {
   readonly server: URL
   readonly variants: Readonly<Record<string, Variant>>
   readonly rounds: number
-  /** How long each server is asked in a round, in ms. @default 250 */
+  /** The time in ms for which each server is asked in a round. @default 250 */
   readonly slice?: number
-  /** How long each server is asked before the first round, in ms. @default 1500 */
+  /** The time in ms for which each server is asked before the first round. @default 1500 */
   readonly warmUp?: number
   /** @default 50 */
   readonly connections?: number

@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { answer } from '../program.ts'
 
-/** What a server tells of itself. */
+/** The numbers that a server tells of itself. */
 export interface Usage {
   readonly port: number
   /** CPU time of this process since it started, in µs. */

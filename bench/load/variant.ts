@@ -2,8 +2,8 @@
 export interface Variant {
   readonly title: string
   readonly against: string
-  /** What the share of the requests per second of `against` has to be. */
+  /** The target for the share of the requests per second of `against`. */
   readonly target?: number
-  /** What is asked for. @default '/' */
+  /** The path that clients ask for. @default '/' */
   readonly path?: string
 }

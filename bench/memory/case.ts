@@ -24,7 +24,7 @@ const response = new OpenResponse()
 const closures: (() => void)[] = []
 const task = (_value: number) => {}
 
-/** The same work each way: a call of a function with one number. */
+/** The ways to do the same work: a call of a function with one number. */
 const ways: Record<Way, (count: number) => void> = {
   'in-scope': (count) => afterword.scope(response, () => ways.outside(count)),
   outside(count) {

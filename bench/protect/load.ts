@@ -1,12 +1,12 @@
 import { connect, type Socket } from 'node:net'
 import { answer } from '../program.ts'
 
-/** What is deferred: bursts of tasks, each by one request. */
+/** The deferred work: bursts of tasks, each by one request. */
 export interface Work {
   /** Bursts in a second. */
   readonly bursts: number
   readonly tasks: number
-  /** How long each task keeps the thread, in ms. */
+  /** The time in ms for which each task keeps the thread. */
   readonly ms: number
 }
 
@@ -15,7 +15,7 @@ export interface Plan {
   readonly work: Work
   /** Requests in a second, whether or not earlier ones were answered. */
   readonly rate: number
-  /** So many are due at the same moment. @default 1 */
+  /** The number of requests that are due at the same moment. @default 1 */
   readonly together?: number
   /** In ms. */
   readonly duration: number
@@ -26,7 +26,7 @@ export interface Latencies {
   readonly times: readonly number[]
 }
 
-/** What is not answered by then, in ms after the last request was to be sent, counts as answered then. */
+/** The time in ms after the last request was to be sent at which requests without an answer count as answered. */
 const patience = 5000
 
 /** Open loop: requests are due at fixed moments, as with clients that don't know of each other. */

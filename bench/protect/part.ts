@@ -8,7 +8,7 @@ import type { Progress } from './server.ts'
 const rate = 1000
 const duration = 4000
 const rounds = 3
-/** How much a burst may hold before the measurement, in ms: so much that every way is through with it when that begins. */
+/** The work of a burst before the measurement, in ms: so much that every way is through with it when the measurement begins. */
 const mostWarm = 120
 
 /** Bursts of tasks that together take a share of one core. */

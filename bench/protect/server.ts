@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { answer } from '../program.ts'
 import type { Work } from './load.ts'
 
-/** What the server tells when it is asked. */
+/** The numbers that the server tells when it is asked. */
 export interface Progress {
   readonly port: number
   /** Tasks that have run since it was last asked. */
@@ -15,7 +15,7 @@ export interface Progress {
 let done = 0
 let oldest = 0
 
-/** What a task does: it keeps the thread. */
+/** The work of a task: it keeps the thread. */
 function spin(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end; );
   done++

@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream'
 import { defer, job } from 'afterword'
 import { withAfterword } from 'afterword/aws-lambda'
 
-/** What Lambda's runtime for Node defines, as far as it is used here; `@types/aws-lambda` has the whole. */
+/** The global of Lambda's runtime for Node, as far as it is used here; `@types/aws-lambda` has the whole. */
 declare const awslambda: {
   streamifyResponse<H>(handler: H): H
   HttpResponseStream: { from(stream: Writable, metadata: { statusCode: number }): Writable }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { currentTask } from 'afterword'
 import type { Signup } from './signup.ts'
 
-/** How many lines the page shows. */
+/** The number of lines that the page shows. */
 const most = 8
 
 /** A file with a line for each sign-up. */

@@ -20,11 +20,11 @@ export interface MailSummary {
 /** A mail as it is read. */
 interface Mail extends MailSummary {
   readonly text: string
-  /** What came over the wire. */
+  /** The message as it came over the wire. */
   readonly source: string
 }
 
-/** How many mails the inbox keeps. */
+/** The number of mails that the inbox keeps. */
 const most = 50
 
 /** A real SMTP server on loopback whose mails land in an inbox, and the mailer that sends to it. */

@@ -9,7 +9,7 @@ export interface Signup {
   readonly analyticsFails: boolean
 }
 
-/** What is wrong with the input, by field. */
+/** The faults of the input, by field. */
 export class InvalidSignup extends Error {
   readonly status = 400
   readonly errors: Readonly<Record<string, string>>

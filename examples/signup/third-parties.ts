@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { currentTask } from 'afterword'
 import type { Signup } from './signup.ts'
 
-/** How long the slow API takes, in ms. */
+/** The time of the slow API, in ms. */
 const slowness = 2000
 
 /** Takes events; answers 503 to those that ask for it. */

@@ -4,19 +4,19 @@ import type { Signup } from './signup.ts'
 
 type Task = Events['task:deferred']['task']
 
-/** What became of a sign-up. Times are ms since its request came in. */
+/** The story of a sign-up. Times are ms since its request came in. */
 export interface Entry {
   readonly id: string
   readonly name: string
   readonly email: string
-  /** When the four things run: before the answer, or after it. */
+  /** The order: the four things run before the answer, or after it. */
   readonly way: 'before' | 'after'
   readonly receivedAt: string
-  /** How old the entry was when it was sent to the page. */
+  /** The age of the entry when it was sent to the page. */
   elapsed: number
   sent?: { readonly at: number; readonly status: number }
   readonly steps: Step[]
-  /** What the library reported. */
+  /** The reports of the library. */
   readonly reports: string[]
 }
 
@@ -33,7 +33,7 @@ interface Attempt {
   status?: Outcome['status']
 }
 
-/** How many entries are kept. */
+/** The number of entries that are kept. */
 const most = 12
 
 /** Turns the library's events into one entry for each sign-up. */

@@ -9,6 +9,7 @@ import type { AfterwordOptions } from '../options/instance-options.ts'
 export async function register(options?: AfterwordOptions): Promise<void> {
   // Next compiles this for the edge runtime as well, where it puts the value in: nothing of the import is then left.
   if (process.env.NEXT_RUNTIME !== 'edge') {
+    await import('./auto.ts')
     const { registerServer } = await import('./next/next-server.ts')
     await registerServer(options)
   }

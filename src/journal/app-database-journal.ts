@@ -11,10 +11,10 @@ import { isBusy } from './files/database.ts'
 import { locksOf, ProcessLock, slotsIn } from './files/process-lock.ts'
 import { beginBlock, freeLocks, opening } from './files/process-slot.ts'
 import { migrate } from './files/schema.ts'
-import type { CommitGroup, FromServer, ToServer } from './protocol.ts'
+import type { CommitGroup, FromServer, ServerOptions, ToServer } from './protocol.ts'
 import type { Databases } from './server/databases.ts'
 import { applyTransition } from './server/group-commit.ts'
-import { JournalServer, type JournalServerOptions } from './server/journal-server.ts'
+import { JournalServer } from './server/journal-server.ts'
 import { RecordTable } from './server/record-table.ts'
 
 interface AppDatabaseJournalOptions extends CodecOptions {
@@ -193,10 +193,10 @@ class LocalChannel implements Channel {
   readonly up = true
   busy = false
   readonly #databases: Databases
-  readonly #options: JournalServerOptions
+  readonly #options: ServerOptions
   #server: JournalServer | undefined
 
-  constructor(databases: Databases, options: JournalServerOptions) {
+  constructor(databases: Databases, options: ServerOptions) {
     this.#databases = databases
     this.#options = options
   }

@@ -1,7 +1,24 @@
 import type { ErrorCode } from '../errors.ts'
+import type { Sync } from './files/database.ts'
 
 // The messages between the journal's client, in the thread of the requests, and its server. Flat arrays of plain values: they are
 // cloned fastest.
+
+/** The options of a server. */
+export interface ServerOptions {
+  /** The number of the process, in its slot. */
+  readonly process: number
+  /** The time in ms for which failed records stay listed. */
+  readonly retention: number
+}
+
+/** The options of a server in a thread of its own, on a folder. */
+export interface FolderServerOptions extends ServerOptions {
+  readonly folder: string
+  readonly sync: Sync
+  /** The ids of the keys by which this process decrypts. */
+  readonly keyIds: readonly string[]
+}
 
 /** The store of a record: the database of the process that made the record, or the database that all processes share. */
 export type Store = 'own' | 'shared'

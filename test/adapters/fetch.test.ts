@@ -9,7 +9,7 @@ import { Reports } from '../support/reports.ts'
 afterEach(async () => void (await flush()))
 const request = (path = '/page?x=1') => new Request(`http://localhost${path}`)
 
-/** What Vercel, Netlify and Workers hand to a handler. */
+/** The context that Vercel, Netlify and Workers hand to a handler. */
 class Context {
   readonly work: Promise<unknown>[] = []
   waitUntil(work: Promise<unknown>): void {

@@ -4,7 +4,7 @@ import { type Message, Program } from '../support/program.ts'
 
 const versions = Object.keys(nodes).map(Number) as NodeVersion[]
 
-/** What is reported when these paths are asked for, with the middleware registered there. */
+/** Requests some paths, with the middleware registered there. @returns the reports */
 async function reports(node: NodeVersion, place: 'ahead' | 'behind' | 'nowhere', ...paths: string[]) {
   const url = new URL('programs/missing-adapter.ts', import.meta.url)
   await using program = new Program(url, { node, args: [place, ...paths] })

@@ -17,7 +17,7 @@ function open(protocol: Protocol, framework: string, door: string, folder: strin
 
 interface Subject {
   readonly framework: string
-  /** What opens the scopes. */
+  /** The entry point that opens the scopes. */
   readonly doors: readonly ('adapter' | 'attach' | 'auto')[]
   readonly http2?: true
 }

@@ -6,7 +6,7 @@ import { beforeAll, describe, test } from 'vitest'
 import { AdapterContract, type ContractLimits, type ContractServer } from '../../src/testing/index.ts'
 import { knownMissing, type Runtime, runtimes } from '../../tools/runtimes.ts'
 
-/** How a server is asked to close: by the signal that every process gets, or by what its framework offers. */
+/** The way to close a server: the signal that every process gets, or a call of its framework. */
 type Closing = 'SIGTERM' | 'its own close'
 
 export interface Subject {

@@ -3,7 +3,7 @@ import { Stage, type StageAnswer } from '../../src/testing/stage.ts'
 
 // What the servers of the contract have in common.
 
-/** What opens the scopes: the last argument says `auto`, `both`, or nothing for the adapter alone. */
+/** The entry point that opens the scopes: the last argument is `auto`, `both`, or missing for the adapter alone. */
 const door = process.argv.at(-1)
 if (door === 'auto' || door === 'both') await import('../../src/adapters/auto.ts')
 export const usesAdapter = door !== 'auto'

@@ -4,7 +4,7 @@ import { Reports } from '../support/reports.ts'
 
 const boom = new Error('boom')
 
-/** What may go wrong in a task, and the error that its outcome carries. */
+/** The failures of a task, each with the error that the outcome carries. */
 const failures: Record<string, [fn: () => unknown, error: unknown]> = {
   'a throw': [
     () => {

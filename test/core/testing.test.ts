@@ -7,7 +7,7 @@ const sent: string[] = []
 const SendWelcome = job('send-welcome', async (to: string) => void sent.push(to))
 afterEach(() => void (sent.length = 0))
 
-/** What a user would test: application code that defers. */
+/** Application code that defers, as a user would test it. */
 function signUp(email: string) {
   SendWelcome.defer(email)
   defer.with({ when: 'success' })(function count() {

@@ -11,7 +11,7 @@ async function keepRunning(host: Host, server: Server): Promise<void> {
   await Promise.all([host.ledger.run('deferred'), host.ledger.run('dispatched')])
 }
 
-/** One that waits for its retry, and one that is not due yet. */
+/** Two jobs: one waits for its retry, one is not due yet. */
 async function keepWaiting(_host: Host, server: Server): Promise<void> {
   await server.keep('/retry/again', '/note/later?delay=2000')
   await server.program.message('retrying')

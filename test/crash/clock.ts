@@ -18,7 +18,7 @@ export class Clock {
     writeFileSync(this.#file, String(shift))
   }
 
-  /** Of a process by that clock. */
+  /** The environment of a process by that clock. */
   get options(): ServerOptions {
     const { href } = compiled('test/crash/programs/clock.ts')
     return { env: { CLOCK: this.#file, NODE_OPTIONS: `--import=${href}` } }

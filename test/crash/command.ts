@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 /** The name of a program of the system, and what it is given: a further command to start, as a rule. */
 export type Command = readonly [program: string, ...args: string[]]
 
-/** It is there, and this user may do that here. */
+/** The command is there, and this user may run it here. */
 export function works([program, ...args]: Command): boolean {
   return spawnSync(program, args).status === 0
 }

@@ -4,7 +4,7 @@ import type { Call } from './trace.ts'
 
 type Change = { readonly at: number; readonly data: Buffer } | { readonly size: number } | 'unlink'
 
-/** What may be left of the files of a folder when the power is cut: from the system calls up to then. */
+/** A model of a disk: the files of a folder that may be left when the power is cut, from the system calls up to then. */
 export class Disk {
   readonly #folder: string
   readonly #files = new Map<string, File>()
@@ -40,9 +40,9 @@ export class Disk {
 }
 
 class File {
-  /** What is on the disk for certain. */
+  /** The bytes that are on the disk for certain. */
   readonly #synced = new Content()
-  /** What may be there, or not, or in part. */
+  /** The writes that may be there, or not, or in part. */
   changes: Change[] = []
 
   sync(): void {
@@ -51,7 +51,7 @@ class File {
     this.changes = []
   }
 
-  /** Its name is on the disk, or that it is gone. */
+  /** The name of the file is on the disk, or its removal. */
   syncName(): void {
     const gone = this.changes.lastIndexOf('unlink')
     if (gone < 0) return
@@ -80,7 +80,7 @@ function torn({ at, data }: { at: number; data: Buffer }, random: () => number):
   return { at, data: part }
 }
 
-/** Of a file. */
+/** The state of a file. */
 class Content {
   exists = false
   #room = Buffer.alloc(4096)

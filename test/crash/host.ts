@@ -54,7 +54,7 @@ export class Host implements AsyncDisposable {
     return server
   }
 
-  /** When each process was killed. */
+  /** The moments at which processes were killed. */
   get killed(): Map<string, number> {
     return new Map(this.#servers.flatMap(({ name, killedAt }) => (killedAt === undefined ? [] : [[name, killedAt]])))
   }
@@ -80,7 +80,7 @@ export class Host implements AsyncDisposable {
     for (const { program } of this.#servers) program.send({ type: 'release' })
   }
 
-  /** What is stored, from outside. */
+  /** The records that are stored, seen from outside. */
   async list(): Promise<Listed[]> {
     const args = ['--disable-warning=ExperimentalWarning', cli, 'list', this.journal, '--json']
     const { stdout } = await promisify(execFile)(process.execPath, args, {
@@ -90,7 +90,7 @@ export class Host implements AsyncDisposable {
     return JSON.parse(stdout)
   }
 
-  /** What has failed for good, once nothing is pending any more. Throws where nothing more becomes of it. */
+  /** Lists the records that have failed for good, once none is pending. Throws where pending records stay as they are. */
   async emptied(): Promise<Listed[]> {
     let least = Infinity
     for (let deadline = performance.now() + patience; ; ) {

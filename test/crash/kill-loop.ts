@@ -9,7 +9,7 @@ export interface KillLoopOptions {
   readonly sync: 'normal' | 'full'
 }
 
-/** What came of it. */
+/** The result of a kill loop. */
 export interface Score {
   readonly answered: number
   /** Answered with something else than a success. */

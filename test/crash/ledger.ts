@@ -20,7 +20,7 @@ type Line =
 /** The time by the clock of the runs. */
 export const now = () => Number(process.hrtime.bigint() / 1000n)
 
-/** What ran, as the processes wrote it down: a file for each process, which it only appends to. */
+/** The ledger of all runs: each process appends its runs to a file of its own. */
 export class Ledger {
   readonly #folder: string
   readonly #read = new Map<string, number>()
@@ -58,7 +58,7 @@ export class Ledger {
     return this.runs.filter((run) => run.what === what)
   }
 
-  /** What has been run to the end, by any process. */
+  /** The runs that came to their end, of all processes. */
   get ended(): Set<string> {
     return new Set(this.runs.filter(({ ended }) => ended !== undefined).map(({ what }) => what))
   }

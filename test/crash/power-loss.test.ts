@@ -38,7 +38,7 @@ function keptIn(calls: readonly Call[]): Kept[] {
   })
 }
 
-/** What a journal in that folder recovers: all that is expected, or as much as there is. */
+/** Recovers a journal in a folder. @returns all runs that are expected, or as many as there are */
 async function recovered(folder: string, expected: readonly string[]): Promise<Set<string>> {
   await using afterword = new Afterword({ journal: folder, shutdownTimeout: 0 })
   const found = new Set<string>()
@@ -53,7 +53,7 @@ async function recovered(folder: string, expected: readonly string[]): Promise<S
   return found
 }
 
-/** So many places at which the power is cut, in order. Half of them are amid what is rare: a checkpoint. */
+/** Chooses points at which the power is cut, in order. Half of them are amid a checkpoint, which is rare. */
 function cutsIn(calls: readonly Call[], first: number, count: number, random: () => number): number[] {
   const any = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)] as T
   const places = [...calls.keys()].slice(first)

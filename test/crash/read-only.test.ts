@@ -12,7 +12,7 @@ const readOnly = (folder: string) => [
   ...['sh', '-c', 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"', folder],
 ]
 
-/** What `configure` throws. */
+/** Calls `configure`. @returns the error that it throws */
 async function refusal(host: Host, under: readonly string[]): Promise<Message> {
   const server = host.launch('refused', { under })
   const began = server.listening.then(() => Promise.reject(new Error('It began')))

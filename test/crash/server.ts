@@ -5,7 +5,7 @@ import { type Message, Program, type ProgramOptions } from '../support/program.t
 import { compiled } from './build.ts'
 import { now } from './ledger.ts'
 
-/** How long an answer may take, in ms. */
+/** The longest time of an answer, in ms. */
 const patience = 15_000
 
 export interface ServerOptions extends Omit<ProgramOptions, 'args'> {
@@ -20,7 +20,7 @@ export class Server implements AsyncDisposable {
   /** Resolves with its port and what it takes for its pid. Rejects if it ended before. */
   readonly listening: Promise<{ port: number; pid: number }>
   isListening = false
-  /** When it was sent a SIGKILL, by the clock of the ledger. */
+  /** The moment of its SIGKILL, by the clock of the ledger. */
   killedAt: number | undefined
   readonly #agent = new Agent({ keepAlive: true })
 
@@ -63,7 +63,7 @@ export class Server implements AsyncDisposable {
     return this.program.messages.filter(({ type }) => type === 'report' || type === 'refused')
   }
 
-  /** What it reported, and what Node printed. */
+  /** The reports of the server, and the output of Node. */
   get troubles(): string[] {
     return [...this.reports.map((report) => JSON.stringify(report)), this.program.stderr]
   }

@@ -7,7 +7,7 @@ export interface Call {
   /** The path of its file; `socket:[…]` or so for what is none. */
   readonly file: string
   readonly data: Buffer
-  /** What follows the data: lengths, offsets. */
+  /** The arguments behind the data: lengths, offsets. */
   readonly numbers: readonly number[]
   /** Places in the order of all beginnings and ends. */
   readonly begun: number

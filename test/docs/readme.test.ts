@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
 const [first = ''] = readme.match(/(?<=```ts\n).*?(?=```)/s) ?? []
 
-/** What the first block of the README takes for given. */
+/** The definitions that the first block of the README takes for given. */
 const prelude = `
   import http from 'node:http'
   const log = (...line) => console.log(...line)

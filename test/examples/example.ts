@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface, type Interface } from 'node:readline'
 
-/** What every example prints of a sign-up, in this order. */
+/** The lines that every example prints of a sign-up, in this order. */
 export const afterResponse = ['welcome a@b.c', 'track signup a@b.c']
 
 /** The visit of an example that does what it should. */
@@ -20,9 +20,9 @@ export interface Command {
 
 /** An example as a user starts it: a process of its own, on a free port. */
 export class Example implements AsyncDisposable {
-  /** Where it listens. */
+  /** The URL at which the example listens. */
   url = ''
-  /** What it has printed so far, without its address. */
+  /** The output so far, without the address. */
   readonly #lines: string[] = []
   readonly #child: ChildProcess
   readonly #output: Interface
@@ -52,7 +52,7 @@ export class Example implements AsyncDisposable {
     return example
   }
 
-  /** What it answers to bad and good input, and what it prints from its start to its end, which comes by a SIGTERM. */
+  /** Asks an example with bad and good input, then ends it by SIGTERM. @returns its answers and its output */
   async visit() {
     const refused = [await this.#signUp({}), await this.#signUp({ email: 'nobody' })]
     const accepted = await this.#signUp({ email: 'a@b.c' })

@@ -20,7 +20,7 @@ afterEach(() => {
 })
 
 const hour = 3_600_000
-/** What comes of the runs of a call with these: one throws, one takes too long, one throws. */
+/** The outcomes of the runs of a call with the bound options: one throws, one takes too long, one throws. */
 const bound = { retries: 2, backoff: { base: 0 }, timeout: 20 }
 const runs = ['failed', 'timed-out', 'failed']
 
@@ -34,7 +34,7 @@ function start(options: AfterwordOptions): { afterword: Afterword; job: Job<[]> 
   return { afterword, job: afterword.job('fail', fail, { retries: 0, backoff: hour, timeout: hour }) }
 }
 
-/** What came of each run, when one has failed for good. */
+/** Resolves with the outcome of each run, when one has failed for good. */
 function outcomes(): Promise<string[]> {
   const seen: string[] = []
   const unsubscribe = subscribe('task:retrying', ({ outcome }) => void seen.push(outcome.status))

@@ -19,7 +19,7 @@ function stored(table: 'records' | 'failed' = 'records'): Record<string, unknown
 
 /** A process that only dispatches. */
 const startWeb = () => Sibling.start(folder, { options: { worker: false } })
-/** One that takes so many at once. */
+/** Starts a process that has so many claims at once. */
 const startWorker = (concurrency = 64) => Sibling.start(folder, { options: { worker: { concurrency } } })
 
 /** Leaves a record behind that a process had taken, and was running when it was killed. */

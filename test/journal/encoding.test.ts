@@ -7,7 +7,7 @@ cyclic.self = cyclic
 cyclic.list = [cyclic, new Map([[cyclic, new Set([cyclic])]])]
 const shared = { a: 1 }
 
-/** What survives, as it is. */
+/** The values that survive as they are. */
 const faithful: Record<string, unknown> = {
   'plain data': { a: [1, 'two', true, null, { b: {} }], c: 1.5e-7 },
   'an empty string, zero': ['', 0],

@@ -19,7 +19,7 @@ function open(encrypt?: EncryptOptions, more: { worker?: boolean } = {}): Afterw
   return new Afterword({ journal: { path: folder, ...(encrypt && { encrypt }) }, shutdownTimeout: 0, ...more })
 }
 
-/** What the files of the folder hold of these texts. */
+/** Finds those of some texts that the files of the folder hold. */
 function found(...texts: string[]): string[] {
   const entries = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile())
   const files = entries.map(({ name }) => readFileSync(join(folder, name)))
@@ -46,7 +46,7 @@ async function leave(encrypt: EncryptOptions | undefined, what: unknown, shared 
   return id as string
 }
 
-/** The same for several of one process. */
+/** Leaves several calls of one process. */
 async function leaveAll(encrypt: EncryptOptions | undefined, whats: unknown[], shared = false): Promise<string[]> {
   const afterword = open(encrypt)
   const Send = afterword.job('send', (_what: unknown): unknown => new Promise(() => {}))

@@ -11,7 +11,7 @@ let folder: string
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-journal-'))))
 afterEach(() => rmSync(folder, { recursive: true }))
 
-/** What is stored in a database that nobody holds. */
+/** The rows of a database that no process has open. */
 function stored(table: 'records' | 'failed', name = '1'): Record<string, unknown>[] {
   using database = new DatabaseSync(join(folder, `${name}.db`), { readOnly: true })
   return database.prepare(`SELECT * FROM afterword_${table}`).all()

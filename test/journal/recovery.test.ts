@@ -46,7 +46,7 @@ class Keeper implements AsyncDisposable {
     return this.program.message<Ran>('ran', (message) => message.what === what)
   }
 
-  /** What it has run so far. */
+  /** The runs of the process so far. */
   get runs(): string[] {
     return this.program.messages.filter(({ type }) => type === 'ran').map(({ what }) => String(what))
   }

@@ -10,7 +10,7 @@ const program = fileURLToPath(new URL('programs/process-life.ts', import.meta.ur
 // Workers have no disk.
 const { Workers: _, ...ofDisks } = runtimes
 
-/** What a life of the program printed, and the signal that ended it. */
+/** Runs the program once. @returns its output, and the signal that ended it */
 function live(runtime: keyof typeof ofDisks, folder: string, life: string) {
   const { executable, args } = ofDisks[runtime]
   return new Promise<{ lines: string[]; signal: string | null | undefined; stderr: string }>((resolve) => {

@@ -13,7 +13,7 @@ afterEach(() => rmSync(folder, { recursive: true }))
 
 const open = (name = 'shared') => new DatabaseSync(join(folder, `${name}.db`))
 
-/** What is stored of some records. */
+/** The stored columns of some records. */
 function stored(name = 'shared'): Record<string, unknown>[] {
   using database = open(name)
   return database.prepare('SELECT * FROM afterword_records ORDER BY key').all()

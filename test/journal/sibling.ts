@@ -78,7 +78,7 @@ export class Sibling implements AsyncDisposable {
     return this.program.message<Ran>('ran', (message) => message.what === what && Number(message.attempt) >= attempt)
   }
 
-  /** What it has run so far. */
+  /** The runs of the sibling so far. */
   get runs(): string[] {
     return this.program.messages.filter(({ type }) => type === 'ran').map(({ what }) => String(what))
   }

@@ -14,7 +14,7 @@ let folder: string
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-thread-'))))
 afterEach(() => rmSync(folder, { recursive: true }))
 
-/** What is stored in a folder that nobody has open. */
+/** The records of a folder that no process has open. */
 function stored(): unknown[] {
   return ['1', 'shared'].flatMap((name) => {
     using database = new DatabaseSync(join(folder, `${name}.db`))

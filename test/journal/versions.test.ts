@@ -13,7 +13,7 @@ let folder: string
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-versions-'))))
 afterEach(() => rmSync(folder, { recursive: true }))
 
-/** What the command line lists of a folder. */
+/** Lists a folder by the command line. */
 async function listed(): Promise<{ job: string; state: string; version: number }[]> {
   const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
   const args = ['--disable-warning=ExperimentalWarning', main, 'list', folder, '--json']

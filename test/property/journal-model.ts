@@ -15,9 +15,9 @@ export interface ModelRecord {
   delay: number
   attempt: number
   crashes: number
-  /** Whose it is: a process that lives, by its number; nobody's; or it was left. */
+  /** The owner: a living process, by its number; free; or orphaned. */
   owner: number | 'nobody' | 'left by its own' | 'left by a taker'
-  /** Its owner has taken it, and has not accepted it. */
+  /** The owner has claimed the record, and has not made it. */
   taken: boolean
 }
 
@@ -87,7 +87,7 @@ export class Model {
     if (record?.owner === process) record.crashes++
   }
 
-  /** What a process could take now, the first one first. */
+  /** The records that a process could claim now, in order. */
   due(where: Where, { known, shared }: RunnableJobs, suspects: boolean): ModelRecord[] {
     return this.recordsIn(where)
       .filter((record) => typeof record.owner === 'string' && record.runAt <= this.now)
@@ -122,7 +122,7 @@ export class Model {
     }
   }
 
-  /** What a process has taken and does not know of is nobody's. */
+  /** Frees the claims of a process that it does not know of. */
   giveBack(where: Where, process: number, held: readonly number[]): void {
     for (const record of this.recordsIn(where)) {
       if (record.owner === process && record.taken && !held.includes(record.key)) record.owner = 'nobody'

@@ -18,7 +18,7 @@ const tell = (code: string) => expect.unreachable(code)
 export interface Opened {
   readonly where: Where
   readonly store: RecordTable
-  /** What was left in it is not told from the rest yet. */
+  /** The orphaned records in the database are not marked yet. */
   hasOrphans: boolean
 }
 
@@ -89,7 +89,7 @@ export class World implements Disposable {
   // In memory where that can be: it is not the disk that is tried.
   readonly folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'afterword-model-'))
   readonly peers: Peer[] = []
-  /** Who has each record: in its memory, as long as it lives. */
+  /** The process that has each record in its memory, as long as it lives. */
   readonly hands = new Map<number, number>()
   readonly #views = new Map<Where, DatabaseSync>()
 

@@ -22,7 +22,7 @@ function command(name: string, run: (model: Model, world: World) => void): Comma
   }
 }
 
-/** Of one of the processes that live. */
+/** Makes a step of one of the living processes. */
 function ofPeer(name: string, pick: number, run: (model: Model, peer: Peer, world: World) => void): Command {
   return command(`${name} by ${pick}`, (model, world) => {
     const peer = world.peers[pick % world.peers.length]
@@ -97,12 +97,12 @@ const accept: fc.Arbitrary<Accept> = fc.record({
 })
 const change = fc.record({
   what: fc.constantFrom('done' as const, ...Object.values(transition), transition.begin, transition.begin),
-  /** Which record, of all that there are, and of those that the group has just accepted. */
+  /** Picks a record, of all that there are, and of those that the group has just added. */
   which: fc.nat(),
   number: fc.nat(2),
 })
 
-/** What a process commits at once: records, and what became of others. A broken one leaves everything as it was. */
+/** A group of a process: records, and transitions of others. A broken group leaves everything as it was. */
 const commit = fc
   .record({
     pick,
@@ -191,13 +191,13 @@ const commit = fc
     ),
   )
 
-/** What was left in a slot is told from what is its own when something is asked for. */
+/** A server tells orphaned records of an adopted slot from its own when claims are asked for. */
 function orphans(model: Model, peer: Peer, opened: Opened): void {
   const { where } = opened
   if (opened.hasOrphans) model.leave(where, (process) => process !== peer.process)
 }
 
-/** Whatever is free, or a suspect. One that fails leaves everything as it was. */
+/** A process claims free records, or a suspect. A claim that fails leaves everything as it was. */
 const handOut = fc
   .record({
     pick,
@@ -242,7 +242,7 @@ const quarantine = pick.map((pick) =>
   }),
 )
 
-/** What is done is let go of; what only others can run, too. */
+/** A process releases slots without records, and slots with records that only others can run. */
 const letGo = fc.tuple(pick, runnable).map(([pick, jobs]) =>
   ofPeer('letting go', pick, (model, peer) => {
     for (const [slot, { store, hasOrphans }] of peer.adopted) {
@@ -255,7 +255,7 @@ const letGo = fc.tuple(pick, runnable).map(([pick, jobs]) =>
   }),
 )
 
-/** Its thread died while something was handed out: the process has only some of what it has taken. */
+/** The journal's thread died while it sent claims: the process has only some of them. */
 const restart = fc.tuple(pick, fc.nat()).map(([pick, mask]) =>
   ofPeer('restart', pick, (model, peer, world) => {
     peer.shared.store.atomically(() => peer.shared.store.release(slotOf(peer.process)))

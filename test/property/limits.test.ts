@@ -103,7 +103,7 @@ class Model {
     response.end()
   }
 
-  /** What was not accepted was refused, and will never run. */
+  /** A task that was refused will never run. */
   #defer(kind: Kind, index: number, began: number[], response: Response): void {
     let runs = 0
     const begin = () => {

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { Afterword, type Deferred, type ScopeResponse, type SentResponse } from '../../src/index.ts'
 import { Reports } from '../support/reports.ts'
 
-/** How a task of the model behaves, and what it defers while it runs. */
+/** A task of the model: its behaviour, and the tasks that it defers while it runs. */
 interface Plan {
   readonly kind: 'sync' | 'async' | 'throws' | 'rejects' | 'hangs' | 'fails once'
   readonly cancelled: boolean

@@ -35,7 +35,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** A folder with instances that come and go. */
 class Folder implements AsyncDisposable {
   readonly path = mkdtempSync(join(tmpdir(), 'afterword-property-'))
-  /** How often each record has run. */
+  /** The number of runs of each record. */
   readonly runs = new Map<string, number>()
   readonly #accepted = new Set<string>()
   readonly #calls: Promise<void>[] = []

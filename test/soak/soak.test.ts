@@ -3,10 +3,10 @@ import { Agent, get } from 'node:http'
 import { expect, test } from 'vitest'
 import { type Message, Program } from '../support/program.ts'
 
-/** How long it takes, in s: two minutes in CI, `SOAK_SECONDS=3600 npx vitest run test/soak` for an hour. */
+/** The duration in s: two minutes in CI, `SOAK_SECONDS=3600 npx vitest run test/soak` for an hour. */
 const seconds = Number(process.env.SOAK_SECONDS ?? (process.env.CI ? 120 : 15))
 const connections = 8
-/** What the heap may vary by: a leak of ten bytes for each request is more. */
+/** The bytes by which the heap may vary: a leak of ten bytes for each request is more. */
 const noise = 2e6
 
 interface Measure extends Message {

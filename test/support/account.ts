@@ -1,6 +1,6 @@
 import type { SentResponse } from '../../src/index.ts'
 
-/** What a task saw of itself. */
+/** The properties that a task saw of itself. */
 export interface Run {
   readonly task: string
   readonly request: SentResponse | null
@@ -8,7 +8,7 @@ export interface Run {
   readonly answeredFirst: boolean
 }
 
-/** What happened in a program. */
+/** The events of a program. */
 export interface Account {
   readonly runs: readonly Run[]
   /** The codes of all reports. */

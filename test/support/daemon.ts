@@ -11,13 +11,13 @@ export type Account = Pick<SpawnOptions, 'uid' | 'gid'>
 
 export interface DaemonOptions {
   readonly command: string
-  /** Its port is on the loopback interface, its folder is empty. */
+  /** Makes the command line. The port is on the loopback interface, the folder is empty. */
   readonly args: (port: number, folder: string) => readonly string[]
   /** Fills the folder. */
   readonly prepare?: (folder: string) => Promise<void>
-  /** What it prints once it answers. */
+  /** The text that the daemon prints once it answers. */
   readonly ready: RegExp
-  /** What to do where the command is missing. */
+  /** The advice where the command is missing. */
   readonly missing: string
   readonly stop: NodeJS.Signals
   readonly account?: Account

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 /** The header in which a client names the mark that it is going to make. */
 export const markHeader = 'x-mark'
 
-/** How long a task waits for its mark, in ms. Far beyond what any client needs, so that only a held-up one misses it. */
+/** The time in ms for which a task waits for its mark. Far beyond what any client needs, so that only a held-up one misses it. */
 const patience = 5000
 
 /** Files by which a client tells a thread that does not listen to anything: I have my last byte, or I am gone. */

@@ -56,7 +56,7 @@ export class NextApp implements Disposable {
   }
 }
 
-/** What a server told of since it was last asked. */
+/** The events that a server told of since it was last asked. */
 export interface NextAccount {
   readonly runs: readonly Run[]
   readonly reports: readonly { readonly code: string; readonly cause: string }[]
@@ -119,7 +119,7 @@ export class NextSite implements AsyncDisposable {
     await this.program.message('pause', (message) => message.number === number)
   }
 
-  /** What happened since the last account, from the messages alone. */
+  /** The events since the last account, from the messages alone. */
   told(): Omit<NextAccount, 'left'> {
     const messages = this.program.messages.slice(this.#told)
     this.#told = this.program.messages.length

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Account, Daemon } from './daemon.ts'
 
-/** Where Debian has a folder for each version; elsewhere the commands are in the PATH. */
+/** The folder of each version on Debian; elsewhere the commands are in the PATH. */
 const versions = '/usr/lib/postgresql'
 const missing = 'On Debian: apt-get install postgresql'
 
@@ -23,7 +23,7 @@ export async function startPostgres(): Promise<Daemon> {
   })
 }
 
-/** How to reach the database that is always there. */
+/** The URL of the database that is always there. */
 export function postgresUrl({ port }: Daemon): string {
   return `postgres://postgres@127.0.0.1:${port}/postgres`
 }
@@ -42,7 +42,7 @@ function commandPath(name: string): string {
   return paths.at(-1) ?? name
 }
 
-/** It refuses to run as root: then it runs as the user that its package has made. */
+/** The user that runs Postgres, which refuses root: its package has made one. */
 function ownAccount(): Account {
   if (process.getuid?.() !== 0) return {}
   const id = (kind: '-u' | '-g') =>

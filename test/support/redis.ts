@@ -1,7 +1,7 @@
 import { Daemon } from './daemon.ts'
 
 export interface RedisOptions {
-  /** When it syncs what it has written to its log. */
+  /** The moments at which Redis syncs its log. */
   readonly appendfsync: 'everysec' | 'always'
 }
 

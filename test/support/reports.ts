@@ -1,6 +1,6 @@
 import { type Events, subscribe } from '../../src/index.ts'
 
-/** What is reported while a test runs. */
+/** The reports that come while a test runs. */
 export class Reports implements Disposable {
   readonly all: Events['report'][] = []
   readonly #unsubscribe = subscribe('report', (report) => void this.all.push(report))

@@ -30,7 +30,7 @@ export function onePerScope(task: string): void {
   defer.with({ name: 'one per scope' })(note, task)
 }
 
-/** What the task of `witness` does: blocks, then notes itself. */
+/** The work of a task of `witness`: it blocks, then notes itself. */
 export function testify(task: string, mark: string): void {
   note(task, blockUntil(mark))
   tell('ran', mark)

@@ -1,8 +1,8 @@
 /** Tasks that wait until a test lets them end. */
 export class Turns {
-  /** Those that have begun, in order. */
+  /** The tasks that have begun, in order. */
   readonly all: string[] = []
-  /** How many waited at once, at most. */
+  /** The most tasks that waited at once. */
   most = 0
   readonly #ends = new Map<string, () => void>()
   readonly #listeners = new Set<() => void>()

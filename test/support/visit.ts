@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** What a client asks for. */
+/** The request of a client. */
 export interface Ask {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
@@ -11,7 +11,7 @@ export interface Ask {
   readonly read?: boolean
 }
 
-/** What a client got. */
+/** The answer that a client got. */
 export interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
@@ -19,7 +19,7 @@ export interface Answer {
   readonly trailers: Readonly<Record<string, unknown>>
   /** The statuses of the informational responses ahead of it. */
   readonly informational: readonly number[]
-  /** It was not broken off. */
+  /** The body was not broken off. */
   readonly complete: boolean
 }
 

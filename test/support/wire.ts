@@ -5,7 +5,7 @@ import type { Protocol } from './protocols.ts'
 /** A client that says exactly what it is told to, and no more: for what an HTTP client would not do. */
 export class Wire {
   readonly #connection: Connection
-  /** What came so far. */
+  /** The bytes so far. */
   text = ''
   /** The server has ended the connection, or it is broken. */
   readonly ended: Promise<unknown>

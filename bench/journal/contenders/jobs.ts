@@ -5,7 +5,7 @@ import { type Mail, mail } from '../payload.ts'
 
 const SendWelcome = job('send-welcome', (_mail: Mail) => {})
 
-/** What users call. Without `sync` the jobs are in memory. */
+/** The calls of users. Without `sync` the jobs are in memory. */
 export const jobs = (sync?: 'normal' | 'full'): Contender => ({
   async run({ folder }) {
     if (sync !== undefined) configure({ journal: { path: join(folder, 'journal'), sync } })

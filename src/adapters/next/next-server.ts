@@ -1,4 +1,3 @@
-import '../auto.ts'
 import { configure, instance } from '../../instance.ts'
 import type { AfterwordOptions } from '../../options/instance-options.ts'
 import { provideRequestContext } from '../web/platform-context.ts'

@@ -2,8 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import { beside } from '../../lazy-require.ts'
-import type { FromServer, ToServer } from '../protocol.ts'
-import type { ThreadData } from '../server/thread.ts'
+import type { FolderServerOptions, FromServer, ToServer } from '../protocol.ts'
 
 /** The delay in ms after which a journal's thread that has died is started again: at first, and at most. */
 const firstRestart = 100
@@ -34,7 +33,7 @@ export interface ChannelListener {
 
 /** The channel to a server in a thread of its own. Should the thread die, the channel starts another one. */
 export class ThreadChannel implements Channel {
-  readonly #options: ThreadData
+  readonly #options: FolderServerOptions
   #listener: ChannelListener | undefined
   #thread: Worker | undefined
   #busy = false
@@ -42,7 +41,7 @@ export class ThreadChannel implements Channel {
   #restartDelay = firstRestart
   #restarting: { readonly timer: NodeJS.Timeout; readonly done: PromiseWithResolvers<void> } | undefined
 
-  constructor(options: ThreadData) {
+  constructor(options: FolderServerOptions) {
     this.#options = options
   }
 

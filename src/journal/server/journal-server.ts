@@ -1,17 +1,10 @@
 import { pid } from 'node:process'
 import { isBusy } from '../files/database.ts'
 import { idOf, slotOf } from '../files/record-id.ts'
-import type { ClaimedRow, CommitGroup, FromServer, RunnableJobs, ToServer } from '../protocol.ts'
+import type { ClaimedRow, CommitGroup, FromServer, RunnableJobs, ServerOptions, ToServer } from '../protocol.ts'
 import type { Databases } from './databases.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { RecordTable } from './record-table.ts'
-
-export interface JournalServerOptions {
-  /** The number of the process, in its slot. */
-  readonly process: number
-  /** The time in ms for which failed records stay listed. */
-  readonly retention: number
-}
 
 /** The interval in ms at which the server looks for dead siblings, with as much again of jitter. */
 const siblingInterval = 500
@@ -50,7 +43,7 @@ export class JournalServer {
   /** The trouble that was reported last, until all is well again. */
   #reported: string | undefined
 
-  constructor(databases: Databases, { process, retention }: JournalServerOptions, tell: (message: FromServer) => void) {
+  constructor(databases: Databases, { process, retention }: ServerOptions, tell: (message: FromServer) => void) {
     this.#databases = databases
     this.#groupCommit = new GroupCommit(databases)
     this.#shared = databases.shared

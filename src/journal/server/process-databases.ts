@@ -4,9 +4,19 @@ import type { DatabaseSync } from 'node:sqlite'
 import { openDatabase, type Report } from '../files/database.ts'
 import { ProcessLock, slotsIn } from '../files/process-lock.ts'
 import { slotOf } from '../files/record-id.ts'
-import type { RunnableJobs } from '../protocol.ts'
-import type { FolderOptions, OwnDatabases } from './databases.ts'
+import type { FolderServerOptions, RunnableJobs } from '../protocol.ts'
 import { RecordTable } from './record-table.ts'
+
+/** The databases of the slots whose records are this process's. */
+export interface OwnDatabases {
+  readonly tables: readonly RecordTable[]
+  /** The table of a record; `undefined` if its slot was released: then no table has the record any more. */
+  of(recordId: number): RecordTable | undefined
+  /** Looks for slots of dead processes. @param jobs the jobs that this process runs @param onOrphaned is called with each slot, first */
+  update(jobs: RunnableJobs, onOrphaned: (slot: number) => void): void
+  /** Adopts a slot whose lock this process has. @param onOrphaned is called with the slot, first */
+  adopt(slot: number, onOrphaned: (slot: number) => void): void
+}
 
 interface Slot {
   readonly table: RecordTable
@@ -26,7 +36,7 @@ export interface SlotEvents {
 
 /** The databases of this process: that of its own slot, and those of dead processes, until they are empty. */
 export class ProcessDatabases implements OwnDatabases {
-  readonly #options: FolderOptions
+  readonly #options: FolderServerOptions
   readonly #tell: Report
   readonly #events: SlotEvents
   readonly #slots = new Map<number, Slot>()
@@ -35,7 +45,7 @@ export class ProcessDatabases implements OwnDatabases {
   #jobs: RunnableJobs | undefined
   readonly own: RecordTable
 
-  constructor(options: FolderOptions, tell: Report, events: SlotEvents) {
+  constructor(options: FolderServerOptions, tell: Report, events: SlotEvents) {
     this.#options = options
     this.#tell = tell
     this.#events = events

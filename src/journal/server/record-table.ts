@@ -96,7 +96,7 @@ export class RecordTable {
     this.#begun = false
   }
 
-  /** Rolls the transaction back, if one has begun. SQLite may have rolled it back itself. */
+  /** Rolls the transaction back, if one is open. */
   rollback(): void {
     if (!this.#begun) return
     this.#begun = false
@@ -282,13 +282,12 @@ export class RecordTable {
     return blockOf(recordId) > this.#block
   }
 
-  /** Begins the block of a record id: where a process gives more ids than a block has, the next process begins behind them. */
+  /** Begins the block of a record id: where a process gives more ids than a block has, the next process begins behind them. The app may roll the change back. */
   beginBlock(recordId: number): void {
     const block = blockOf(recordId)
     this.#database
       .prepare('UPDATE afterword_slots SET block = max(block, ?2) WHERE slot = ?1')
       .run(slotOf(this.#process), block)
-    // The app may roll its transaction back.
     if (!this.#isForeign?.()) this.#block = block
   }
 }

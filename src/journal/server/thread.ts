@@ -1,12 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import type { FromServer } from '../protocol.ts'
-import { type FolderOptions, openFolder } from './databases.ts'
-import { JournalServer, type JournalServerOptions } from './journal-server.ts'
-
-export type ThreadData = FolderOptions & JournalServerOptions
+import type { FolderServerOptions, FromServer } from '../protocol.ts'
+import { openFolder } from './databases.ts'
+import { JournalServer } from './journal-server.ts'
 
 // The journal's thread: no write and no sync of a file blocks the thread of the requests.
-const data = workerData as ThreadData
+const data = workerData as FolderServerOptions
 const post = (message: FromServer) => parentPort?.postMessage(message)
 const databases = openFolder(data, (code, values, cause) => post({ type: 'report', code, values, cause }), {
   orphaned: (slot) => post({ type: 'orphaned-slot', slot }),

@@ -2,7 +2,7 @@ import { defer } from '../../../src/index.ts'
 import { go, markOf, note, testify, witness } from '../../support/stage.ts'
 import type { Handlers } from './handlers.ts'
 
-/** Everything that writes to a response of either protocol; each of them throws, or worse, where it comes too late. */
+/** All calls that write to a response of either protocol; each throws, or worse, where it comes too late. */
 const lateCalls: Record<string, unknown[]> = {
   setHeader: ['x-late', 'yes'],
   setHeaders: [new Headers({ 'x-late': 'yes' })],

@@ -1,6 +1,6 @@
 import { threadId } from 'node:worker_threads'
 
-/** What the tests of threads run there. */
+/** The handler that the tests of thread jobs run in a thread. */
 export default function render(what: 'value' | 'throw' | 'spin' | 'exit' | 'fill', bytes = new Uint8Array()): unknown {
   switch (what) {
     case 'value':

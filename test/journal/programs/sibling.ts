@@ -18,7 +18,7 @@ export interface SiblingSettings {
   readonly options?: Omit<AfterwordOptions, 'journal'>
   /** The jobs that it knows, of those below. @default all */
   readonly knows?: readonly string[]
-  /** Of its jobs. */
+  /** The options of its jobs. */
   readonly version?: number
   /** Stored arguments of an earlier version get that version behind them. */
   readonly upgrades?: boolean
@@ -58,7 +58,7 @@ const handlers: Record<string, (what: string, ...rest: unknown[]) => unknown> = 
     ran(what, ...rest)
     return new Promise<void>((resolve) => hanging.set(what, resolve))
   },
-  /** So many times, each when it is let go. */
+  /** Runs a number of times, each when the test lets it. */
   async fail(what, times) {
     ran(what)
     await new Promise<void>((resolve) => hanging.set(what, resolve))
