@@ -3,7 +3,7 @@ import { channels, report } from '../events.ts'
 import type { AfterwordSettings } from '../options/instance-options.ts'
 import { isolatesRequests } from '../platform.ts'
 import type { Outcome } from '../task/outcome.ts'
-import { isOpen, type RequestScope } from '../task/request-scope.ts'
+import type { RequestScope } from '../task/request-scope.ts'
 import type { Scope } from '../task/scope.ts'
 import type { Task } from '../task/task.ts'
 import { rootContext } from './current.ts'
@@ -189,6 +189,11 @@ export class Backlog {
       scope.release()
     }
   }
+}
+
+/** The response of the scope was not sent yet. */
+function isOpen(scope: Scope): scope is RequestScope {
+  return scope.state === 'open'
 }
 
 const counterOf = { done: 'done', failed: 'failed', 'timed-out': 'timedOut', cancelled: 'cancelled' } as const

@@ -133,8 +133,3 @@ export class RequestScope extends Scope implements ResponseGate {
     })
   }
 }
-
-/** The response of the scope was not sent yet. */
-export function isOpen(scope: Scope): scope is RequestScope {
-  return scope.state === 'open'
-}
