@@ -37,7 +37,7 @@ export const errorTable = {
   },
   AFTERWORD_DELAYED_DEFER: {
     happened: 'The job "%s" was deferred with a delay.',
-    next: 'What is deferred runs right after the response; what runs later is dispatched: job.with({ delay }).dispatch(...).',
+    next: 'A deferred job runs right after the response. To run a job later, dispatch it: job.with({ delay }).dispatch(...).',
   },
   AFTERWORD_NO_JOURNAL: {
     happened: 'work was called, and there is no journal to take jobs from.',
@@ -73,7 +73,7 @@ export const errorTable = {
   },
   AFTERWORD_JOURNAL_DAMAGED: {
     happened: 'The journal "%s" is damaged, and was moved to "%s".',
-    next: 'A new one was begun; what is left in the old one can be read with sqlite3 and .recover. The cause is attached.',
+    next: 'A new one was begun; sqlite3 and .recover can read the rest of the old one. The cause is attached.',
   },
   AFTERWORD_JOURNAL_REFUSED: {
     happened: 'The journal could not store a record: %s.',
@@ -81,19 +81,20 @@ export const errorTable = {
   },
   AFTERWORD_JOURNAL_FAILED: {
     happened: 'The thread of the journal has ended.',
-    next: 'It is started again; what was being stored was refused, its responses became 503. The cause is attached.',
+    next: 'The thread is started again; records that were being stored were refused, their responses became 503. The cause is attached.',
   },
   AFTERWORD_SEALED: {
-    happened: 'A record of the job "%s" (%s) is sealed with a key that this process does not have.',
-    next: 'It waits, and so does all that is sealed with that key. Give the key in journal.encrypt.previous, and start again.',
+    happened: 'A record of the job "%s" (%s) is encrypted with a key that this process does not have.',
+    next: 'The record waits, and so do all others under that key. Give the key in journal.encrypt.previous, and start again.',
   },
   AFTERWORD_UNREADABLE: {
     happened: 'The stored arguments of the job "%s" (%s) can\'t be read: %s.',
-    next: 'It is listed as failed and was not run. The cause is attached.',
+    next: 'The record is listed as failed and was not run. The cause is attached.',
   },
   AFTERWORD_POISON: {
-    happened: 'The job "%s" (%s) was left by a process that ended, and was running each time that three more did.',
-    next: 'It is listed as failed and not run again.',
+    happened:
+      'A process that ended has left the job "%s" (%s), which was running each time that three more processes ended.',
+    next: 'The record is listed as failed and not run again.',
   },
   AFTERWORD_ALREADY_STARTED: {
     happened: 'configure was called after the first use, or a second time.',
@@ -128,7 +129,7 @@ export const errorTable = {
     next: 'The cause is attached. Name those that failed with a BatchError; the others are then done.',
   },
   AFTERWORD_SLOW_TASK: {
-    happened: 'The task %s kept the event loop busy for %s ms. It was deferred at %s.',
+    happened: 'The task %s kept the event loop busy for %s ms. The task was deferred at %s.',
     next: 'Requests waited meanwhile: split it with await currentTask().yield(), or run it as a job in a thread.',
   },
   AFTERWORD_LATE_REJECTION: {
@@ -140,8 +141,8 @@ export const errorTable = {
     next: 'The call was discarded; write before the response ends, a task can no longer reach the client.',
   },
   AFTERWORD_RESPONSE_FAILED: {
-    happened: 'The response to %s %s was held, and Node refused what it was to be.',
-    next: 'It was broken off. The cause is attached: it is what the handler would have been thrown, had the response not waited.',
+    happened: 'The response to %s %s was held, and Node refused to send it as the handler had ended it.',
+    next: 'The response was broken off. The cause is attached: the error that Node would have thrown to the handler, had the response not waited.',
   },
   AFTERWORD_RESPONSE_NOT_RETURNED: {
     happened: 'finishRequest was called before the handler of %s %s returned its response.',

@@ -10,13 +10,13 @@ describe.each(hosts)('$protocol on Node $node', (host) => {
     return () => site[Symbol.asyncDispose]()
   })
 
-  test('a task has the AsyncLocalStorage of its request, and no other has it', async () => {
+  test('a task has the AsyncLocalStorage of its request, and no other task has it', async () => {
     for (const user of ['Ada', '', 'Grace', '']) await site.ask('/user', { headers: { 'x-user': user } })
     const tasks = ['user: Ada', 'user: nobody', 'user: Grace', 'user: nobody']
     expect(await site.account()).toEqual(account(tasks.map((task) => run({ path: '/user' }, task))))
   })
 
-  test('what a task enters ends with it', async () => {
+  test('enterWith() in a task ends with the task', async () => {
     await site.ask('/enters')
     const entered = ['user: nobody', 'entered: Mallory', 'user: nobody'].map((task) => run({ path: '/enters' }, task))
     expect(await site.account()).toEqual(account(entered))
@@ -24,21 +24,21 @@ describe.each(hosts)('$protocol on Node $node', (host) => {
     expect(await site.account()).toEqual(account([run({ path: '/user' }, 'user: nobody')]))
   })
 
-  test('a timer of the module belongs to no request, also while one is handled', async () => {
+  test('defer() in a timer of the module belongs to no request', async () => {
     const visit = site.visit('/ticks')
     await site.told('waiting', visit.mark)
     expect(await visit.answer).toMatchObject({ status: 200, complete: true })
     expect(await site.account()).toEqual(account([run(null, 'tick: nobody'), run({ path: '/ticks' })]))
   })
 
-  test('an event emitter of the module calls its listeners in the scope of whoever emits', async () => {
+  test('defer() in a listener belongs to the request that emits the event', async () => {
     await site.ask('/emits', { headers: { 'x-user': 'Ada' } })
     await site.ask('/emits', { headers: { 'x-user': 'Grace' } })
     const tasks = ['heard: Ada', 'heard: Grace']
     expect(await site.account()).toEqual(account(tasks.map((task) => run({ path: '/emits' }, task))))
   })
 
-  test('a request that a handler makes of its own server has a scope of its own', async () => {
+  test('a request of a handler to its own server has a scope of its own', async () => {
     expect(await site.ask('/outer')).toMatchObject({ body: Buffer.from('inner: hello'), complete: true })
     const { runs, ...rest } = await site.account()
     expect(new Set(runs)).toEqual(new Set([run({ path: '/inner' }, 'inner'), run({ path: '/outer' }, 'outer')]))

@@ -10,7 +10,7 @@ afterEach(async () => void (await flush()))
 const event = { rawPath: '/signup', requestContext: { http: { method: 'POST' } } }
 const context = (left = 10_000) => ({ getRemainingTimeInMillis: () => left })
 
-test('without response streaming the tasks run before the answer', async () => {
+test('withAfterword() without response streaming runs the tasks before the answer', async () => {
   const seen: unknown[] = []
   const handler = withAfterword(async (_event: typeof event, _context: ReturnType<typeof context>) => {
     defer(() => seen.push(currentTask()?.request))
@@ -22,7 +22,7 @@ test('without response streaming the tasks run before the answer', async () => {
   expect(instance().status().before).toBe(before + 1)
 })
 
-test('with response streaming they run when the stream has ended, and the invocation waits for them', async () => {
+test('withAfterword() with response streaming runs the tasks when the stream has ended, within the invocation', async () => {
   const events: string[] = []
   const stream = new PassThrough()
   stream.on('finish', () => events.push('answered')).resume()
@@ -41,7 +41,7 @@ test('with response streaming they run when the stream has ended, and the invoca
   expect(instance().status().before).toBe(before)
 })
 
-test('a client that has gone', async () => {
+test('withAfterword() runs the tasks of a client that has gone', async () => {
   const seen: unknown[] = []
   const stream = new Writable({ write: (_chunk, _encoding, done) => done(new Error('reset')) })
   stream.on('error', () => {})
@@ -55,7 +55,7 @@ test('a client that has gone', async () => {
   expect(seen).toEqual([true])
 })
 
-test('a handler that throws; one without tasks', async () => {
+test('withAfterword() takes a handler that throws, and one without tasks', async () => {
   const seen: unknown[] = []
   const handler = withAfterword(async (_event: typeof event, _context: ReturnType<typeof context>) => {
     defer(() => seen.push(currentTask()?.request?.status))
@@ -66,7 +66,7 @@ test('a handler that throws; one without tasks', async () => {
   expect(await withAfterword(async (_event: object, _context: ReturnType<typeof context>) => 7)({}, context())).toBe(7)
 })
 
-test('what does not fit into the invocation is reported; finishRequest says what to do', async () => {
+test('withAfterword() reports tasks that do not fit into the invocation; finishRequest() says what to do', async () => {
   using reports = new Reports()
   const handler = withAfterword(async (_event: typeof event, _context: ReturnType<typeof context>) => {
     defer(() => new Promise(() => {}))

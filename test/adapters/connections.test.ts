@@ -13,7 +13,7 @@ describe.each(http1Hosts)('one connection, $protocol on Node $node', (host) => {
   })
   const get = (path: string, mark: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX-Mark: ${mark}\r\n\r\n`
 
-  test('20 pipelined requests: every response has its run, in their order', async () => {
+  test('20 pipelined requests run their tasks, in order', async () => {
     const wire = site.wire()
     const visits = Array.from({ length: 20 }, (_, i) => ({ path: `/page/${i};`, mark: site.marks.next() }))
     wire.write(visits.map(({ path, mark }) => get(path, mark)).join(''))
@@ -44,7 +44,7 @@ describe.each(http1Hosts)('one connection, $protocol on Node $node', (host) => {
     },
   )
 
-  test('a client that says no more before it has the response: Node takes it for gone', async () => {
+  test('a client that half-closes before the response counts as gone, as for Node', async () => {
     const wire = site.wire()
     const mark = site.marks.next()
     wire.write(get('/silent', mark))
@@ -65,7 +65,7 @@ describe.each(http1Hosts)('one connection, $protocol on Node $node', (host) => {
       header: '',
     },
     { title: '`Connection: close`', path: '/parts', version: '1.1', header: 'Connection: close\r\n' },
-  ])('$title: the connection has ended before the task runs', async ({ path, version, header }) => {
+  ])('$title: the connection ends before the task runs', async ({ path, version, header }) => {
     for (let round = 0; round < 5; round++) {
       const wire = site.wire()
       const mark = site.marks.next()
@@ -78,13 +78,13 @@ describe.each(http1Hosts)('one connection, $protocol on Node $node', (host) => {
     expect(await site.account()).toEqual(account(Array(5).fill(run({ path }))))
   })
 
-  test('20 requests, one after another: one run each, and each with its own request', async () => {
+  test('20 requests one after another run one task each, with its own request', async () => {
     const paths = Array.from({ length: 20 }, (_, i) => `/page/${i}`)
     for (const path of paths) expect(await site.ask(path)).toMatchObject({ body: Buffer.from(path), complete: true })
     expect(await site.account()).toEqual(account(paths.map((path) => run({ path }))))
   })
 
-  test('what the connection itself does between two requests belongs to neither', async () => {
+  test('defer() in a listener of the connection between two requests belongs to neither', async () => {
     const wire = site.wire()
     const mark = site.marks.next()
     wire.write(get('/page/1', mark))

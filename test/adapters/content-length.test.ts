@@ -12,7 +12,7 @@ describe.each(http1Hosts)('$protocol on Node $node', (host) => {
     return () => site[Symbol.asyncDispose]()
   })
 
-  test('a body that is shorter than it says: sent all the same, whatever the client makes of it', async () => {
+  test('a body shorter than its Content-Length counts as sent', async () => {
     const visit = site.visit('/too-short')
     await visit.heard
     // The client waits for bytes that will never come.
@@ -22,7 +22,7 @@ describe.each(http1Hosts)('$protocol on Node $node', (host) => {
     expect(await site.account()).toEqual(account([run({ path: '/too-short' })]))
   })
 
-  test('a body that is longer than it says', async () => {
+  test('a body longer than its Content-Length counts as sent', async () => {
     const wire = site.wire()
     const mark = site.marks.next()
     wire.write(`GET /too-long HTTP/1.1\r\nHost: localhost\r\nX-Mark: ${mark}\r\n\r\n`)
@@ -33,7 +33,7 @@ describe.each(http1Hosts)('$protocol on Node $node', (host) => {
     expect(await site.account()).toEqual(account([run({ path: '/too-long' })]))
   })
 
-  test('a strict response throws, and the handler breaks it off', async () => {
+  test('strictContentLength throws, and the handler breaks the response off', async () => {
     expect(await site.ask('/strict')).toMatchObject({ complete: false })
     expect(await site.account()).toEqual(account([run({ path: '/strict', delivered: false, aborted: true })]))
   })

@@ -13,7 +13,7 @@ configure({ signals: false })
 // A test in the server's own process that reads, after the answer, what a task has written: the answer comes first, so
 // it has to wait for the task, and `drain` is how. It sees tasks from the moment of `defer`, also before the response
 // was sent, so that there is no gap between the answer and the wait.
-test.each(protocols)('after `drain` a test sees what the task of a response has written: %s', async (protocol) => {
+test.each(protocols)('drain() lets a test see the effects of a task: %s', async (protocol) => {
   const written: string[] = []
   const server = createServer(protocol, (req, res) => {
     const url = String(req.url)

@@ -16,21 +16,21 @@ async function expectOneRunEach(site: Site, tasks = ['task']): Promise<void> {
 
 describe.concurrent.each(hosts)('$protocol on Node $node', (host) => {
   test.each([
-    { door: 'node --import afterword/auto', args: ['none'], nodeArgs: ['--import', auto.href] },
-    { door: 'attach(server)', args: ['attach'], nodeArgs: [] },
-  ])('$door', async ({ args, nodeArgs }) => {
+    { entry: 'node --import afterword/auto', args: ['none'], nodeArgs: ['--import', auto.href] },
+    { entry: 'attach(server)', args: ['attach'], nodeArgs: [] },
+  ])('$entry opens a scope for each request', async ({ args, nodeArgs }) => {
     await using site = await Site.open(server, { host, args, nodeArgs })
     await expectOneRunEach(site)
   })
 })
 
 describe.concurrent.each(hosts.filter(({ node }) => node === 24))('$protocol', (host) => {
-  test('two doors: attach(server) behind --import', async () => {
+  test('attach(server) behind --import afterword/auto runs each task once', async () => {
     await using site = await Site.open(server, { host, args: ['attach'], nodeArgs: ['--import', auto.href] })
     await expectOneRunEach(site)
   })
 
-  test('no door: a task has a scope of its own', async () => {
+  test('defer() without an entry point has a scope of its own', async () => {
     await using site = await Site.open(server, { host, args: ['none'] })
     await site.ask('/notes')
     expect(await site.account()).toEqual(account([run(null)], ['AFTERWORD_NO_SCOPE']))
@@ -42,11 +42,11 @@ describe.concurrent.each(hosts.filter(({ protocol }) => protocol === 'HTTP/1.1')
   'a middleware on Node $node',
   (host) => {
     const frameworks = ['express', 'express-4', 'connect']
-    const doors = [['middleware'], ['auto', 'attach', 'middleware', 'middleware again']]
-    test.each(frameworks.flatMap((framework) => doors.map((doors) => ({ framework, doors }))))(
-      'of $framework, opened by $doors',
-      async ({ framework, doors }) => {
-        await using site = await Site.open(middleware, { host, args: [framework, ...doors] })
+    const entries = [['middleware'], ['auto', 'attach', 'middleware', 'middleware again']]
+    test.each(frameworks.flatMap((framework) => entries.map((entries) => ({ framework, entries }))))(
+      'of $framework, opened by $entries',
+      async ({ framework, entries }) => {
+        await using site = await Site.open(middleware, { host, args: [framework, ...entries] })
         await expectOneRunEach(site, ['task', 'handler'])
       },
     )
@@ -54,9 +54,9 @@ describe.concurrent.each(hosts.filter(({ protocol }) => protocol === 'HTTP/1.1')
 )
 
 describe.concurrent.each(http2Hosts)('a middleware of connect, $protocol on Node $node', (host) => {
-  test('behind all other doors', async () => {
-    const doors = ['auto', 'attach', 'middleware', 'middleware again']
-    await using site = await Site.open(middleware, { host, args: ['connect', ...doors] })
+  test('afterword() runs each task once behind all other entry points', async () => {
+    const entries = ['auto', 'attach', 'middleware', 'middleware again']
+    await using site = await Site.open(middleware, { host, args: ['connect', ...entries] })
     await expectOneRunEach(site, ['task', 'handler'])
   })
 })

@@ -12,7 +12,7 @@ describe.each(hosts)('$protocol on Node $node', (host) => {
   })
   const ask = { method: 'POST', body: 'hello', headers: { expect: '100-continue' } }
 
-  test('a listener that continues and passes the request on: both are one scope', async () => {
+  test('a checkContinue listener that passes the request on shares its scope', async () => {
     const visit = site.visit('/continues', ask)
     await visit.heard
     site.go(visit.mark)
@@ -21,13 +21,13 @@ describe.each(hosts)('$protocol on Node $node', (host) => {
     expect(await site.account()).toEqual(account([run(request), run(request, 'request')]))
   })
 
-  test('a listener that refuses', async () => {
+  test('a checkContinue listener that refuses opens a scope', async () => {
     expect(await site.ask('/refuses', ask)).toMatchObject({ status: 417, informational: [] })
     const request = { method: 'POST', path: '/refuses', status: 417 }
     expect(await site.account()).toEqual(account([run(request, 'checkContinue')]))
   })
 
-  test('another expectation', async () => {
+  test('a checkExpectation listener opens a scope', async () => {
     const wanted = { headers: { expect: 'the unexpected' } }
     expect(await site.visit('/expects', wanted).answer).toMatchObject({ status: 417 })
     expect(await site.account()).toEqual(account([run({ path: '/expects', status: 417 }, 'checkExpectation')]))

@@ -27,18 +27,18 @@ describe.each(apps)('$framework, $protocol on Node $node', ({ framework, ...host
     expect(await site.account()).toEqual(account([run({ path, status })]))
   })
 
-  test.each(['/mounted/page/7', '/router/page/7'])('%s: a mounted app continues the scope', async (path) => {
+  test.each(['/mounted/page/7', '/router/page/7'])('a mounted app continues the scope: %s', async (path) => {
     expect(await site.ask(path)).toMatchObject({ status: 200, body: Buffer.from('7') })
     expect(await site.account()).toEqual(account([run({ path }), run({ path }, 'inner')]))
   })
 
-  test('a body that a middleware has read', async () => {
+  test('defer() behind a body parser belongs to the request', async () => {
     const ask = { method: 'POST', body: '{"name":"Ada"}', headers: { 'content-type': 'application/json' } }
     expect(String((await site.ask('/parsed', ask)).body)).toBe('{"name":"Ada"}')
     expect(await site.account()).toEqual(account([run({ method: 'POST', path: '/parsed' })]))
   })
 
-  test('an ETag that still holds: 304', async () => {
+  test('defer() in a request with a matching ETag runs after the 304', async () => {
     const { headers } = await site.ask('/json')
     const again = await site.ask('/json', { headers: { 'if-none-match': String(headers.etag) } })
     expect({ status: again.status, size: again.body.length }).toEqual({ status: 304, size: 0 })
@@ -46,10 +46,10 @@ describe.each(apps)('$framework, $protocol on Node $node', ({ framework, ...host
   })
 
   test.each([
-    { title: 'a file', headers: {}, status: 200, size: statSync(program).size },
-    { title: 'a range of a file', headers: { range: 'bytes=10-19' }, status: 206, size: 10 },
-    { title: 'a range that the file has not', headers: { range: 'bytes=1000000-' }, status: 416 },
-  ])('$title; tasks of the handler and of its callback', async ({ headers, status, size }) => {
+    { title: 'sendFile()', headers: {}, status: 200, size: statSync(program).size },
+    { title: 'sendFile() with a range', headers: { range: 'bytes=10-19' }, status: 206, size: 10 },
+    { title: 'sendFile() with a range outside the file', headers: { range: 'bytes=1000000-' }, status: 416 },
+  ])('$title runs the tasks of the handler and of its callback', async ({ headers, status, size }) => {
     const answer = await site.ask('/file', { headers: headers as Record<string, string> })
     expect(answer).toMatchObject({ status, complete: true })
     if (size !== undefined) expect(answer.body.length).toBe(size)
@@ -64,17 +64,17 @@ describe.each(apps)('$framework, $protocol on Node $node', ({ framework, ...host
     expect(await site.account()).toEqual(account([run({ path })]))
   })
 
-  test.each(['/throws', '/rejects'])('a handler fails before the headers: %s', async (path) => {
+  test.each(['/throws', '/rejects'])('a handler that fails before the headers runs its tasks: %s', async (path) => {
     expect(await site.ask(path)).toMatchObject({ status: 500, complete: true })
     expect(await site.account()).toEqual(account([run({ path, status: 500 })]))
   })
 
-  test('a handler throws after the headers: the client sees no success', async () => {
+  test('a handler that throws after the headers runs its tasks, and the client sees no success', async () => {
     expect(await site.ask('/throws-amid')).toMatchObject({ status: 200, complete: false })
     expect(await site.account()).toEqual(account([run({ path: '/throws-amid', delivered: false, aborted: true })]))
   })
 
-  test('two handlers of one request', async () => {
+  test('two handlers of one request share its scope', async () => {
     expect(await site.ask('/passes-on')).toMatchObject({ status: 404, complete: true })
     const runs = ['first', 'not found'].map((task) => run({ path: '/passes-on', status: 404 }, task))
     expect(await site.account()).toEqual(account(runs))

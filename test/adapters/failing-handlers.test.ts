@@ -14,24 +14,27 @@ describe.each(hosts)('$protocol on Node $node', (host) => {
     return () => site[Symbol.asyncDispose]()
   })
 
-  test.each(['/throws', '/throws-after-await', '/throws-in-timer'])('%s before the headers', async (path) => {
-    expect(await site.ask(path)).toMatchObject({ status: 500, body: Buffer.from('sorry'), complete: true })
-    expect(await site.account()).toEqual(account([uncaught, run({ path, status: 500 })]))
-  })
+  test.each(['/throws', '/throws-after-await', '/throws-in-timer'])(
+    'a handler that %s before the headers runs its tasks',
+    async (path) => {
+      expect(await site.ask(path)).toMatchObject({ status: 500, body: Buffer.from('sorry'), complete: true })
+      expect(await site.account()).toEqual(account([uncaught, run({ path, status: 500 })]))
+    },
+  )
 
-  test('throws after the headers', async () => {
+  test('a handler that throws after the headers runs its tasks', async () => {
     const { status, body } = await site.ask('/throws-amid')
     expect({ status, body: String(body) }).toEqual({ status: 200, body: 'half' })
     const request = { path: '/throws-amid', delivered: false, aborted: true }
     expect(await site.account()).toEqual(account([uncaught, run(request)]))
   })
 
-  test('throws after the end', async () => {
+  test('a handler that throws after the end runs its tasks', async () => {
     expect(await site.ask('/throws-at-last')).toMatchObject({ body: Buffer.from('hello'), complete: true })
     expect(await site.account()).toEqual(account([uncaught, run({ path: '/throws-at-last' })]))
   })
 
-  test('a listener of `finish` or `close` that throws keeps no task from running', async () => {
+  test('a finish or close listener that throws keeps no task from running', async () => {
     expect(await site.ask('/throws-in-listeners')).toMatchObject({ body: Buffer.from('hello'), complete: true })
     const { runs, ...rest } = await site.account()
     expect(runs).toContainEqual(run({ path: '/throws-in-listeners' }))
@@ -39,7 +42,7 @@ describe.each(hosts)('$protocol on Node $node', (host) => {
     expect(rest).toEqual({ reports: [], warnings: [], left: [] })
   })
 
-  test('the next request on the same connection has nothing of the one that failed', async () => {
+  test('the next request on the connection has no task of the failed one', async () => {
     // After a throw out of the `request` event itself Node 22 and 24 take no further request on an HTTP/1 connection.
     const path = '/throws-after-await'
     expect(await site.ask(path)).toMatchObject({ status: 500 })

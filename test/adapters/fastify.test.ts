@@ -14,7 +14,7 @@ async function get(app: ReturnType<typeof Fastify>, path: string): Promise<strin
 
 const pathOfTask = () => currentTask()?.request?.path ?? 'no request'
 
-test('a defer in any hook belongs to the request', async () => {
+test('defer() in any hook of Fastify belongs to the request', async () => {
   const ran: string[] = []
   const note = (hook: string) => defer(() => ran.push(`${hook} ${pathOfTask()}`))
   const app = Fastify()
@@ -44,7 +44,7 @@ test('a defer in any hook belongs to the request', async () => {
   await app.close()
 })
 
-test('encapsulation: it opens scopes for the plugin that registers it, and for those inside', async () => {
+test('register(afterword) opens scopes for the plugin that registers it, and for plugins inside', async () => {
   const ran: string[] = []
   using reports = new Reports()
   const route = async () => void defer(() => ran.push(pathOfTask()))
@@ -68,7 +68,7 @@ test('encapsulation: it opens scopes for the plugin that registers it, and for t
   await app.close()
 })
 
-test('registered twice, and in a plugin too: each task runs once', async () => {
+test('register(afterword) twice, and in a plugin too, runs each task once', async () => {
   const ran: string[] = []
   const app = Fastify()
   app.register(afterword)
@@ -84,7 +84,7 @@ test('registered twice, and in a plugin too: each task runs once', async () => {
   await app.close()
 })
 
-test('inject waits for no task; flush does', async () => {
+test('inject() waits for no task, flush() does', async () => {
   const ran: unknown[] = []
   const leave = Promise.withResolvers<void>()
   const app = Fastify()
@@ -104,7 +104,7 @@ test('inject waits for no task; flush does', async () => {
   await app.close()
 })
 
-test('an inject within a request: a response of its own, each task once', async () => {
+test('inject() within a request has a scope of its own', async () => {
   const ran: string[] = []
   const app = Fastify()
   app.register(afterword)

@@ -17,7 +17,7 @@ class Context {
   }
 }
 
-test('where the host offers nothing, the tasks run before the response, and the status says so', async () => {
+test('withAfterword() on a host without waitUntil runs the tasks before the response, and status() says so', async () => {
   const seen: unknown[] = []
   const handler = withAfterword(async (_request: Request) => {
     defer(async () => {
@@ -35,14 +35,14 @@ test('where the host offers nothing, the tasks run before the response, and the 
   expect(instance().status().before).toBe(before + 1)
 })
 
-test('a response without tasks does not wait, and is the very one that was returned', async () => {
+test('withAfterword() returns a response without tasks as it is, at once', async () => {
   const response = new Response('fine')
   const { before } = instance().status()
   expect(await withAfterword(() => response)(request())).toBe(response)
   expect(instance().status().before).toBe(before)
 })
 
-test('a handler that throws throws on, after its tasks have run with its status', async () => {
+test('withAfterword() rethrows the error of a handler, after its tasks have run with its status', async () => {
   const statuses: unknown[] = []
   const fails = (error: unknown) =>
     withAfterword((_request: Request): Response => {
@@ -75,7 +75,7 @@ test.each([
   },
 )
 
-test("Vercel's waitUntil is found where @vercel/functions finds it", async () => {
+test("withAfterword() finds Vercel's waitUntil where @vercel/functions finds it", async () => {
   const symbol = Symbol.for('@vercel/request-context')
   const platform = globalThis as { [symbol]?: { get(): Context } }
   const context = new Context()
@@ -94,7 +94,7 @@ test("Vercel's waitUntil is found where @vercel/functions finds it", async () =>
   expect(ran).toEqual(['task'])
 })
 
-test('what afterword/auto provides to @vercel/functions is no platform', async () => {
+test('withAfterword() does not take the context of afterword/auto for a platform', async () => {
   provideRequestContext('@vercel/request-context')
   const ran: string[] = []
   await withAfterword((_request: Request) => {
@@ -105,7 +105,7 @@ test('what afterword/auto provides to @vercel/functions is no platform', async (
   Reflect.deleteProperty(globalThis, Symbol.for('@vercel/request-context'))
 })
 
-test('what does not fit into the time of the host is reported by name', async () => {
+test('withAfterword({ limit }) reports tasks that do not fit into the time by name', async () => {
   using reports = new Reports()
   const context = new Context()
   const signals: (AbortSignal | undefined)[] = []
@@ -127,7 +127,7 @@ test('what does not fit into the time of the host is reported by name', async ()
   expect(reports.all[1]?.error.message).toContain('"never"')
 })
 
-test('a retry that would come too late for the host is not waited for', async () => {
+test('withAfterword({ limit }) gives up on a retry that would come too late', async () => {
   using reports = new Reports()
   const context = new Context()
   const handler = withAfterword(
@@ -142,7 +142,7 @@ test('a retry that would come too late for the host is not waited for', async ()
   expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
 })
 
-test('finishRequest before the response is returned says what to do, instead of waiting for ever', async () => {
+test('finishRequest() before the response is returned throws and says what to do', async () => {
   const handler = withAfterword(async (_request: Request) => {
     const error = await finishRequest().catch((error: unknown) => error)
     return Response.json(error)
@@ -150,7 +150,7 @@ test('finishRequest before the response is returned says what to do, instead of 
   expect(await (await handler(request())).json()).toMatchObject({ code: 'AFTERWORD_RESPONSE_NOT_RETURNED' })
 })
 
-test('onSent and waitUntil', async () => {
+test('onSent() and waitUntil() work in a fetch handler', async () => {
   const events: string[] = []
   const context = new Context()
   const handler = withAfterword((_request: Request, _context: Context) => {
@@ -164,7 +164,7 @@ test('onSent and waitUntil', async () => {
   expect(events).toEqual(['begun', 'sent', 'task'])
 })
 
-test('a request that the app makes to itself belongs to the outer one: each task runs once, after the outer response', async () => {
+test('withAfterword() within withAfterword() leaves the tasks to the outer response', async () => {
   const events: unknown[] = []
   const context = new Context()
   const app = withAfterword(async (request: Request, context: Context) => {
@@ -179,7 +179,7 @@ test('a request that the app makes to itself belongs to the outer one: each task
   expect(events).toEqual(['/inner answers', '/outer answers', ['/outer', '/outer'], ['/inner', '/outer']])
 })
 
-test('a body that is there at once stays one piece; one that streams is passed on, cancelled with its reader', async () => {
+test('withAfterword() keeps a small body in one piece, and passes a stream on', async () => {
   const context = new Context()
   const cancelled: unknown[] = []
   const handler = withAfterword((request: Request, _context: Context) => {
@@ -204,7 +204,7 @@ test('a body that is there at once stays one piece; one that streams is passed o
   expect(cancelled).toEqual([false, 'the client left', true])
 })
 
-test('a stream that breaks breaks for the host too, and its tasks run', async () => {
+test('withAfterword() passes the error of a stream on, and its tasks run', async () => {
   const context = new Context()
   const seen: unknown[] = []
   const handler = withAfterword((_request: Request, _context: Context) => {

@@ -20,7 +20,7 @@ async function listen(app: H3) {
   }
 }
 
-test('event.waitUntil is caught: in the numbers, the drain and the reports', async () => {
+test('event.waitUntil() counts in status(), drain() and the reports', async () => {
   using reports = new Reports()
   const app = new H3()
   app.use(afterword())
@@ -37,7 +37,7 @@ test('event.waitUntil is caught: in the numbers, the drain and the reports', asy
   expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
 })
 
-test('a mounted app with the middleware of its own, and a fetch within the app: each task runs once', async () => {
+test('afterword() in a mounted app, and a fetch within the app, run each task once', async () => {
   const ran: unknown[] = []
   const mounted = new H3()
   mounted.use(afterword())
@@ -62,7 +62,7 @@ test('a mounted app with the middleware of its own, and a fetch within the app: 
   ])
 })
 
-test('without a server, in a test: the tasks have run when it resolves', async () => {
+test('app.request() without a server resolves when the tasks have run', async () => {
   const ran: unknown[] = []
   const app = new H3()
   app.use(afterword())
@@ -76,7 +76,7 @@ test('without a server, in a test: the tasks have run when it resolves', async (
   expect([response.status, response.headers.getSetCookie(), ran]).toEqual([201, ['a=1'], [201]])
 })
 
-test('over TLS, which is HTTP/2: closing the server waits for the tasks', async () => {
+test('close() of an HTTP/2 server waits for the tasks', async () => {
   const ran: string[] = []
   const app = new H3()
   app.use(afterword())

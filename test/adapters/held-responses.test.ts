@@ -50,14 +50,14 @@ describe.each(apis)('the $api API', ({ api, hosts, cases }) => {
       return () => rmSync(folder, { recursive: true })
     })
 
-    describe('a job that is stored late', () => {
+    describe('a job that is stored late holds the response:', () => {
       let site: Site
       beforeAll(async () => {
         site = await Site.open(program, { host, args: [api, join(folder, 'app.db')] })
         return () => site[Symbol.asyncDispose]()
       })
 
-      test.each(cases)('$path waits for it', async ({ path, method = 'GET', status = 200, body = '' }) => {
+      test.each(cases)('$path waits for the record', async ({ path, method = 'GET', status = 200, body = '' }) => {
         const visit = site.visit(path, { method })
         await site.told('held', visit.mark)
         if (isHttp2(host)) {
@@ -73,7 +73,7 @@ describe.each(apis)('the $api API', ({ api, hosts, cases }) => {
       })
     })
 
-    describe('what Node refuses', () => {
+    describe('an error of Node in a held response:', () => {
       let site: Site
       beforeAll(async () => {
         site = await Site.open(program, { host, args: [api, join(folder, 'refuses.db')] })
@@ -105,7 +105,7 @@ describe.each(apis)('the $api API', ({ api, hosts, cases }) => {
       )
     })
 
-    test('what is written after finishRequest is discarded and reported, also when the response has been let go', async () => {
+    test('writes after finishRequest() are discarded and reported, also when the response has left', async () => {
       await using site = await Site.open(program, { host, args: [api, join(folder, 'late.db')] })
       const visit = site.visit('/goes-on')
       await site.told('held', visit.mark)
@@ -115,7 +115,7 @@ describe.each(apis)('the $api API', ({ api, hosts, cases }) => {
       expect((await site.account()).reports).toEqual(['AFTERWORD_LATE_WRITE'])
     })
 
-    describe('a job that is refused', () => {
+    describe('a job that is refused breaks the response off:', () => {
       let site: Site
       beforeAll(async () => {
         site = await Site.open(program, { host, args: [api, join(folder, 'journal')], fileSize: 400 })

@@ -23,7 +23,7 @@ async function serve(app: Hono) {
   }
 }
 
-test('c.executionCtx.waitUntil works on node-server, and is drained and reported', async () => {
+test('c.executionCtx.waitUntil() on node-server is drained and reported', async () => {
   using reports = new Reports()
   const app = new Hono()
   app.use(afterword())
@@ -40,7 +40,7 @@ test('c.executionCtx.waitUntil works on node-server, and is drained and reported
   expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
 })
 
-test('mounted and routed sub-apps with the middleware of their own: each task runs once', async () => {
+test('afterword() in mounted and routed sub-apps runs each task once', async () => {
   const ran: unknown[] = []
   const routed = new Hono().use(afterword()).get('/', (c) => {
     defer(() => ran.push(['routed', pathOfTask()]))
@@ -61,7 +61,7 @@ test('mounted and routed sub-apps with the middleware of their own: each task ru
   ])
 })
 
-test('app.request within a request belongs to the outer response', async () => {
+test('app.request() within a request belongs to the outer response', async () => {
   const ran: unknown[] = []
   const app = new Hono()
   app.use(afterword())
@@ -80,7 +80,7 @@ test('app.request within a request belongs to the outer response', async () => {
   expect(ran).toEqual(['inner answered', ['inner', '/outer']])
 })
 
-test('app.request in a test: the tasks have run when it resolves', async () => {
+test('app.request() in a test resolves when the tasks have run', async () => {
   const ran: unknown[] = []
   const app = new Hono()
   app.use(afterword())

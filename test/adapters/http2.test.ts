@@ -13,7 +13,7 @@ describe.each(http2Hosts)('many responses on one session, $protocol on Node $nod
     return () => site[Symbol.asyncDispose]()
   })
 
-  test('30 streams at once: one run each', async () => {
+  test('30 streams at once run one task each', async () => {
     const paths = Array.from({ length: 30 }, (_, i) => `/awaits?${i}`)
     const visits = paths.map((path) => site.visit(path))
     for (const { mark } of visits) await site.told('waiting', mark)
@@ -22,7 +22,7 @@ describe.each(http2Hosts)('many responses on one session, $protocol on Node $nod
     expect(await site.account()).toEqual(account(Array(30).fill(run({ path: '/awaits' }))))
   })
 
-  test('an error of one stream is none of its neighbours', async () => {
+  test('an error of one stream leaves its neighbours alone', async () => {
     const broken = site.visit('/half')
     const destroyed = site.visit('/destroys-with-error')
     const waiting = site.visit('/awaits')
@@ -40,7 +40,7 @@ describe.each(http2Hosts)('many responses on one session, $protocol on Node $nod
     )
   })
 
-  test('the session breaks: each of its streams has one run', async () => {
+  test('a session that breaks runs one task for each stream', async () => {
     const visits = Array.from({ length: 10 }, () => site.visit('/silent'))
     for (const { mark } of visits) await site.told('waiting', mark)
     await Promise.all(visits.map((visit) => visit.leave('reset')))
@@ -66,12 +66,12 @@ describe.each(http2Hosts)('the core API, $protocol on Node $node', (host) => {
     expect(await site.account()).toEqual(account([run({ path: path.replace(/\?.*/, ''), status })]))
   })
 
-  test('a HEAD', async () => {
+  test('defer() in a HEAD of a stream', async () => {
     expect(await site.ask('/head', { method: 'HEAD' })).toMatchObject({ status: 200, complete: true })
     expect(await site.account()).toEqual(account([run({ method: 'HEAD', path: '/head' })]))
   })
 
-  test('a 103 is not the response', async () => {
+  test('a 103 does not count as the response of a stream', async () => {
     const visit = site.visit('/hints')
     await visit.heard
     site.go(visit.mark)
@@ -79,7 +79,7 @@ describe.each(http2Hosts)('the core API, $protocol on Node $node', (host) => {
     expect(await site.account()).toEqual(account([run({ path: '/hints' })]))
   })
 
-  test('defer in body listeners', async () => {
+  test('defer() in body listeners of a stream belongs to the request', async () => {
     const answer = await site.ask('/body', { method: 'POST', body: 'x'.repeat(100_000) })
     expect(answer).toMatchObject({ status: 200, body: Buffer.from('100000') })
     const tasks = ['stream', 'data', 'end']
@@ -91,29 +91,29 @@ describe.each(http2Hosts)('the core API, $protocol on Node $node', (host) => {
     expect(await site.account()).toEqual(account([run({ path: '/push' })]))
   })
 
-  test('finishRequest ends the stream', async () => {
+  test('finishRequest() ends the stream', async () => {
     expect(await site.ask('/finish-request')).toMatchObject({ status: 200, complete: true })
     expect(await site.account()).toEqual(account([run({ path: '/finish-request' }), run(null, 'outcomes: done')]))
   })
 
-  test('what a task writes to its stream is discarded and reported', async () => {
+  test('writes of a task to its stream are discarded and reported', async () => {
     expect(await site.ask('/writes-in-task')).toMatchObject({ body: Buffer.from('hello'), complete: true })
     expect(await site.account()).toEqual(account([run({ path: '/writes-in-task' })], ['AFTERWORD_LATE_WRITE']))
   })
 
-  test.each(['close', 'reset'] as const)('the client leaves by a %s', async (how) => {
+  test.each(['close', 'reset'] as const)('a client that disconnects by a %s aborts the stream', async (how) => {
     const visit = site.visit('/half')
     await visit.heard
     await visit.leave(how)
     expect(await site.account()).toEqual(account([run({ path: '/half', ...gone })]))
   })
 
-  test.each(['/refuses', '/destroys'])('the handler breaks off: %s', async (path) => {
+  test.each(['/refuses', '/destroys'])('a handler that breaks the stream off aborts it: %s', async (path) => {
     await site.ask(path)
     expect(await site.account()).toEqual(account([run({ path, ...gone })]))
   })
 
-  test('`stream` and `request` listeners share one scope', async () => {
+  test('stream and request listeners share one scope', async () => {
     await using site = await Site.open(program, { host, args: ['both'] })
     expect(await site.ask('/')).toMatchObject({ body: Buffer.from('hello'), complete: true })
     expect(await site.account()).toEqual(account([run({}), run({}, 'request')]))

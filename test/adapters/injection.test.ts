@@ -4,7 +4,7 @@ import { account, run } from '../support/account.ts'
 import { type Message, Program } from '../support/program.ts'
 
 // No server and no socket: the request and the response only pose as such.
-test.each([22, 24] as const)('requests that are injected with light-my-request: Node %i', async (node) => {
+test.each([22, 24] as const)('light-my-request: injected requests run their tasks once, on Node %i', async (node) => {
   await using program = new Program(new URL('programs/injection.ts', import.meta.url), { node })
   const message = await program.message<Message & { account: Account }>('account')
   const runs = [

@@ -10,21 +10,24 @@ describe.each(hosts)('$protocol on Node $node', (host) => {
     return () => site[Symbol.asyncDispose]()
   })
 
-  test.each(['/after-finish', '/after-close', '/from-timer'])('deferred %s', async (path) => {
-    expect(await site.ask(path)).toMatchObject({ status: 200, complete: true })
-    // A timer may be due only after this account: then the next one has it.
-    let told = await site.account()
-    while (told.runs.length === 0) told = await site.account()
-    expect(told).toEqual(account([run({ path })]))
-  })
+  test.each(['/after-finish', '/after-close', '/from-timer'])(
+    'defer() %s runs in the scope of the request',
+    async (path) => {
+      expect(await site.ask(path)).toMatchObject({ status: 200, complete: true })
+      // A timer may be due only after this account: then the next one has it.
+      let told = await site.account()
+      while (told.runs.length === 0) told = await site.account()
+      expect(told).toEqual(account([run({ path })]))
+    },
+  )
 
-  test('nested tasks run behind those that were there before, in the same scope', async () => {
+  test('defer() in a task adds a task behind those of the same scope', async () => {
     await site.ask('/nested')
     const tasks = ['outer', 'second', 'inner', 'innermost']
     expect(await site.account()).toEqual(account(tasks.map((task) => run({ path: '/nested' }, task))))
   })
 
-  test('what a task writes to its response is discarded and reported once; the next response is intact', async () => {
+  test('writes of a task to its response are discarded and reported once; the next response is intact', async () => {
     expect(await site.ask('/writes-in-task')).toMatchObject({ body: Buffer.from('hello'), complete: true })
     const next = await site.ask('/plain')
     expect(next).toMatchObject({ status: 200, body: Buffer.from('hello'), complete: true })
@@ -33,7 +36,7 @@ describe.each(hosts)('$protocol on Node $node', (host) => {
     expect(await site.account()).toEqual(account(runs, ['AFTERWORD_LATE_WRITE']))
   })
 
-  test('whatever a task calls on its response, it neither throws nor reaches the next one', async () => {
+  test('any call of a task on its response neither throws nor reaches the next response', async () => {
     expect(await site.ask('/calls-everything')).toMatchObject({ body: Buffer.from('hello'), complete: true })
     const next = await site.ask('/plain')
     expect(next).toMatchObject({ status: 200, body: Buffer.from('hello'), informational: [], complete: true })
@@ -56,7 +59,7 @@ describe.each(hosts)('a response that is never sent: $protocol on Node $node', (
   })
   const stuck = { delivered: false, aborted: false }
 
-  test('is reported, and its tasks run', async () => {
+  test('maxRequestAge reports it, and its tasks run', async () => {
     const visit = site.visit('/silent')
     site.marks.make(visit.mark)
     await site.ran(visit.mark)
@@ -73,7 +76,7 @@ describe.each(hosts)('a response that is never sent: $protocol on Node $node', (
     expect(await site.account()).toEqual(account([run({ path: '/goes-on', ...stuck })], ['AFTERWORD_STUCK']))
   })
 
-  test('and one that is sent in time is not reported', async () => {
+  test('maxRequestAge does not report a response that is sent in time', async () => {
     expect(await site.ask('/plain')).toMatchObject({ complete: true })
     expect(await site.account()).toEqual(account([run({ path: '/plain' })]))
   })

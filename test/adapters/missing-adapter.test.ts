@@ -17,18 +17,18 @@ const noScope = (what: string, path: string) =>
   )
 
 describe.concurrent.each(versions)('a wrong set-up gives one warning that names the fix, on Node %i', (node) => {
-  test('no adapter at all', async () => {
+  test('defer() without any adapter', async () => {
     expect(await reports(node, 'nowhere', 'defers', 'defers', 'job')).toEqual([noScope('defer', 'defers')])
     expect(await reports(node, 'nowhere', 'job')).toEqual([noScope('send-welcome', 'job')])
   })
 
-  test('the adapter behind the routes', async () => {
+  test('defer() in a route ahead of the adapter', async () => {
     expect(await reports(node, 'behind', 'defers', 'defers')).toEqual([noScope('defer', 'defers')])
     // Once a scope has been opened all seems well, until a task comes from nowhere.
     expect(await reports(node, 'behind', 'scoped', 'defers', 'defers', 'job')).toEqual([noScope('defer', 'defers')])
   })
 
-  test('a right set-up gives none, nor does what is meant to have no response', async () => {
+  test('a right set-up gives no warning, nor does defer.with({ now: true })', async () => {
     expect(await reports(node, 'ahead', 'outside', 'defers', 'outside', 'job', 'outside', 'now')).toEqual([])
     expect(await reports(node, 'nowhere', 'now', 'outside', 'now', 'outside')).toEqual([])
   })

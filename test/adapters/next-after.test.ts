@@ -26,7 +26,7 @@ beforeAll(async () => {
   AfterContext = module.AfterContext
 })
 
-describe('a request of Next', () => {
+describe('after() of Next', () => {
   let close: () => void
   let waited: Promise<unknown>[]
   let callAfter: (task: unknown) => void
@@ -63,7 +63,7 @@ describe('a request of Next', () => {
     },
   )
 
-  test('a backlog that is full: Next runs the function by itself', async () => {
+  test('is left to Next when the backlog is full', async () => {
     using reports = new Reports()
     await instance().close()
     const { promise, resolve } = Promise.withResolvers<string>()
@@ -73,7 +73,7 @@ describe('a request of Next', () => {
     expect(reports.codes).toEqual(['AFTERWORD_CLOSED'])
   })
 
-  test('nothing is left to the unlimited waitUntil', async () => {
+  test('leaves no promise to the unlimited waitUntil', async () => {
     callAfter(() => {})
     callAfter(Promise.resolve())
     expect(waited).toEqual([])
@@ -89,11 +89,11 @@ test.each([
   ['a function for a context', { afterContext: () => {} }],
   ['another context', { afterContext: { after: () => {} } }],
   ['a context that is no object of a class', { afterContext: Object.create(null) }],
-])('Next looks different inside, %s: nothing is changed', (_title, store) => {
+])('catchAfter() changes nothing where Next looks different inside: %s', (_title, store) => {
   expect(storage.run(store as object, (...args) => [storage.getStore(), ...args], 1, 2)).toEqual([store, 1, 2])
 })
 
-test('caught once, however often', async () => {
+test('catchAfter() catches once, however often it is called', async () => {
   const { run } = storage
   await catchAfter()
   expect(storage.run).toBe(run)

@@ -89,7 +89,7 @@ describe.each([
     expect({ reports, left }).toEqual({ reports: [failed(cause)], left: [] })
   })
 
-  test('a failing after is reported with its cause, and the next one runs', async () => {
+  test('after() that fails is reported with its cause, and the next one runs', async () => {
     await site.ask('/t/failing')
     expect(await site.account()).toEqual(account('/t/failing', ['route', 'next'], {}, [failed('in after')]))
     expect(site.program.stderr).not.toContain('An error occurred in a function passed to')
@@ -98,7 +98,7 @@ describe.each([
   test.each([
     { path: '/t/stream', tasks: ['route', 'after'], body: 'first last' },
     { path: '/p/streamed', tasks: ['page', 'after', 'late'], body: 'at last' },
-  ])('$path: nothing runs before the end of a streamed response', async ({ path, tasks, body }) => {
+  ])('$path runs no task before the end of a streamed response', async ({ path, tasks, body }) => {
     const { mark, heard, answer } = site.visit(path)
     await heard
     await site.waiting(mark)
@@ -108,7 +108,7 @@ describe.each([
     expect(await site.account()).toEqual(account(path, tasks))
   })
 
-  test('a client that leaves a stream', async () => {
+  test('a client that leaves a stream: the tasks run', async () => {
     const visit = site.visit('/t/endless')
     await visit.heard
     await visit.leave('reset')
@@ -116,7 +116,7 @@ describe.each([
     expect(await site.account()).toEqual(account('/t/endless', ['route', 'after'], request))
   })
 
-  test('cookies() and headers() in after, where Next allows them', async () => {
+  test('after() can call cookies() and headers(), where Next allows them', async () => {
     await site.ask('/t/request-data', { headers: { cookie: 'name=ada', 'x-from': 'london' } })
     expect(await site.account()).toEqual(account('/t/request-data', ['route', 'ada, london']))
     await site.ask('/p/request-data')
@@ -124,7 +124,7 @@ describe.each([
     expect(reports).toEqual([{ code: 'AFTERWORD_TASK_FAILED', cause: expect.stringContaining('`headers()`') }])
   })
 
-  test('a revalidation in after', async () => {
+  test('after() can revalidate', async () => {
     const before = String((await site.ask('/cached')).body)
     expect(String((await site.ask('/cached')).body)).toBe(before)
     await site.ask('/t/revalidates')
@@ -132,7 +132,7 @@ describe.each([
     expect(String((await site.ask('/cached')).body)).not.toBe(before)
   })
 
-  test('concurrency 1: the after of the second request waits for that of the first', async () => {
+  test('concurrency: 1 lets after() of a second request wait for that of the first', async () => {
     const [first, second] = [site.visit('/t/waits-after'), site.visit('/t/waits-after')]
     await Promise.all([first.answer, second.answer])
     await site.waiting(first.mark)
@@ -145,7 +145,7 @@ describe.each([
     expect((await site.account()).left).toEqual([])
   })
 
-  test('SIGTERM: the request in flight is answered, its after runs, then the process ends', async () => {
+  test('SIGTERM answers the request in flight, runs its after(), then ends the process', async () => {
     await using site = await start()
     const { mark, answer } = site.visit('/t/waits')
     await site.waiting(mark)
@@ -160,7 +160,7 @@ describe.each([
     })
   })
 
-  test('SIGTERM: an after that is still running ends, then onShutdown, then the process', async () => {
+  test('SIGTERM lets after() end, then calls onShutdown(), then ends the process', async () => {
     await using site = await start()
     const { mark, answer } = site.visit('/t/waits-after')
     await answer
@@ -174,7 +174,7 @@ describe.each([
     expect(site.program.messages.at(-1)).toEqual({ type: 'shutdown' })
   })
 
-  test('SIGTERM: a request in flight that has deferred nothing is answered', async () => {
+  test('SIGTERM answers a request in flight without tasks', async () => {
     await using site = await start()
     const { mark, answer } = site.visit('/t/plain')
     await site.waiting(mark)
@@ -186,21 +186,21 @@ describe.each([
     expect(await site.program.exited).toEqual({ code: 0, signal: null })
   })
 
-  test('SIGTERM before the first request', async () => {
+  test('SIGTERM before the first request ends the process', async () => {
     await using site = await start()
     site.program.kill('SIGTERM')
     expect(await site.program.exited).toEqual({ code: 0, signal: null })
   })
 })
 
-describe('the example', { timeout: 20_000 }, () => {
+describe('examples/next', { timeout: 20_000 }, () => {
   let site: NextSite
   beforeAll(async () => {
     site = await app.start()
     return () => site[Symbol.asyncDispose]()
   }, patience)
 
-  test('its route handler', async () => {
+  test('runs the tasks of its route handler', async () => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
     const ask = { method: 'POST', headers, body: 'address=ada@example.org' }
     expect(await site.ask('/signup', ask)).toMatchObject({
@@ -211,7 +211,7 @@ describe('the example', { timeout: 20_000 }, () => {
     expect(site.program.stdout).toMatch(/welcome, ada@example.org\ncounted ada@example.org/)
   })
 
-  test('its server action', async () => {
+  test('runs the tasks of its server action', async () => {
     const [, field] = /name="(\$ACTION_ID_[^"]+)"/.exec(String((await site.ask('/')).body)) ?? []
     const parts = { [String(field)]: '', address: 'grace@example.org' }
     const answer = await site.ask('/', await form(parts))
@@ -236,22 +236,22 @@ describe("serverExternalPackages: ['afterword'], with a middleware of the edge r
     }
   }, patience)
 
-  test('a route handler, and after', async () => {
+  test('runs the tasks of a route handler, and after()', async () => {
     expect(await site.ask('/t/after')).toMatchObject({ status: 200, complete: true })
     expect(await site.account()).toEqual(account('/t/after', ['route', 'first', 'second', 'nested', 'deferred']))
   })
 
-  test('a page', async () => {
+  test('runs the tasks of a page', async () => {
     expect(await site.ask('/p/plain')).toMatchObject({ status: 200, complete: true })
     expect(await site.account()).toEqual(account('/p/plain', ['page', 'page']))
   })
 
-  test('the middleware is left to Next', async () => {
+  test('leaves the middleware to Next', async () => {
     expect(await site.ask('/t/proxied')).toMatchObject({ status: 200, complete: true })
     expect(await site.account()).toEqual(account('/t/proxied', ['route', 'route']))
   })
 
-  test('a drain waits for a revalidation in after', async () => {
+  test('drain() waits for a revalidation in after()', async () => {
     const before = String((await site.ask('/cached')).body)
     expect(String((await site.ask('/cached')).body)).toBe(before)
     await site.ask('/t/revalidates')
@@ -266,7 +266,7 @@ describe("serverExternalPackages: ['afterword'], with a middleware of the edge r
   })
 })
 
-test('without register a defer in a request gives one warning that names the fix', { timeout: 20_000 }, async () => {
+test('defer() without register() gives one warning that names the fix', { timeout: 20_000 }, async () => {
   await using site = await app.start({ env: { UNREGISTERED: 'yes' } })
   for (const path of ['/t/defer', '/t/defer', '/p/plain']) await site.ask(path)
   const { reports } = await site.account()

@@ -4,7 +4,7 @@ import { Site } from '../support/site.ts'
 
 const program = new URL('programs/other-servers.ts', import.meta.url)
 
-describe.each([22, 24] as const)('on Node %i', (node) => {
+describe.each([22, 24] as const)('afterword/auto on Node %i', (node) => {
   test.each([
     {
       title: 'a server that gets its connections from another and never listens',

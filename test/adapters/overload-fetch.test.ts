@@ -3,7 +3,7 @@ import { withAfterword } from '../../src/adapters/fetch.ts'
 import { configure, defer, instance } from '../../src/index.ts'
 import { Turns } from '../support/turns.ts'
 
-it('a fetch handler does not return its response before there is room', async () => {
+it("overload: 'hold' lets a fetch handler return its response when there is room", async () => {
   configure({ maxBacklog: 2, concurrency: 1 })
   const turns = new Turns()
   const ran: string[] = []

@@ -90,7 +90,7 @@ async function ask(server: NodeServer, title: string): Promise<{ answer: Promise
 }
 
 describe.each(Object.entries(servers))('past maxBacklog, %s', (title, create) => {
-  it("'hold': a response leaves when there is room, as its handler has ended it", async () => {
+  it("overload: 'hold' lets a response leave when there is room, as its handler has ended it", async () => {
     await using site = await full({})
     const { afterword, ran, makeRoom } = site
     using reports = new Reports()
@@ -110,7 +110,7 @@ describe.each(Object.entries(servers))('past maxBacklog, %s', (title, create) =>
     server.close()
   })
 
-  it("'before': the tasks of the request run before its response", async () => {
+  it("overload: 'before' runs the tasks of the request before its response", async () => {
     await using site = await full({ overload: 'before' })
     const { afterword, ran, makeRoom } = site
     using _reports = new Reports()
@@ -128,7 +128,7 @@ describe.each(Object.entries(servers))('past maxBacklog, %s', (title, create) =>
     server.close()
   })
 
-  it('lets the others go when the client of a held response leaves', async () => {
+  it("overload: 'hold' lets other responses leave when the client of a held one disconnects", async () => {
     await using site = await full({})
     const { afterword, ran, makeRoom } = site
     using _reports = new Reports()
@@ -154,7 +154,7 @@ describe.each(Object.entries(servers))('past maxBacklog, %s', (title, create) =>
 })
 
 describe('past maxBacklog', () => {
-  it("'reject': defer throws what Express answers with 503", async () => {
+  it("overload: 'reject' lets defer() throw an error that Express answers with 503", async () => {
     await using site = await full({ overload: 'reject' })
     const { afterword, makeRoom } = site
     const app = express()
@@ -172,7 +172,7 @@ describe('past maxBacklog', () => {
     server.close()
   })
 
-  it('past twice that, defer throws under any policy', async () => {
+  it('defer() past twice maxBacklog throws under any policy', async () => {
     await using site = await full({})
     const { afterword, makeRoom } = site
     for (let i = 0; i < 3; i++) afterword.defer(() => {})

@@ -19,14 +19,14 @@ describe.concurrent.each(hosts.filter(({ protocol }) => protocol === 'HTTP/1.1' 
     })
 
     test.each([
-      { title: 'both open scopes', doors: ['auto', 'auto of the copy'] },
-      { title: 'only the copy opens scopes', doors: ['auto of the copy'] },
-      { title: 'one opens scopes at once, the other by attach', doors: ['auto', 'attach of the copy'] },
-    ])('$title: they share the scope, the order and the shutdown', async ({ doors }) => {
+      { title: 'both open scopes', entries: ['auto', 'auto of the copy'] },
+      { title: 'only the copy opens scopes', entries: ['auto of the copy'] },
+      { title: 'one opens scopes at once, the other by attach', entries: ['auto', 'attach of the copy'] },
+    ])('two copies of the package, $title: they share the scope, the order and the shutdown', async ({ entries }) => {
       const copy = pathToFileURL(join(folder, 'src/')).href
       await using site = await Site.open(new URL('programs/package-copies.ts', import.meta.url), {
         host,
-        args: [copy, ...doors],
+        args: [copy, ...entries],
       })
       expect(await site.ask('/', { method: 'POST', body: 'hello' })).toMatchObject({ status: 200, complete: true })
       const runs = ['task', 'task of the copy', 'copy'].map((task) => run({ method: 'POST' }, task))

@@ -6,7 +6,7 @@ import { Reports } from '../support/reports.ts'
 const key = Symbol.for('@vercel/request-context')
 const platform = globalThis as { [key]?: { get(): object } }
 
-test('waitUntil of @vercel/functions, once afterword/auto is imported', async () => {
+test('waitUntil() of @vercel/functions works once afterword/auto is imported', async () => {
   using reports = new Reports()
   const { promise, reject } = Promise.withResolvers<void>()
   await import('../../src/adapters/auto.ts')
@@ -20,7 +20,7 @@ test('waitUntil of @vercel/functions, once afterword/auto is imported', async ()
   ])
 })
 
-test('work that is not accepted is reported twice at most, and nothing is thrown', async () => {
+test('waitUntil() of @vercel/functions reports work that is not accepted, and throws nothing', async () => {
   using reports = new Reports()
   await instance().close()
   waitUntil(Promise.reject(new Error('too late')))
@@ -28,7 +28,7 @@ test('work that is not accepted is reported twice at most, and nothing is thrown
   expect(reports.codes).toEqual(['AFTERWORD_CLOSED', 'AFTERWORD_CALLBACK_FAILED'])
 })
 
-test("a platform's own context is left alone", async () => {
+test("afterword/auto leaves a platform's own context alone", async () => {
   const { provideRequestContext } = await import('../../src/adapters/web/platform-context.ts')
   const own = { get: () => ({}) }
   platform[key] = own

@@ -10,47 +10,47 @@ const program = new URL('programs/refusal.ts', import.meta.url)
 const kept = { status: 200, complete: true, body: Buffer.from('kept') }
 
 /** A server whose disk has room for small records only. */
-function open(protocol: Protocol, framework: string, door: string, folder: string): Promise<Site> {
-  const args = [framework, door, folder]
+function open(protocol: Protocol, framework: string, entry: string, folder: string): Promise<Site> {
+  const args = [framework, entry, folder]
   return Site.open(program, { host: { protocol, node: 24 }, args, fileSize: 400 })
 }
 
 interface Subject {
   readonly framework: string
   /** The entry point that opens the scopes. */
-  readonly doors: readonly ('adapter' | 'attach' | 'auto')[]
+  readonly entries: readonly ('adapter' | 'attach' | 'auto')[]
   readonly http2?: true
 }
 
 const subjects: readonly Subject[] = [
-  { framework: 'node', doors: ['attach', 'auto'], http2: true },
-  { framework: 'node, writeHead', doors: ['attach'], http2: true },
-  { framework: 'express', doors: ['adapter', 'auto'] },
-  { framework: 'koa', doors: ['adapter', 'auto'], http2: true },
-  { framework: 'fastify', doors: ['adapter', 'auto'], http2: true },
-  { framework: 'hono', doors: ['adapter', 'auto'], http2: true },
-  { framework: 'h3', doors: ['adapter', 'auto'], http2: true },
-  { framework: 'nest on express', doors: ['adapter'] },
-  { framework: 'nest on fastify', doors: ['adapter'] },
+  { framework: 'node', entries: ['attach', 'auto'], http2: true },
+  { framework: 'node, writeHead', entries: ['attach'], http2: true },
+  { framework: 'express', entries: ['adapter', 'auto'] },
+  { framework: 'koa', entries: ['adapter', 'auto'], http2: true },
+  { framework: 'fastify', entries: ['adapter', 'auto'], http2: true },
+  { framework: 'hono', entries: ['adapter', 'auto'], http2: true },
+  { framework: 'h3', entries: ['adapter', 'auto'], http2: true },
+  { framework: 'nest on express', entries: ['adapter'] },
+  { framework: 'nest on fastify', entries: ['adapter'] },
 ]
 const cases = [
-  ...subjects.flatMap(({ framework, doors, http2 }) =>
-    doors.flatMap((door) => [
-      { protocol: 'HTTP/1.1' as const, framework, door },
-      ...(http2 ? [{ protocol: 'h2c' as const, framework, door }] : []),
+  ...subjects.flatMap(({ framework, entries, http2 }) =>
+    entries.flatMap((entry) => [
+      { protocol: 'HTTP/1.1' as const, framework, entry },
+      ...(http2 ? [{ protocol: 'h2c' as const, framework, entry }] : []),
     ]),
   ),
-  { protocol: 'h2c' as const, framework: 'node, core API', door: 'attach' },
+  { protocol: 'h2c' as const, framework: 'node, core API', entry: 'attach' },
 ]
 
 describe.each(cases)(
-  'a journal that refuses: $framework with $door over $protocol',
-  ({ protocol, framework, door }) => {
+  'a journal that refuses: $framework with $entry over $protocol',
+  ({ protocol, framework, entry }) => {
     let site: Site
     let folder: string
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), 'afterword-refusal-'))
-      site = await open(protocol, framework, door, folder)
+      site = await open(protocol, framework, entry, folder)
     })
     afterAll(async () => {
       await site?.[Symbol.asyncDispose]()
@@ -70,12 +70,12 @@ describe.each(cases)(
       expect(await site.ask('/kept')).toMatchObject(kept)
     })
 
-    it('a job that is deferred amid a stream breaks it off', async () => {
+    it('a job that is refused amid a stream breaks it off', async () => {
       expect(await site.ask('/amid')).toMatchObject({ status: 200, complete: false })
       expect(await site.ask('/kept')).toMatchObject(kept)
     })
 
-    it('a client that leaves meanwhile disturbs nobody', async () => {
+    it('a client that disconnects from a held response disturbs no other', async () => {
       for (const path of ['/whole', '/pieces']) await site.visit(path).leave('close')
       // This one may be in a transaction with theirs.
       await site.ask('/kept')
@@ -84,7 +84,7 @@ describe.each(cases)(
   },
 )
 
-describe.each(['HTTP/1.1', 'h2c'] as const)('Fastify answers it as an error of the app, over %s', (protocol) => {
+describe.each(['HTTP/1.1', 'h2c'] as const)('Fastify answers a refusal as an error of the app, over %s', (protocol) => {
   it('by its own error handler, or by that of the app', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'afterword-refusal-'))
     await using site = await open(protocol, 'fastify', 'adapter', folder)

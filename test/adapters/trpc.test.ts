@@ -4,7 +4,7 @@ import { Site } from '../support/site.ts'
 
 const program = new URL('programs/trpc.ts', import.meta.url)
 
-test.each([22, 24] as const)('a mutation of tRPC defers: Node %i', async (node) => {
+test.each([22, 24] as const)('defer() in a mutation of tRPC belongs to the request, on Node %i', async (node) => {
   await using site = await Site.open(program, { host: { protocol: 'HTTP/1.1', node } })
   const ask = (body: unknown) =>
     site.ask('/user.signUp', {

@@ -12,7 +12,7 @@ describe.each(http1Hosts)('$protocol on Node $node', (host) => {
     return () => site[Symbol.asyncDispose]()
   })
 
-  test('a WebSocket: what is deferred has a scope of its own, and the socket goes on', async () => {
+  test('defer() in an upgrade listener has a scope of its own, and the WebSocket goes on', async () => {
     const wire = site.wire()
     const key = randomBytes(16).toString('base64')
     const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
@@ -31,7 +31,7 @@ describe.each(http1Hosts)('$protocol on Node $node', (host) => {
     expect(await site.account()).toEqual(account(tasks.map((task) => run(null, task))))
   })
 
-  test('CONNECT: what is deferred has a scope of its own, and the tunnel works', async () => {
+  test('defer() in a connect listener has a scope of its own, and the tunnel works', async () => {
     const wire = site.wire()
     wire.write('CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n')
     await wire.until('200 Connection Established\r\n\r\n')

@@ -39,7 +39,7 @@ class Site implements AsyncDisposable {
   }
 }
 
-test('what exceeds the time after the response is reported by name, and what was running has timed out', async () => {
+test('Workers: tasks that exceed the time after the response are reported by name, and running ones time out', async () => {
   await using site = new Site('limited', (told) =>
     told.startsWith('first') ? new Promise(() => {}) : Promise.resolve(),
   )
@@ -52,7 +52,7 @@ test('what exceeds the time after the response is reported by name, and what was
   ])
 })
 
-test('requests that overlap keep their tasks to themselves', async () => {
+test('Workers: requests that overlap keep their tasks to themselves', async () => {
   const all = Promise.withResolvers<void>()
   let waiting = 0
   await using site = new Site('unlimited', (told) => {
@@ -67,7 +67,7 @@ test('requests that overlap keep their tasks to themselves', async () => {
   expect(told.slice(3).sort()).toEqual(paths.map((path) => `second of ${path}`))
 })
 
-test('without an adapter: one report that names the fix, and the tasks run', async () => {
+test('Workers: defer() without an adapter gives one report that names the fix, and the tasks run', async () => {
   await using site = new Site('bare')
   expect(await site.get('/stray')).toBe('fine')
   const told = await site.tells(1)

@@ -54,7 +54,7 @@ function afterword(...args: string[]): Promise<Answer> {
 
 const json = async (...args: string[]) => JSON.parse((await afterword(...args, '--json')).stdout)
 
-test('status counts', async () => {
+test('afterword status counts records', async () => {
   const { code, stdout } = await afterword('status', folder)
   expect(code).toBe(0)
   expect(stdout.replace(/\d+ KiB/g, 'n KiB')).toBe(
@@ -72,7 +72,7 @@ test('status counts', async () => {
   ])
 })
 
-test('list and show tell of each record', async () => {
+test('afterword list and show print each record', async () => {
   const { stdout } = await afterword('list', folder)
   const [head, first, , third] = stdout.split('\n')
   expect(head).toMatch(/^id +state +job +version +attempts +deferred +due +error$/)
@@ -93,12 +93,12 @@ test('list and show tell of each record', async () => {
   expect(await json('show', folder, String(ids[2]))).toMatchObject({ options: { timeout: 100, retries: 2 }, args: [3] })
 })
 
-test('show says that there is no such record', async () => {
+test('afterword show says that there is no such record', async () => {
   expect(await afterword('show', folder, 'zz')).toEqual({ code: 1, stdout: '', stderr: 'There is no record zz.\n' })
   expect(await afterword('show', folder, '1-1-zz', '--json')).toEqual({ code: 1, stdout: 'null\n', stderr: '' })
 })
 
-describe('show has the arguments', () => {
+describe('afterword show prints arguments', () => {
   const deep = { a: { b: { c: { d: [Number.NaN, undefined, -0, 1n] } } } }
   const args = [new Map([['k', new Set([deep])]]), new Date(0), Array(101).fill(7), new RangeError('too far')]
   let id: string
@@ -120,14 +120,14 @@ describe('show has the arguments', () => {
   test.each([
     [{}, true],
     [{ NO_COLOR: '1' }, false],
-  ])('in colours on a terminal that has them: %j', async (env, expected) => {
+  ])('in colours on a terminal that has colours: %j', async (env, expected) => {
     await using command = new Command(['show', folder, id], { terminal: true, env })
     expect(await command.exited).toBe(0)
     expect(command.stdout.includes('\x1b[33mNaN\x1b[39m')).toBe(expected)
     expect(stripVTControlCharacters(command.stdout)).toContain('NaN')
   })
 
-  test('as they are stored where they are none', async () => {
+  test('as they are stored where they can not be decoded', async () => {
     {
       using database = new DatabaseSync(join(folder, 'shared.db'))
       database.prepare('UPDATE afterword_records SET args = ? WHERE job = ?').run('~[["array",1],["what"]]', 'later')
@@ -136,7 +136,7 @@ describe('show has the arguments', () => {
   })
 })
 
-test('the columns of list are as wide as what has failed and what is pending need', async () => {
+test('afterword list makes columns as wide as failed and pending records need', async () => {
   await using living = new Afterword({ journal: folder, worker: false })
   await living.job('a-job-with-a-longer-name', () => {}, { version: 12 }).dispatch()
   const lines = (await afterword('list', folder)).stdout.split('\n').slice(0, -1)
@@ -147,7 +147,7 @@ test('the columns of list are as wide as what has failed and what is pending nee
   expect(lines[4]).toMatch(/ +a-job-with-a-longer-name +12 +0 +[^ ]+Z$/)
 })
 
-test('retry makes a record pending, and a living process runs it', async () => {
+test('afterword retry makes a record pending, and a living process runs it', async () => {
   await using living = new Afterword({ journal: folder })
   const { promise, resolve } = Promise.withResolvers<unknown>()
   living.job('fail', (what: object) => resolve([living.currentTask()?.id, living.currentTask()?.attempt, what]))
@@ -156,7 +156,7 @@ test('retry makes a record pending, and a living process runs it', async () => {
   expect(await promise).toEqual([ids[1], 1, { n: 2, at: new Date(0) }])
 })
 
-test('discard deletes, one or all', async () => {
+test('afterword discard deletes one record, or all', async () => {
   expect(await afterword('discard', folder, String(ids[0]))).toMatchObject({ code: 0 })
   expect(await afterword('discard', folder, String(ids[0]))).toMatchObject({ code: 1 })
   // What is pending is nobody's to delete.
@@ -165,7 +165,7 @@ test('discard deletes, one or all', async () => {
   expect(await json('list', folder)).toMatchObject([{ id: ids[2], state: 'pending' }])
 })
 
-test('what no living process can run is told of', async () => {
+test('afterword status and list tell of records that no living process can run', async () => {
   const keys = { old: Buffer.alloc(32, 1).toString('hex'), own: Buffer.alloc(32, 2).toString('hex') }
   const dispatch = async (job: string, key: string, version: number) => {
     await using before = new Afterword({ journal: { path: folder, encrypt: { key } }, worker: false })
@@ -194,7 +194,7 @@ test('what no living process can run is told of', async () => {
   ])
 })
 
-describe('what is sealed', () => {
+describe('afterword list and show print an encrypted value', () => {
   const key = Buffer.alloc(32, 7)
   let id: string
   beforeEach(async () => {
@@ -206,14 +206,14 @@ describe('what is sealed', () => {
     id = task.id
   })
 
-  test('is shown as that', async () => {
+  test('as (sealed) without its key', async () => {
     expect(await json('show', folder, id)).toMatchObject({ args: '(sealed)', error: '(sealed)', key: '(sealed)' })
     const { stdout } = await afterword('show', folder, id)
     expect(stdout).toMatch(/\nargs {6}\(sealed\)\n\n\(sealed\)\n$/)
     expect((await afterword('list', folder)).stdout).toMatch(/ secret .* \(sealed\)\n/)
   })
 
-  test('is opened by its key, among others', async () => {
+  test('decrypted by its key, among others', async () => {
     process.env.AFTERWORD_KEY = `${Buffer.alloc(32).toString('hex')}, ${key.toString('base64')}`
     try {
       const shown = await json('show', folder, id)
@@ -224,23 +224,26 @@ describe('what is sealed', () => {
     }
   })
 
-  test.each(['hidden', `${key.toString('base64')}, hidden`])('is not opened by what is no key: %s', async (given) => {
-    process.env.AFTERWORD_KEY = given
-    try {
-      for (const args of [['list'], ['show', id]] as const) {
-        const [name, ...ids] = args
-        const { code, stdout, stderr } = await afterword(name, folder, ...ids)
-        expect([code, stdout]).toEqual([1, ''])
-        expect(stderr).toMatch(/^AFTERWORD_KEY: expected key to be 32 bytes.*, got a text of 6 characters\. .*\n$/)
+  test.each(['hidden', `${key.toString('base64')}, hidden`])(
+    'not decrypted by a value that is no key: %s',
+    async (given) => {
+      process.env.AFTERWORD_KEY = given
+      try {
+        for (const args of [['list'], ['show', id]] as const) {
+          const [name, ...ids] = args
+          const { code, stdout, stderr } = await afterword(name, folder, ...ids)
+          expect([code, stdout]).toEqual([1, ''])
+          expect(stderr).toMatch(/^AFTERWORD_KEY: expected key to be 32 bytes.*, got a text of 6 characters\. .*\n$/)
+        }
+        expect(await afterword('status', folder)).toMatchObject({ code: 0, stderr: '' })
+      } finally {
+        delete process.env.AFTERWORD_KEY
       }
-      expect(await afterword('status', folder)).toMatchObject({ code: 0, stderr: '' })
-    } finally {
-      delete process.env.AFTERWORD_KEY
-    }
-  })
+    },
+  )
 })
 
-describe('very many', () => {
+describe('a thousand records', () => {
   const many = 1234
 
   beforeEach(() => {
@@ -252,20 +255,20 @@ describe('very many', () => {
       FROM (SELECT * FROM afterword_failed ORDER BY key DESC LIMIT 1), n`)
   })
 
-  test('are one array, a line for each', async () => {
+  test('afterword list --json prints one array, a line for each record', async () => {
     const { stdout } = await afterword('list', folder, '--json')
     expect(JSON.parse(stdout)).toHaveLength(many + 1)
     expect(stdout.split('\n')).toHaveLength(many + 4)
   })
 
-  test('need not all be read', async () => {
+  test('afterword list ends when its reader does', async () => {
     const command = `"$0" --disable-warning=ExperimentalWarning "$@" | head -n 2`
     const { stdout, stderr } = await promisify(execFile)('sh', ['-c', command, process.execPath, main, 'list', folder])
     expect(stdout.split('\n')).toHaveLength(3)
     expect(stderr).toBe('')
   })
 
-  test('are retried with a count; those whose key another one has by now stay', async () => {
+  test('afterword retry --all counts; a record whose key another one has by now stays', async () => {
     expect(await afterword('retry', folder, '--all')).toMatchObject({
       code: 1,
       stdout: '1,233 records are pending again. 1 record not: another record has the key of each by now.\n',
@@ -273,7 +276,7 @@ describe('very many', () => {
     expect(await json('status', folder)).toMatchObject([{ pending: 1233, failed: 1 }, {}])
   })
 
-  test('are deleted with a bar that shows how far it is, on a terminal', async () => {
+  test('afterword discard --all shows a bar of its progress on a terminal', async () => {
     await using command = new Command(['discard', folder, '--all'], { terminal: true })
     expect(await command.exited).toBe(0)
     expect(command.stdout).toMatch(/█+.*░+ 40 % {2}500 of 1,234/)
@@ -284,7 +287,7 @@ describe('very many', () => {
   })
 })
 
-test("an app's own database is looked at by its file", async () => {
+test("afterword takes the file of an app's own database", async () => {
   using _reports = new Reports()
   const file = join(folder, 'app.db')
   const living = new Afterword({ journal: { database: new DatabaseSync(file) } })

@@ -51,14 +51,14 @@ const noJournal = (path: string) =>
   `"${path}" is no journal.\nGive the folder that configure({ journal }) names, or the file of an app's own database.\n`
 const forbidden = (path: string) => `This user may not read and write "${path}", or not the folder that it is in.\n`
 
-describe('one that is no journal is told of, and left as it is', () => {
-  test.each(['nothing', 'file/nothing'])('there is nothing: %s', async (name) => {
+describe('afterword leaves a path that is no journal as it is, and says so', () => {
+  test.each(['nothing', 'file/nothing'])('a path that does not exist: %s', async (name) => {
     writeFileSync(join(folder, 'file'), '')
     const path = join(folder, name)
     expect(await afterword(['status', path])).toEqual({ code: 1, stdout: '', stderr: `"${path}" does not exist.\n` })
   })
 
-  test('a folder without one', async () => {
+  test('a folder without a journal', async () => {
     expect(await afterword(['list', folder])).toEqual({ code: 1, stdout: '', stderr: noJournal(folder) })
     expect(readdirSync(folder)).toEqual([])
   })
@@ -76,7 +76,7 @@ describe('one that is no journal is told of, and left as it is', () => {
   })
 })
 
-describe('where one database is damaged, the others are shown', () => {
+describe('afterword with a damaged database shows the others', () => {
   test.each([
     ['from its first bytes on', 0],
     ['in its midst', 0.25],
@@ -95,7 +95,7 @@ describe('where one database is damaged, the others are shown', () => {
     expect(listed.slice(-101)).toEqual([...ids.slice(100), expect.any(String)])
   })
 
-  test('what has an id is found, and done', async () => {
+  test('a record named by its id is found, and changed', async () => {
     const [lost = '', found = ''] = await fill(1)
     damage(join(folder, '1.db'), 0)
     expect(await afterword(['show', folder, found])).toMatchObject({ code: 0, stderr: damaged('1.db') })
@@ -103,7 +103,7 @@ describe('where one database is damaged, the others are shown', () => {
     expect(await afterword(['retry', folder, found])).toMatchObject({ code: 0, stderr: damaged('1.db') })
   })
 
-  test('all that have failed in the others are changed', async () => {
+  test('--all changes the failed records of the others', async () => {
     await fill(100)
     damage(join(folder, '2.db'), 0)
     expect(await afterword(['discard', folder, '--all'])).toEqual({
@@ -113,7 +113,7 @@ describe('where one database is damaged, the others are shown', () => {
     })
   })
 
-  test('the shared one', async () => {
+  test('the shared database may be the damaged one', async () => {
     await fill(1)
     damage(join(folder, 'shared.db'), 0)
     const { code, stdout, stderr } = await afterword(['status', folder, '--json'])
@@ -122,7 +122,7 @@ describe('where one database is damaged, the others are shown', () => {
   })
 })
 
-test("an app's own database that is damaged is not said to be moved", async () => {
+test("an app's own database that is damaged is not moved", async () => {
   const file = join(folder, 'app.db')
   const database = new DatabaseSync(file)
   const living = new Afterword({ journal: { database } })
@@ -134,7 +134,7 @@ test("an app's own database that is damaged is not said to be moved", async () =
   expect([code, stderr]).toEqual([1, expect.stringMatching(/app\.db" is damaged: [^.]*\.\n$/)])
 })
 
-describe('what this user may not do is told', () => {
+describe('afterword says what this user may not do', () => {
   const under = asAnybody()
 
   test('a folder that may not be read', async () => {

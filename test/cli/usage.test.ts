@@ -21,7 +21,7 @@ test.each([['--help'], ['-h'], ['status', '--help'], ['work', 'jobs.ts', '-h']])
   },
 )
 
-test('tells its version', async () => {
+test('afterword --version prints the version', async () => {
   expect(await afterword('--version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
 })
 
@@ -46,7 +46,7 @@ test.each([
   [['work', 'module', '--concurrency=many'], '--concurrency expects a whole number, 1 or more, got "many".'],
   [['work', 'module', '--jobs', ''], '--jobs expects names of jobs, separated by commas, got "".'],
   [['work', 'module', '--jobs', 'a,,b'], '--jobs expects names of jobs, separated by commas, got "a,,b".'],
-])('what it does not understand, it says in a line above its usage: %j', async (args, sentence) => {
+])('afterword says in a line above its usage what it does not understand: %j', async (args, sentence) => {
   const { code, stdout, stderr } = await afterword(...args)
   expect([code, stdout]).toEqual([2, ''])
   expect(stderr.slice(0, stderr.indexOf('afterword <command>'))).toBe(`${sentence}\n\n`)

@@ -26,7 +26,7 @@ async function dispatch(...calls: [job: string, ...args: unknown[]][]): Promise<
 
 const start = 'afterword works on say, fail, stay, leave (64 at once)\n'
 
-test('runs what others have dispatched until it is told to end, and prints nothing but its start', async () => {
+test('afterword work runs dispatched jobs until a signal, and prints only its start', async () => {
   await dispatch(['say', 'hello'], ['say', 'again'])
   await using command = work()
   await command.printed(/said again/)
@@ -36,7 +36,7 @@ test('runs what others have dispatched until it is told to end, and prints nothi
   expect(command.stderr).toBe('')
 })
 
-test('finishes what it has begun', async () => {
+test('afterword work finishes its runs on a signal', async () => {
   await dispatch(['stay'])
   await using command = work(['--json'])
   await command.printed(/staying/)
@@ -49,16 +49,19 @@ test('finishes what it has begun', async () => {
   ])
 })
 
-test.each(['true', 'false'])('ends with 1 if something is left that is nowhere else; signals: %s', async (signals) => {
-  await dispatch(['leave'])
-  await using command = work([], { env: { JOBS_TIMEOUT: '1', JOBS_SIGNALS: signals } })
-  await command.printed(/left leave/)
-  command.kill('SIGTERM')
-  expect(await command.exited).toBe(1)
-  expect(command.stderr).toMatch(/^AFTERWORD_UNFINISHED: The process ends with unfinished tasks: "forgotten"/)
-})
+test.each(['true', 'false'])(
+  'afterword work ends with 1 if a task is left that was only in memory; signals: %s',
+  async (signals) => {
+    await dispatch(['leave'])
+    await using command = work([], { env: { JOBS_TIMEOUT: '1', JOBS_SIGNALS: signals } })
+    await command.printed(/left leave/)
+    command.kill('SIGTERM')
+    expect(await command.exited).toBe(1)
+    expect(command.stderr).toMatch(/^AFTERWORD_UNFINISHED: The process ends with unfinished tasks: "forgotten"/)
+  },
+)
 
-test('ends with 0 where the app has taken the signals for itself and does not listen', async () => {
+test('afterword work ends with 0 where the app has signals: false and no listener', async () => {
   await dispatch(['say', 'hello'])
   await using command = work([], { env: { JOBS_SIGNALS: 'false' } })
   await command.printed(/said hello/)
@@ -66,15 +69,15 @@ test('ends with 0 where the app has taken the signals for itself and does not li
   expect(await command.exited).toBe(0)
 })
 
-test('takes only some jobs, and so many at once', async () => {
+test('afterword work --jobs --concurrency claims only some jobs, and so many at once', async () => {
   await dispatch(['say', 'hello'], ['stay'])
   await using command = work(['--jobs', 'stay', '--concurrency', '3'])
   await command.printed(/staying/)
   expect(command.stdout).toBe('afterword works on stay (3 at once)\nstaying\n')
 })
 
-describe('on a terminal', () => {
-  test('counts in its last line, above which all else stands', async () => {
+describe('afterword work on a terminal', () => {
+  test('counts in its last line, above which all other output stands', async () => {
     await dispatch(['say', 'hello'], ['fail'])
     await using command = work([], { terminal: true })
     await command.printed(/1 done, 1 failed, 0 running/)
@@ -90,12 +93,12 @@ describe('on a terminal', () => {
   })
 })
 
-describe('ends with 1', () => {
+describe('afterword work ends with 1', () => {
   test.each([
     ['plain', /^work was called, and there is no journal to take jobs from\. Set configure/],
     ['broken', /broken\.ts can't be imported\.\nTypeError: no such setting\n +at .*broken\.ts/],
     ['missing', /missing\.ts can't be imported\.\nError .*Cannot find module/],
-  ])('for a module that is no good: %s', async (name, message) => {
+  ])('for a module that can not be used: %s', async (name, message) => {
     await using command = new Command(['work', program(name)])
     expect(await command.exited).toBe(1)
     expect(command.stderr).toMatch(message)

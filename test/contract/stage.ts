@@ -4,9 +4,9 @@ import { Stage, type StageAnswer } from '../../src/testing/stage.ts'
 // What the servers of the contract have in common.
 
 /** The entry point that opens the scopes: the last argument is `auto`, `both`, or missing for the adapter alone. */
-const door = process.argv.at(-1)
-if (door === 'auto' || door === 'both') await import('../../src/adapters/auto.ts')
-export const usesAdapter = door !== 'auto'
+const entry = process.argv.at(-1)
+if (entry === 'auto' || entry === 'both') await import('../../src/adapters/auto.ts')
+export const usesAdapter = entry !== 'auto'
 
 export const stage = new Stage(String(process.env.CONTROL), process.env.MARKS)
 

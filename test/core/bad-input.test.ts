@@ -116,7 +116,7 @@ const cases: Record<string, [Call, ErrorCode, message: string]> = {
   'a job that is deferred with a delay': [
     (afterword) => afterword.job('a', () => {}, { delay: 5 }).defer(),
     'AFTERWORD_DELAYED_DEFER',
-    'dispatched: job.with({ delay }).dispatch(...)',
+    'dispatch it: job.with({ delay }).dispatch(...)',
   ],
   'a sync of a database that says that by itself': [
     () => new Afterword({ journal: { database: new DatabaseSync(':memory:'), sync: 'full' } }),
@@ -164,7 +164,7 @@ const cases: Record<string, [Call, ErrorCode, message: string]> = {
   ],
 }
 
-describe('bad input', () => {
+describe('wrong calls throw:', () => {
   it.each(Object.entries(cases))('%s', async (_name, [call, code, message]) => {
     await using afterword = new Afterword()
     const error = thrown(() => call(afterword))
@@ -172,23 +172,23 @@ describe('bad input', () => {
     expect(error).toMatchObject({ code, message: expect.stringContaining(message) })
   })
 
-  it('has fields only for what there is', () => {
+  it('AfterwordError has no empty fields', () => {
     expect(Object.keys(new AfterwordError('AFTERWORD_CLOSED', ['a']))).toEqual(['name', 'code'])
     expect(new AfterwordError('AFTERWORD_OVERLOADED', [1, 1])).toMatchObject({ status: 503, statusCode: 503 })
   })
 
-  it('leaves nothing behind where the options are refused', () => {
+  it('new Afterword() with refused options leaves no listener behind', () => {
     const listeners = process.listenerCount('exit')
     expect(() => new Afterword({ concurrency: 0 })).toThrow(AfterwordError)
     expect(process.listenerCount('exit')).toBe(listeners)
   })
 
-  it('rejects drain with an unknown option', async () => {
+  it('drain() rejects an unknown option', async () => {
     await using afterword = new Afterword()
     await expect(afterword.drain(wrong({ deadline: 5 }))).rejects.toMatchObject({ code: 'AFTERWORD_UNKNOWN_OPTION' })
   })
 
-  it('refuses after close, and starts anew with configure', async () => {
+  it('defer() after close() throws; configure() starts anew', async () => {
     const afterword = new Afterword()
     await afterword.close()
     await afterword.close()
@@ -203,7 +203,7 @@ describe('bad input', () => {
 })
 
 describe('options', () => {
-  it('takes undefined for not given, and then the default', async () => {
+  it('undefined counts as not given: the default holds', async () => {
     await using afterword = new Afterword(wrong<AfterwordOptions>({ concurrency: undefined }))
     const free = Promise.withResolvers<void>()
     for (let i = 0; i < 300; i++) afterword.defer(() => free.promise)
@@ -213,7 +213,7 @@ describe('options', () => {
     expect(await afterword.drain()).toEqual({ done: 300, failed: 0, left: [] })
   })
 
-  it('defines a job again with the same handler', async () => {
+  it('job() defines a job again with the same handler', async () => {
     await using afterword = new Afterword()
     const handler = () => 'same'
     afterword.job('a', handler)
@@ -229,7 +229,7 @@ describe('docs/errors.md', async () => {
     expect(sections.map((section) => section.split('\n')[0])).toEqual(Object.keys(errorTable))
   })
 
-  it.each(Object.entries(errorTable))('says of %s what the error says', (code, { happened, next }) => {
+  it.each(Object.entries(errorTable))('has the text of %s', (code, { happened, next }) => {
     const section = sections.find((section) => section.startsWith(`${code}\n`))
     expect(section).toContain(happened)
     expect(section).toContain(next)

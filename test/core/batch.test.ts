@@ -5,7 +5,7 @@ import { Reports } from '../support/reports.ts'
 
 const never = 60_000
 
-describe('batch', () => {
+describe('batch()', () => {
   it('runs once for many responses, after them, as soon as it has its size', async () => {
     await using afterword = new Afterword()
     const runs: string[][] = []
@@ -22,7 +22,7 @@ describe('batch', () => {
     expect(sent).toEqual(['/a true', '/b true', '/c true'])
   })
 
-  it('runs what there is when the first item has waited for as long as it may', async () => {
+  it('runs the items that are there when the first one has waited for within', async () => {
     await using afterword = new Afterword()
     const runs: number[][] = []
     const Track = afterword.batch('track', (items: number[]) => void runs.push(items), { size: 100, within: 5 })
@@ -43,7 +43,7 @@ describe('batch', () => {
     expect(runs).toEqual([[1, 2, 3]])
   })
 
-  it('does not keep the tasks behind it waiting, nor take a place', async () => {
+  it('does not keep the tasks behind it waiting, nor count for concurrency', async () => {
     await using afterword = new Afterword({ concurrency: 1 })
     const Track = afterword.batch('track', () => {}, { within: never })
     const ran: string[] = []
@@ -56,7 +56,7 @@ describe('batch', () => {
     expect(afterword.status().backlog).toBe(1)
   })
 
-  it.each(['throws', 'returns'])('tries again only what a BatchError names, if the handler %s it', async (way) => {
+  it.each(['throws', 'returns'])('tries only the items of a BatchError again, if the handler %s it', async (way) => {
     await using afterword = new Afterword()
     using reports = new Reports()
     const runs: number[][] = []
@@ -111,7 +111,7 @@ describe('batch', () => {
     expect(reports.codes).toEqual(['AFTERWORD_BATCH_FAILED'])
   })
 
-  it('leaves out what was cancelled, and what its `when` does not want', async () => {
+  it('leaves out items that were cancelled, or that when does not want', async () => {
     await using afterword = new Afterword()
     const runs: string[][] = []
     const options = { size: 3, within: never, when: 'success' } as const
@@ -133,7 +133,7 @@ describe('batch', () => {
     expect(runs).toEqual([['/good']])
   })
 
-  it('refuses what is wrong', async () => {
+  it('refuses a wrong name, handler or option', async () => {
     await using afterword = new Afterword()
     const track = () => {}
     afterword.batch('track', track)

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Afterword, type CurrentTask, type Outcome, type SentResponse } from '../../src/index.ts'
 import { serve } from '../support/local-site.ts'
 
-describe('order', () => {
+describe('defer() order', () => {
   it('runs the tasks of a scope one after another, scopes side by side', async () => {
     await using afterword = new Afterword()
     const log: string[] = []
@@ -63,7 +63,7 @@ describe('order', () => {
   })
 })
 
-describe('name', () => {
+describe('defer.with({ name })', () => {
   it('lets the last task of a name win, in one scope', async () => {
     await using afterword = new Afterword()
     const ran: string[] = []
@@ -97,7 +97,7 @@ describe('name', () => {
   })
 })
 
-describe('when', () => {
+describe('defer.with({ when })', () => {
   const answers: Record<string, number> = { '/ok': 200, '/moved': 301, '/missing': 404, '/broken': 500 }
 
   it("runs 'success' tasks after a status below 400 only, others always", async () => {
@@ -131,7 +131,7 @@ describe('when', () => {
     expect(afterword.status()).toMatchObject({ done: 7, cancelled: 5 })
   })
 
-  it('runs outside a request whatever it says', async () => {
+  it('runs outside a request for any when', async () => {
     await using afterword = new Afterword()
     expect(await afterword.defer.with({ when: 'success' })(() => 'ran').outcome).toEqual({
       status: 'done',
@@ -140,7 +140,7 @@ describe('when', () => {
   })
 })
 
-describe('cancel', () => {
+describe('cancel()', () => {
   it('keeps a waiting task from running, not one that has begun', async () => {
     await using afterword = new Afterword()
     const ran: string[] = []
@@ -166,7 +166,7 @@ describe('cancel', () => {
   })
 })
 
-describe('now', () => {
+describe('defer.with({ now })', () => {
   it('runs while the response is still open', async () => {
     await using afterword = new Afterword()
     await using site = await serve(afterword, (_req, res) => {
@@ -177,7 +177,7 @@ describe('now', () => {
   })
 })
 
-describe('onSent', () => {
+describe('onSent()', () => {
   it('runs ahead of every backlog and outside the limits', async () => {
     await using afterword = new Afterword({ concurrency: 1 })
     const log: string[] = []
@@ -215,8 +215,8 @@ describe('onSent', () => {
   })
 })
 
-describe('currentTask', () => {
-  it('tells the task of itself, across awaits, and nobody else', async () => {
+describe('currentTask()', () => {
+  it('tells the task of itself, across awaits, and no other code', async () => {
     await using afterword = new Afterword()
     const seen: (CurrentTask | undefined)[] = []
     const ids: string[] = []
@@ -246,7 +246,7 @@ describe('currentTask', () => {
   })
 })
 
-describe('context', () => {
+describe('the async context of a task', () => {
   it("keeps the caller's AsyncLocalStorage stores, after nested defers too", async () => {
     await using afterword = new Afterword()
     const user = new AsyncLocalStorage<string>()
@@ -279,7 +279,7 @@ describe('context', () => {
     expect(seen).toEqual([...expected('/1'), ...expected('/2')])
   })
 
-  it('leaks none into what the scheduler sets, so that nothing outlives its request', async () => {
+  it('does not leak into timers of the scheduler', async () => {
     await using afterword = new Afterword()
     const user = new AsyncLocalStorage<object>()
     const store = await (async () => {
@@ -311,8 +311,8 @@ describe('context', () => {
   }
 })
 
-describe('waitUntil', () => {
-  it('takes begun work into the drain and the reports', async () => {
+describe('waitUntil()', () => {
+  it('takes begun work into drain() and the reports', async () => {
     await using afterword = new Afterword()
     const work = Promise.withResolvers<void>()
     await using site = await serve(afterword, (_req, res) => {
@@ -327,7 +327,7 @@ describe('waitUntil', () => {
   })
 })
 
-describe('backlog', () => {
+describe('the backlog', () => {
   it('refuses more than maxBacklog with an error that web frameworks answer with 503', async () => {
     await using afterword = new Afterword({ maxBacklog: 2, overload: 'reject' })
     const ran: number[] = []
@@ -348,7 +348,7 @@ describe('backlog', () => {
     expect(ran).toEqual([1, 2, 4])
   })
 
-  it('tells its numbers', async () => {
+  it('tells its numbers in status()', async () => {
     await using afterword = new Afterword()
     const work = Promise.withResolvers<void>()
     afterword.defer(() => work.promise)

@@ -54,8 +54,8 @@ const schemas: Record<string, Case> = {
   },
 }
 
-describe.each(Object.entries(schemas))('a schema of %s', (_vendor, { schema, stricter, async }) => {
-  test('is checked where the job is called, and says where it does not fit', async () => {
+describe.each(Object.entries(schemas))('job({ input }) with a schema of %s', (_vendor, { schema, stricter, async }) => {
+  test('checks a call, and says where the arguments do not fit', async () => {
     await using afterword = new Afterword({ journal: folder })
     const Send = afterword.job('send', () => {}, { input: schema })
     const wrong = { name: 7 } as never
@@ -77,7 +77,7 @@ describe.each(Object.entries(schemas))('a schema of %s', (_vendor, { schema, str
   test.each([
     ['in memory', () => ({})],
     ['with a journal', () => ({ journal: folder })],
-  ])('transforms once, in each attempt: %s', async (_where, options) => {
+  ])('transforms the arguments once in each attempt: %s', async (_where, options) => {
     await using afterword = new Afterword(options())
     const seen: unknown[] = []
     const Send = afterword.job(
@@ -92,7 +92,7 @@ describe.each(Object.entries(schemas))('a schema of %s', (_vendor, { schema, str
     expect(seen).toEqual([{ name: 'Ann' }, 7, { name: 'Ann' }, 7])
   })
 
-  test('is checked again where a stored call runs: what does not fit any more fails, once', async () => {
+  test('checks a stored call again when it runs: arguments that do not fit any more fail, once', async () => {
     const before = new Afterword({ journal: folder, worker: false })
     await before.job('send', () => {}, { input: schema }).dispatch({ name: 'Ann' }, '7')
     await before.close()
@@ -112,21 +112,21 @@ describe.each(Object.entries(schemas))('a schema of %s', (_vendor, { schema, str
     expect(error).toMatch(/The arguments of the job "send" are not what its input says: .* at \[0\]\[name\]/)
   })
 
-  test('that makes no list of the arguments is refused', async () => {
+  test('refuses a schema that makes no list of the arguments', async () => {
     await using afterword = new Afterword()
     const joined = z.tuple([z.string(), z.string()]).transform((names) => names.join())
     const Send = afterword.job('send', () => {}, { input: joined as never }) as Job<[string, string]>
     expect(() => Send.defer('a', 'b')).toThrow('are not what its input says: it makes "a,b" of them, and no list.')
   })
 
-  test('that checks asynchronously is refused', async () => {
+  test('refuses a schema that checks asynchronously', async () => {
     await using afterword = new Afterword()
     const Send = afterword.job('send', (_to: string) => {}, { input: async })
     expect(() => Send.defer('a@b.c')).toThrow(expect.objectContaining({ code: 'AFTERWORD_ASYNC_INPUT' }))
     await expect(Send.dispatch('a@b.c')).rejects.toMatchObject({ code: 'AFTERWORD_ASYNC_INPUT' })
   })
 
-  test('checks what `upgrade` has made of a call of an earlier version, when that runs', async () => {
+  test('checks the arguments that upgrade() has made of an earlier version, when the call runs', async () => {
     await using afterword = new Afterword()
     using _reports = new Reports()
     const seen: unknown[] = []
@@ -145,7 +145,7 @@ describe.each(Object.entries(schemas))('a schema of %s', (_vendor, { schema, str
   })
 })
 
-test.each([{}, () => {}, null, 'string'])('an input that is no schema is refused: %s', async (input) => {
+test.each([{}, () => {}, null, 'string'])('job({ input }) refuses a value that is no schema: %s', async (input) => {
   await using afterword = new Afterword()
   expect(() => afterword.job('send', () => {}, { input } as object)).toThrow(
     expect.objectContaining({

@@ -3,15 +3,15 @@ import { Afterword } from '../../src/index.ts'
 import { serve } from '../support/local-site.ts'
 import { Reports } from '../support/reports.ts'
 
-describe('job', () => {
-  it('is called by its name, and passes its arguments', async () => {
+describe('job()', () => {
+  it('names its tasks, and passes arguments to the handler', async () => {
     await using afterword = new Afterword()
     const Add = afterword.job('add', (a: number, b: number) => ({ sum: a + b, name: afterword.currentTask()?.name }))
     expect(Add.name).toBe('add')
     expect(await Add.defer(1, 2).outcome).toEqual({ status: 'done', value: { sum: 3, name: 'add' } })
   })
 
-  it('binds options, each over the earlier ones', async () => {
+  it('with() binds options, each over the earlier ones', async () => {
     await using afterword = new Afterword()
     using reports = new Reports()
     let runs = 0
@@ -24,7 +24,7 @@ describe('job', () => {
     expect(reports.all[1]?.error.message).toContain('"fail"')
   })
 
-  it('is dispatched apart from the response, which may still be open', async () => {
+  it('dispatch() runs apart from the response, which may still be open', async () => {
     await using afterword = new Afterword()
     const ran: string[] = []
     const Log = afterword.job('log', (line: string) => void ran.push(line))
@@ -39,7 +39,7 @@ describe('job', () => {
     expect(ran).toEqual(['dispatched', 'deferred'])
   })
 
-  it('dispatches although the response failed', async () => {
+  it('dispatch() runs although the response failed', async () => {
     await using afterword = new Afterword()
     const ran: string[] = []
     const Log = afterword.job('log', (line: string) => void ran.push(line), { when: 'success' })
@@ -54,7 +54,7 @@ describe('job', () => {
     expect(ran).toEqual(['dispatched'])
   })
 
-  it('rejects a dispatch that is not accepted', async () => {
+  it('dispatch() rejects when the call is not accepted', async () => {
     const afterword = new Afterword()
     const Log = afterword.job('log', () => {})
     await afterword.close()

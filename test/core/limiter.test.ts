@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { Afterword } from '../../src/index.ts'
 import { Turns } from '../support/turns.ts'
 
-describe('the concurrency of a job', () => {
-  it('holds for all its calls, whatever scope they are in, and lets other work pass', async () => {
+describe('job({ concurrency })', () => {
+  it('holds for all calls of the job in all scopes, and lets other work pass', async () => {
     await using afterword = new Afterword()
     const turns = new Turns()
     const Call = afterword.job('call', (id: number) => turns.take(`call ${id}`), { concurrency: 2 })
@@ -24,7 +24,7 @@ describe('the concurrency of a job', () => {
     expect(turns.all).toEqual(['call 1', 'call 2', 'call 3', 'call 4'])
   })
 
-  it('keeps the tasks behind it in order', async () => {
+  it('keeps the tasks behind a waiting one in order', async () => {
     await using afterword = new Afterword()
     const turns = new Turns()
     const ran: string[] = []
@@ -62,7 +62,7 @@ describe('the concurrency of a job', () => {
     expect((await third?.outcome)?.status).toBe('done')
   })
 
-  it('is asked again for each attempt', async () => {
+  it('counts each attempt', async () => {
     await using afterword = new Afterword()
     const turns = new Turns()
     let attempts = 0
@@ -86,8 +86,8 @@ describe('the concurrency of a job', () => {
   })
 })
 
-describe('the rate of a job', () => {
-  it('lets so many runs begin within a time, and the others later, in order', async () => {
+describe('job({ rate })', () => {
+  it('lets runs begin within a time, and the others later, in order', async () => {
     await using afterword = new Afterword()
     const begun: { id: number; at: number }[] = []
     const rate = { runs: 2, per: 40 }

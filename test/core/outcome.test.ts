@@ -51,8 +51,8 @@ const failures: Record<string, [fn: () => unknown, error: unknown]> = {
   ],
 }
 
-describe('errors', () => {
-  it.each(Object.entries(failures))('reports %s once, and runs the next task', async (_name, [fn, error]) => {
+describe('a task that fails', () => {
+  it.each(Object.entries(failures))('reports %s once, and the next task runs', async (_name, [fn, error]) => {
     await using afterword = new Afterword()
     using reports = new Reports()
     const failing = afterword.defer(fn)
@@ -65,7 +65,7 @@ describe('errors', () => {
     expect(reports.all[0]?.task?.id).toBe(failing.id)
   })
 
-  it.each(Object.entries(failures))('reports %s of onSent and waitUntil', async (_name, [fn]) => {
+  it.each(Object.entries(failures))('reports %s of onSent() and waitUntil()', async (_name, [fn]) => {
     await using afterword = new Afterword()
     using reports = new Reports()
     afterword.onSent(fn)
@@ -74,7 +74,7 @@ describe('errors', () => {
     expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED', 'AFTERWORD_TASK_FAILED'])
   })
 
-  it('survives a listener that throws', async () => {
+  it('survives a report listener that throws', async () => {
     await using afterword = new Afterword()
     const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
     const stops = (['task:deferred', 'task:started', 'task:ended', 'report'] as const).map((event) =>
@@ -118,7 +118,7 @@ describe('timeout', () => {
     expect(reports.codes).toEqual(['AFTERWORD_TASK_TIMED_OUT'])
   })
 
-  it('shows an aborted signal to who asks late', async () => {
+  it('shows an aborted signal to code that asks late', async () => {
     await using afterword = new Afterword()
     using _reports = new Reports()
     const asked = Promise.withResolvers<boolean>()
@@ -132,7 +132,7 @@ describe('timeout', () => {
     expect(await asked.promise).toBe(true)
   })
 
-  it('frees the place of a task that ignores its signal, and does not hold the drain', async () => {
+  it('frees the place of a task that ignores its signal, and does not hold drain()', async () => {
     await using afterword = new Afterword({ concurrency: 1 })
     using _reports = new Reports()
     const stuck = afterword.defer.with({ timeout: 10 })(never)
@@ -142,7 +142,7 @@ describe('timeout', () => {
     expect(await next.outcome).toEqual({ status: 'done', value: 'next' })
   })
 
-  it('reports a rejection that comes after it, once, and keeps the outcome', async () => {
+  it('reports a later rejection once, and keeps the outcome', async () => {
     await using afterword = new Afterword()
     using reports = new Reports()
     const late = Promise.withResolvers<never>()
@@ -156,7 +156,7 @@ describe('timeout', () => {
 })
 
 describe('retries', () => {
-  it('runs a failing task again until it succeeds, with its attempt', async () => {
+  it('run a failing task again until it succeeds, with its attempt', async () => {
     await using afterword = new Afterword()
     using reports = new Reports()
     const attempts: (number | undefined)[] = []
@@ -170,7 +170,7 @@ describe('retries', () => {
     expect(reports.codes).toEqual([])
   })
 
-  it('gives up after as many retries as were asked for', async () => {
+  it('give up after their number', async () => {
     await using afterword = new Afterword()
     using reports = new Reports()
     let runs = 0
@@ -187,7 +187,7 @@ describe('retries', () => {
     expect(reports.codes).toEqual(Array(3).fill('AFTERWORD_TASK_FAILED'))
   })
 
-  it('lets the scope move on while a task waits for its retry', async () => {
+  it('let the scope move on while a task waits for its retry', async () => {
     await using afterword = new Afterword()
     const log: string[] = []
     const { scope, outcomes } = inOneScope(afterword, () => [
@@ -202,7 +202,7 @@ describe('retries', () => {
     expect(log).toEqual(['first, attempt 1', 'second', 'first, attempt 2'])
   })
 
-  it('tries again at once during a drain', async () => {
+  it('run at once during drain()', async () => {
     await using afterword = new Afterword()
     using _reports = new Reports()
     const failed = Promise.withResolvers<void>()
@@ -218,7 +218,7 @@ describe('retries', () => {
     expect(runs).toBe(3)
   })
 
-  it('can be cancelled while it waits', async () => {
+  it('can be cancelled while they wait', async () => {
     await using afterword = new Afterword()
     const failed = Promise.withResolvers<void>()
     const deferred = afterword.defer.with({ retries: 2, backoff: 1_000_000 })(() => {
@@ -232,7 +232,7 @@ describe('retries', () => {
     expect(afterword.status()).toMatchObject({ backlog: 0, running: 0 })
   })
 
-  it('survives a backoff function that throws', async () => {
+  it('survive a backoff function that throws', async () => {
     await using afterword = new Afterword()
     using reports = new Reports()
     const backoff = () => {
@@ -251,12 +251,12 @@ function inOneScope(afterword: Afterword, defers: () => Promise<Outcome>[]) {
   return { scope, outcomes: inner.promise }
 }
 
-it('has no current task outside', () => {
+it('currentTask() is undefined outside a task', () => {
   expect(currentTask()).toBeUndefined()
 })
 
 describe('Retry', () => {
-  it('is tried again when it says so, as often as there are attempts', async () => {
+  it('after(ms) sets the delay, as long as attempts are left', async () => {
     await using afterword = new Afterword()
     using reports = new Reports()
     const delays: number[] = []
@@ -272,7 +272,7 @@ describe('Retry', () => {
     expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
   })
 
-  it('is never tried again when it says so', async () => {
+  it('never() ends the retries', async () => {
     await using afterword = new Afterword()
     using _reports = new Reports()
     let runs = 0

@@ -29,7 +29,7 @@ describe("the example of PHP's background-processing", () => {
     expect(await readFile(file, 'utf8')).toBe('7')
   })
 
-  it('goes on in the background after finishRequest, out of reach of the client', async () => {
+  it('finishRequest() lets the handler go on in the background, out of reach of the client', async () => {
     await using afterword = new Afterword()
     using reports = new Reports()
     const wentOn = Promise.withResolvers<unknown>()
@@ -81,8 +81,8 @@ describe("Laravel Defer's example", () => {
   })
 })
 
-describe('what the originals get wrong', () => {
-  it('runs what a task defers', async () => {
+describe('the faults of the originals do not happen:', () => {
+  it('defer() in a task runs', async () => {
     await using afterword = new Afterword()
     const ran: string[] = []
     await using site = await serve(afterword, (_req, res) => {
@@ -101,7 +101,7 @@ describe('what the originals get wrong', () => {
     expect(ran).toEqual(['outer', 'second', 'inner', 'innermost'])
   })
 
-  it('runs what is deferred after the scope has ended', async () => {
+  it('defer() after the scope has ended runs', async () => {
     await using afterword = new Afterword()
     const late = Promise.withResolvers<string>()
     await using site = await serve(afterword, (_req, res) => {
@@ -115,7 +115,7 @@ describe('what the originals get wrong', () => {
     expect(await late.promise).toBe('ran')
   })
 
-  it('does not let a failing task stop the next', async () => {
+  it('a failing task does not stop the next', async () => {
     await using afterword = new Afterword()
     using reports = new Reports()
     const ran: string[] = []
@@ -132,7 +132,7 @@ describe('what the originals get wrong', () => {
     expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
   })
 
-  it("skips and names the rest of the scope with onError: 'stop'", async () => {
+  it("onError: 'stop' skips and names the rest of the scope", async () => {
     await using afterword = new Afterword({ onError: 'stop' })
     using reports = new Reports()
     const ran: string[] = []
@@ -154,7 +154,7 @@ describe('what the originals get wrong', () => {
     expect(reports.all[1]?.error.message).toContain('"rest"')
   })
 
-  it('takes finishRequest twice, in a task and outside a request', async () => {
+  it('finishRequest() can be called twice, in a task and outside a request', async () => {
     await using afterword = new Afterword()
     const results = Promise.withResolvers<unknown>()
     await using site = await serve(afterword, async (_req, res) => {
@@ -169,7 +169,7 @@ describe('what the originals get wrong', () => {
     expect(await afterword.finishRequest()).toEqual([])
   })
 
-  it('keeps nothing from one request to the next', async () => {
+  it('a request keeps no task of the one before', async () => {
     await using afterword = new Afterword()
     let runs = 0
     await using site = await serve(afterword, (_req, res) => {

@@ -53,7 +53,7 @@ describe.each([22, 24] as const)('SIGTERM, on Node %i', (node) => {
     for (let i = 0; i < 100; i++) expect(program.stderr).toContain(`"task-${i}" (`)
   })
 
-  it('ends at once on the second', async () => {
+  it('ends the process at once on the second signal', async () => {
     await using program = new Program(server, { node, env: { TASKS: '2', TASK_MS: '60000' } })
     const url = await listening(program)
     await fetch(url)
@@ -79,7 +79,7 @@ describe.each([22, 24] as const)('SIGTERM, on Node %i', (node) => {
     expect(program.messages.filter(({ type }) => type === 'done')).toHaveLength(3)
   })
 
-  it('breaks off a stream that stays open in time to run its tasks', async () => {
+  it('breaks an open stream off in time to run its tasks', async () => {
     await using program = new Program(server, { node, env: { TASKS: '3', TASK_MS: '10', SHUTDOWN_TIMEOUT: '400' } })
     const url = await listening(program)
     const stream = await fetch(`${url}/stream`)
@@ -89,7 +89,7 @@ describe.each([22, 24] as const)('SIGTERM, on Node %i', (node) => {
     expect(program.messages.filter(({ type }) => type === 'done')).toHaveLength(3)
   })
 
-  it('is left to the application with signals: false', async () => {
+  it('is left to the app with signals: false', async () => {
     await using program = new Program(server, { node, env: { TASKS: '1', TASK_MS: '60000', SIGNALS: 'false' } })
     await fetch(await listening(program))
     await program.message('running')
@@ -124,15 +124,15 @@ describe('a script without a server', () => {
     expect(program.stderr).toBe('')
   })
 
-  it.each(['exit', 'crash'])('names what it leaves undone on %s', async (end) => {
+  it.each(['exit', 'crash'])('names the tasks that it leaves undone on %s', async (end) => {
     await using program = new Program(script, { args: [end] })
     expect((await program.exited).code).toBe(end === 'exit' ? 0 : 1)
     expect(program.stderr).toContain('AFTERWORD_UNFINISHED: The process ends with unfinished tasks: "write" (')
   })
 })
 
-describe('close', () => {
-  it('drains, then calls the onShutdown functions in order, whatever they throw', async () => {
+describe('close() and drain()', () => {
+  it('close() drains, then calls the onShutdown functions in order, also when one throws', async () => {
     using reports = new Reports()
     const log: string[] = []
     const afterword = new Afterword()
@@ -151,7 +151,7 @@ describe('close', () => {
     expect(reports.codes).toEqual(['AFTERWORD_CALLBACK_FAILED'])
   })
 
-  it('takes what is deferred during a drain into the same drain', async () => {
+  it('drain() includes tasks that are deferred meanwhile', async () => {
     await using afterword = new Afterword()
     const first = Promise.withResolvers<void>()
     afterword.defer(() => first.promise)
@@ -161,7 +161,7 @@ describe('close', () => {
     expect(await drained).toEqual({ done: 2, failed: 0, left: [] })
   })
 
-  it('drains two at once, each within its own time', async () => {
+  it('drain() twice at once ends each within its own time', async () => {
     await using afterword = new Afterword()
     const work = Promise.withResolvers<void>()
     const { id } = afterword.defer(function slow() {

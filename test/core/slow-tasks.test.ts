@@ -6,19 +6,19 @@ function block(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end; );
 }
 
-it('reports a task that blocks the event loop, with the line that deferred it', async () => {
+it('slowTask reports a task that blocks the event loop, with the line that deferred it', async () => {
   await using afterword = new Afterword({ slowTask: 500 })
   using reports = new Reports()
   await afterword.defer(block, 600).outcome
   await afterword.defer(block, 0).outcome
   expect(reports.all.map(({ error }) => error.code)).toEqual(['AFTERWORD_SLOW_TASK'])
   expect(reports.all[0]?.error.message).toMatch(
-    /^The task "block" \(.+\) kept the event loop busy for \d+ ms\. It was deferred at .*slow-tasks\.test\.ts:12:\d+/,
+    /^The task "block" \(.+\) kept the event loop busy for \d+ ms\. The task was deferred at .*slow-tasks\.test\.ts:12:\d+/,
   )
   expect(reports.all[0]?.task?.name).toBe('block')
 })
 
-it('tells the worst ones, each with how often', async () => {
+it('status().slowest lists the worst tasks, each with its count', async () => {
   await using afterword = new Afterword({ slowTask: 5 })
   using _reports = new Reports()
   const Render = afterword.job('render', block)
@@ -33,7 +33,7 @@ it('tells the worst ones, each with how often', async () => {
   expect(slowest[0]?.worst).toBeGreaterThanOrEqual(300)
 })
 
-it('says nothing of a task that only waits', async () => {
+it('slowTask does not report a task that only waits', async () => {
   await using afterword = new Afterword({ slowTask: 500 })
   using reports = new Reports()
   await afterword.defer(() => new Promise((resolve) => setTimeout(resolve, 600))).outcome

@@ -16,14 +16,14 @@ function signUp(email: string) {
   return { email }
 }
 
-describe('flush', () => {
-  it('waits until everything has ended', async () => {
+describe('flush()', () => {
+  it('waits until every task has ended', async () => {
     signUp('a@b.c')
     expect(await flush()).toEqual({ done: 2, failed: 0, left: [] })
     expect(sent).toContain('a@b.c')
   })
 
-  it('throws with the names of what has not', async () => {
+  it('throws with the names of tasks that have not ended', async () => {
     const work = Promise.withResolvers<void>()
     defer(function stuck() {
       return work.promise
@@ -34,8 +34,8 @@ describe('flush', () => {
   })
 })
 
-describe('record', () => {
-  it('lists what was deferred, and what came of it', async () => {
+describe('record()', () => {
+  it('lists the tasks that were deferred, and their outcomes', async () => {
     using reports = new Reports()
     using deferred = record()
     signUp('a@b.c')
@@ -62,8 +62,8 @@ describe('record', () => {
   })
 })
 
-describe('runInline', () => {
-  it('runs a function as a handler and then what it deferred, in order', async () => {
+describe('runInline()', () => {
+  it('runs a function as a handler and then its tasks, in order', async () => {
     expect(await runInline(() => signUp('a@b.c'))).toEqual({
       value: { email: 'a@b.c' },
       outcomes: [

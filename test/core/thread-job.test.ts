@@ -5,7 +5,7 @@ import type render from './threads/render.ts'
 
 const thread = new URL('./threads/render.ts', import.meta.url)
 
-describe('a job in a thread', () => {
+describe('job({ thread })', () => {
   it('gets and returns structured clones, off the thread of the requests', async () => {
     await using afterword = new Afterword()
     const Render = afterword.job<typeof render>('render', { thread })

@@ -50,8 +50,8 @@ describe.concurrent.each([
   ['later', day],
   ['earlier', -day],
 ] as const)('the clock is a day %s', (_, shift) => {
-  describe.each(['successor', 'sibling'])('for a %s of the process that was killed', (by) => {
-    test('what was running runs at once, once', async () => {
+  describe.each(['successor', 'sibling'])('the clock is set back for a %s of a killed process', (by) => {
+    test('a job that was running runs at once, once', async () => {
       await using succession = new Succession(shift, by)
       const { host, clock } = succession
       await succession.happen(keepRunning)
@@ -65,7 +65,7 @@ describe.concurrent.each([
       expect(clock.threads.size).toBe(4)
     })
 
-    test('what waits for its retry or its time does not wait for a day more, and runs once', async () => {
+    test('a job that waits for its retry or delay does not wait for a day more, and runs once', async () => {
       await using succession = new Succession(shift, by)
       const { host, clock } = succession
       await succession.happen(keepWaiting)
@@ -77,7 +77,7 @@ describe.concurrent.each([
     })
   })
 
-  test('for the process that lives, and its sibling: each keeps what it has, and it runs once', async () => {
+  test('the clock is set back for a living process and its sibling: each keeps its records, which run once', async () => {
     await using host = new Host()
     const clock = new Clock(host, 'clock')
     const owner = await host.start('owner', clock.options)

@@ -32,7 +32,7 @@ describe.skipIf(!canInject).each([
   { sync: 'normal', calls: 'pwrite64', error: 'ENOSPC' },
   { sync: 'full', calls: 'fsync,fdatasync', error: 'EIO' },
 ] as const)('sync: $sync: $error of $calls', ({ sync, calls, error }) => {
-  test('for a while: what can not be stored is answered 503 and does not run; all else is kept', async () => {
+  test('EIO for a while: jobs that can not be stored are answered 503 and do not run; all others are kept', async () => {
     await using host = new Host()
     const server = await host.start('faulty', { sync })
     const before = await ask(server, 'wait', 'before', 6)
@@ -45,7 +45,7 @@ describe.skipIf(!canInject).each([
     expect([...ran].sort()).toEqual([...(after['200'] ?? []), ...(before['200'] ?? [])].sort())
   })
 
-  test('now and then, under load: nothing that was answered 200 is lost', async () => {
+  test('EIO now and then, under load: no job that was answered 200 is lost', async () => {
     await using host = new Host()
     const server = await host.start('faulty', { sync })
     await server.keep('/note/before')

@@ -27,7 +27,7 @@ describe.skipIf(!works([...under, 'true']))('pids', () => {
     for (const by of ['one', 'two']) expect(host.ledger.of(`done-by-${by}`)).toMatchObject([{ by }])
   })
 
-  test('a successor with the pid of the dead owner runs what that left, each once', async () => {
+  test('a successor with the pid of the dead owner runs its records, each once', async () => {
     await using host = new Host()
     const owner = await host.start('owner', { under })
     await owner.keep('/wait/running', '/wait/dispatched?delay=0')

@@ -32,19 +32,19 @@ async function used(host: Host): Promise<void> {
   await server.keep('/wait/left')
 }
 
-test('a folder that does not exist, where none may be made', async () => {
+test('configure({ journal }) refuses a folder that can not be made', async () => {
   await using host = new Host()
   chmodSync(host.folder, 0o555)
   expect(await refusal(host, asAnybody())).toMatchObject(refused(host))
 })
 
-test('an empty folder that may not be written to', async () => {
+test('configure({ journal }) refuses an empty folder that may not be written to', async () => {
   await using host = new Host()
   mkdirSync(host.journal, { mode: 0o555 })
   expect(await refusal(host, asAnybody())).toMatchObject(refused(host))
 })
 
-test('a used folder that may not be written to', async () => {
+test('configure({ journal }) refuses a used folder that may not be written to', async () => {
   await using host = new Host()
   await used(host)
   for (const file of readdirSync(host.journal)) chmodSync(join(host.journal, file), 0o444)
@@ -61,7 +61,7 @@ test.skipIf(!works([...mounted, 'true'])).each(['new', 'used'])(
   },
 )
 
-test('used files that may not be written to, in a folder that may', async () => {
+test('configure({ journal }) refuses used files that may not be written to', async () => {
   await using host = new Host()
   await used(host)
   for (const file of readdirSync(host.journal)) chmodSync(join(host.journal, file), 0o444)

@@ -44,7 +44,7 @@ test.each(['with', 'without'])(
   },
 )
 
-test('nothing of the boot or the process is stored', async () => {
+test('no property of the boot or the process is stored', async () => {
   await using host = new Host()
   const server = await host.start('one')
   await server.keep('/wait/running', '/wait/dispatched?delay=0')

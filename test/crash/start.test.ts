@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Host } from './host.ts'
 
-test('processes that start at once on a new folder: each is there for its first request', async () => {
+test('processes that start at once on a new folder answer their first request', async () => {
   for (let round = 0; round < 3; round++) {
     await using host = new Host()
     const servers = ['one', 'two', 'three', 'four'].map((name) => host.launch(name))

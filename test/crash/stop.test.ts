@@ -16,7 +16,7 @@ async function startBoth(host: Host): Promise<Record<'runner' | 'sibling', Serve
   return { runner, sibling: await host.start('sibling') }
 }
 
-test('a process that is stopped for long keeps what it runs, and finishes it when it goes on', async () => {
+test('a process that is stopped for long keeps its jobs, and finishes them when it goes on', async () => {
   await using host = new Host()
   const { runner, sibling } = await startBoth(host)
   await runner.stop()
@@ -30,7 +30,7 @@ test('a process that is stopped for long keeps what it runs, and finishes it whe
   }
 })
 
-test('a process that is killed while it is stopped is dead: a sibling takes over within two seconds', async () => {
+test('a process that is killed while it is stopped is dead: a sibling adopts its slot', async () => {
   const times: number[] = []
   // Other work on the machine may hold up one of them, not all.
   for (let round = 0; round < 3 && !(Math.min(...times) < soon); round++) {

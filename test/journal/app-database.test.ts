@@ -21,10 +21,10 @@ const libraries = {
   'better-sqlite3': (path: string) => new BetterSqlite3(path),
 }
 
-describe.each(Object.entries(libraries))("an app's own database, by %s", (_name, open) => {
+describe.each(Object.entries(libraries))('configure({ journal: { database } }) with %s', (_name, open) => {
   const rows = (database: ReturnType<typeof open>, sql: string) => database.prepare(sql).all() as { n: number }[]
 
-  test('what is deferred in a transaction is committed with it', async () => {
+  test('job.defer() in a transaction is committed with it', async () => {
     const database = open(file)
     database.exec('CREATE TABLE orders (n INTEGER)')
     await using afterword = new Afterword({ journal: { database } })
@@ -44,7 +44,7 @@ describe.each(Object.entries(libraries))("an app's own database, by %s", (_name,
     expect(ran).toEqual([1])
   })
 
-  test('what is deferred in a transaction is rolled back with it, and the response tells of that what it likes', async () => {
+  test('job.defer() in a transaction is rolled back with it, and the handler decides the answer', async () => {
     const database = open(file)
     await using afterword = new Afterword({ journal: { database } })
     const ran: number[] = []
@@ -64,7 +64,7 @@ describe.each(Object.entries(libraries))("an app's own database, by %s", (_name,
     expect(rows(database, 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 0 }])
   })
 
-  test('what is dispatched in a transaction may be waited for there', async () => {
+  test('await job.dispatch() in a transaction resolves there', async () => {
     const database = open(file)
     await using afterword = new Afterword({ journal: { database } })
     const ran: number[] = []
@@ -87,7 +87,7 @@ describe.each(Object.entries(libraries))("an app's own database, by %s", (_name,
     expect(rows(database, 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 0 }])
   })
 
-  test('a transaction that goes on for a while: nothing runs, and the response waits, until it has ended', async () => {
+  test('job.defer() in a transaction that lasts: no job runs and the response waits until the transaction has ended', async () => {
     const database = open(file)
     await using afterword = new Afterword({ journal: { database } })
     const events: string[] = []
@@ -107,7 +107,7 @@ describe.each(Object.entries(libraries))("an app's own database, by %s", (_name,
     expect(events).toEqual(['committing', 'ran', 'ran'])
   })
 
-  test('what a transaction of the app is not about is not rolled back with it', async () => {
+  test('a rollback of the app keeps the transitions of other records', async () => {
     using reports = new Reports()
     const database = open(file)
     const afterword = new Afterword({ journal: { database }, slowTask: Infinity })
@@ -128,7 +128,7 @@ describe.each(Object.entries(libraries))("an app's own database, by %s", (_name,
     expect(reports.codes).toEqual([])
   })
 
-  test('without a transaction, each call is stored at once', async () => {
+  test('job.defer() without a transaction is stored at once', async () => {
     const database = open(file)
     await using afterword = new Afterword({ journal: { database } })
     const Ship = afterword.job('ship', () => {})
@@ -137,7 +137,7 @@ describe.each(Object.entries(libraries))("an app's own database, by %s", (_name,
     expect((await task.outcome).status).toBe('done')
   })
 
-  test('delays, keys, failures and the next process are as in a folder', async () => {
+  test('delay, key, failed records and the next process work as in a folder', async () => {
     using reports = new Reports()
     const database = open(file)
     const before = new Afterword({ journal: { database }, worker: false, shutdownTimeout: 0 })
@@ -174,7 +174,7 @@ describe.each(Object.entries(libraries))("an app's own database, by %s", (_name,
     expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
   })
 
-  test('dispatched past the room that there is, it stays on the disk until there is some', async () => {
+  test('job.dispatch() without room leaves the record on the disk until a worker has room', async () => {
     const database = open(file)
     await using afterword = new Afterword({ journal: { database }, worker: { concurrency: 2 } })
     let most = 0
@@ -195,7 +195,7 @@ describe.each(Object.entries(libraries))("an app's own database, by %s", (_name,
   test.each([
     ['is done', () => {}],
     ['has failed', () => Promise.reject(new Error('no luck'))],
-  ])('in a transaction, too, the key of what %s is free', async (_what, handler) => {
+  ])('the key of a record that %s is free within a transaction, too', async (_what, handler) => {
     const database = open(file)
     using _reports = new Reports()
     await using afterword = new Afterword({ journal: { database } })
@@ -209,7 +209,7 @@ describe.each(Object.entries(libraries))("an app's own database, by %s", (_name,
     }
   })
 
-  test('it may be closed by what is called at the end: what has run is not there for another run', async () => {
+  test('onShutdown() may close the database: records that have run do not run again', async () => {
     const database = open(file)
     const afterword = new Afterword({ journal: { database } })
     afterword.onShutdown(() => void database.close())
@@ -220,7 +220,7 @@ describe.each(Object.entries(libraries))("an app's own database, by %s", (_name,
     expect(rows(open(file), 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 0 }])
   })
 
-  test('where it is closed too early, that is reported; of a transaction that was open nothing is kept', async () => {
+  test('a database that is closed too early is reported, and keeps no record of the open transaction', async () => {
     const database = open(file)
     using reports = new Reports()
     const afterword = new Afterword({ journal: { database } })
@@ -236,20 +236,20 @@ describe.each(Object.entries(libraries))("an app's own database, by %s", (_name,
     expect(rows(open(file), 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 0 }])
   })
 
-  test('one that is closed is refused', () => {
+  test('configure() refuses a closed database', () => {
     const database = open(file)
     database.close()
     const error = { code: 'AFTERWORD_JOURNAL_FOLDER', message: expect.stringContaining("app's own database") }
     expect(() => new Afterword({ journal: { database } })).toThrow(expect.objectContaining(error))
   })
 
-  test('a database in memory', async () => {
+  test('configure({ journal: { database } }) takes a database in memory', async () => {
     await using afterword = new Afterword({ journal: { database: open(':memory:') } })
     expect((await afterword.job('ship', () => 1).defer().outcome).status).toBe('done')
   })
 })
 
-test('two instances on one database of an app do not take from each other, until one ends', async () => {
+test('two instances on one database do not claim records of each other until one ends', async () => {
   const one = new Afterword({ journal: { database: new DatabaseSync(file) }, shutdownTimeout: 0 })
   using _reports = new Reports()
   const started = Promise.withResolvers<void>()
@@ -272,6 +272,6 @@ test.each([
   [{}, 'either path or database'],
   [{ path: 'a', database: new DatabaseSync(':memory:') }, 'either path or database'],
   [{ database: {} }, 'an open DatabaseSync'],
-])('what is neither is refused: %o', (journal, expected) => {
+])('configure() refuses a journal that is neither folder nor database: %o', (journal, expected) => {
   expect(() => new Afterword({ journal: journal as never })).toThrow(expected)
 })

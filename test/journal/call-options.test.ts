@@ -48,8 +48,8 @@ function outcomes(): Promise<string[]> {
   })
 }
 
-describe('options bound to a call go with its record', () => {
-  test('to whoever takes it', async () => {
+describe('job.with() options', () => {
+  test('are stored with the record for the process that claims it', async () => {
     const ended = outcomes()
     const web = start({ worker: false })
     await web.job.with(bound).dispatch()
@@ -59,7 +59,7 @@ describe('options bound to a call go with its record', () => {
     await web.afterword.close()
   })
 
-  test('where it leaves the memory of its process to be tried again', async () => {
+  test('hold for a claim that is tried again by another process', async () => {
     const ended = outcomes()
     const { afterword, job } = start({})
     await job.with(bound).dispatch()
@@ -67,7 +67,7 @@ describe('options bound to a call go with its record', () => {
     await afterword.close()
   })
 
-  test('to the process after its own, and when it is retried by hand', async () => {
+  test('hold in the next process, and after a retry by hand', async () => {
     const before = start({})
     {
       await using site = await serve(before.afterword, (_req, res) => {
@@ -97,7 +97,7 @@ describe('options bound to a call go with its record', () => {
     await later.afterword.close()
   })
 
-  test("in an app's own database", async () => {
+  test("are stored in an app's own database", async () => {
     using database = new DatabaseSync(join(folder, 'app.db'))
     const ended = outcomes()
     const { afterword, job } = start({ journal: { database } })
@@ -106,7 +106,7 @@ describe('options bound to a call go with its record', () => {
     await afterword.close()
   })
 
-  test('but for a function, which stays where it is', async () => {
+  test('are stored except a backoff function: another process uses the backoff of the job', async () => {
     const web = start({ worker: false })
     await web.job.with({ retries: 2, backoff: () => 0 }).dispatch()
     const retrying = new Promise<number>((resolve) => {

@@ -32,8 +32,8 @@ async function killAmid(what: string): Promise<void> {
   await worker.kill()
 }
 
-describe('what a process has taken', () => {
-  test('runs in a sibling when it was killed', async () => {
+describe('a claim', () => {
+  test('runs in a sibling when its process was killed', async () => {
     await using web = await startWeb()
     const ids = await Promise.all(['a', 'b'].map((what) => web.dispatch('hang', [what])))
     await using killed = await startWorker()
@@ -45,13 +45,13 @@ describe('what a process has taken', () => {
     expect(runs).toMatchObject([{ attempt: 1 }, { attempt: 1 }])
   })
 
-  test('runs in the next process on its slot', async () => {
+  test('runs in the next process on the slot of a killed process', async () => {
     await killAmid('left')
     await using next = await startWorker()
     expect(await next.ran('left')).toMatchObject({ attempt: 1 })
   })
 
-  test('runs once in all where processes die one after another', async () => {
+  test('runs once in all when processes die one after another', async () => {
     await using web = await startWeb()
     await web.dispatch('hang', ['again and again'])
     for (let life = 1; life <= 2; life++) {
@@ -68,7 +68,7 @@ describe('what a process has taken', () => {
     expect(stored()).toEqual([])
   })
 
-  test('stays its own while it is stopped', async () => {
+  test('stays with its process while that is stopped', async () => {
     await using web = await startWeb()
     await web.dispatch('hang', ['of the stopped one'])
     await using stopped = await startWorker(1)
@@ -88,7 +88,7 @@ describe('what a process has taken', () => {
     expect(stored()).toMatchObject([{ args: '["of the killed one"]' }])
   })
 
-  test('is handed back when it ends in order, which costs no attempt and is no crash', async () => {
+  test('is handed back by an orderly end, which costs no attempt and counts as no crash', async () => {
     await killAmid('handed back')
     // From now on it is one that may have been the cause.
     for (let life = 1; life <= 4; life++) {
@@ -105,7 +105,7 @@ describe('what a process has taken', () => {
     expect(stored('failed')).toEqual([])
   })
 
-  test('was deferred with a key, and runs where its process is not one that works', async () => {
+  test('that was deferred with a key runs in a process with worker: false', async () => {
     {
       await using web = await startWeb()
       await web.defer('hang', ['mine'], { key: 'single' }).id
@@ -117,7 +117,7 @@ describe('what a process has taken', () => {
   })
 })
 
-test('what ends its process again and again is set apart; innocent ones run', async () => {
+test('that ends its process again and again is listed as poison, and innocent claims run', async () => {
   {
     await using web = await startWeb()
     await web.dispatch('kill', ['poison'])

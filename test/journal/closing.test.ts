@@ -17,7 +17,7 @@ function stored(name: string): Record<string, unknown>[] {
   return database.prepare('SELECT * FROM afterword_records ORDER BY key').all()
 }
 
-test('what is accepted while its instance closes has run, or is left for the next process: not both', async () => {
+test('close() runs a record that is accepted meanwhile, or leaves it to the next process, but not both', async () => {
   for (let i = 0; i < 3; i++) {
     await using program = new Program(new URL('programs/closing.ts', import.meta.url), { args: [folder] })
     expect(await program.exited).toMatchObject({ code: 0 })
@@ -30,7 +30,7 @@ test('what is accepted while its instance closes has run, or is left for the nex
   }
 })
 
-test("what is left for the next process is no failure: with onError 'stop', the tasks behind it run", async () => {
+test("close() with onError: 'stop' does not skip tasks behind a record that is left to the next process", async () => {
   using reports = new Reports()
   const afterword = new Afterword({ journal: folder, onError: 'stop' })
   const began = Promise.withResolvers<void>()
@@ -58,21 +58,21 @@ test("what is left for the next process is no failure: with onError 'stop', the 
   expect(reports.codes).toEqual([])
 })
 
-test('close() may be called twice at once', async () => {
+test('close() can be called twice at once', async () => {
   const afterword = new Afterword({ journal: folder })
   await afterword.job('note', () => {}).defer().accepted
   await Promise.all([afterword.close(), afterword.close()])
   await afterword.close()
 })
 
-test('after close(), a delayed dispatch is refused for that, not for want of a journal', async () => {
+test('job.dispatch() with a delay after close() rejects with AFTERWORD_CLOSED', async () => {
   const afterword = new Afterword({ journal: folder })
   const Send = afterword.job('send', () => {})
   await afterword.close()
   await expect(Send.with({ delay: 1 }).dispatch()).rejects.toMatchObject({ code: 'AFTERWORD_CLOSED' })
 })
 
-test('a delay may be longer than any timer', async () => {
+test('job.with({ delay }) takes a delay that is longer than any timer', async () => {
   const afterword = new Afterword({ journal: folder })
   const Send = afterword.job('send', () => {})
   const days = 24 * 3_600_000
@@ -84,7 +84,7 @@ test('a delay may be longer than any timer', async () => {
   expect(last).toBeGreaterThan(365 * days)
 })
 
-test('a retry at a time that is none does not keep others from being stored', async () => {
+test('backoff that returns no time does not keep other records from being stored', async () => {
   using reports = new Reports()
   const afterword = new Afterword({ journal: folder, shutdownTimeout: 0 })
   let runs = 0

@@ -35,17 +35,17 @@ const faithful: Record<string, unknown> = {
   'a key called toJSON': { toJSON: 1 },
 }
 
-describe('arguments', () => {
-  it.each(Object.entries(faithful))('survive: %s', (_name, value) => {
+describe('encode() and decode()', () => {
+  it.each(Object.entries(faithful))('keep %s', (_name, value) => {
     expect(decode(encode([value]))).toStrictEqual([value])
   })
 
-  it('keep their shared references', () => {
+  it('keep shared references', () => {
     const [a, b] = decode(encode([shared, [shared], undefined])) as [unknown, unknown[]]
     expect(b[0]).toBe(a)
   })
 
-  it('keep what an error says', () => {
+  it('keep the message, name, stack and cause of an error', () => {
     const error = new TypeError('no', { cause: new Error('why') })
     const [stored] = decode(encode([error])) as [TypeError & { cause: Error }]
     expect(stored).toBeInstanceOf(Error)
@@ -53,11 +53,11 @@ describe('arguments', () => {
     expect(stored.cause.message).toBe('why')
   })
 
-  it('are plain JSON where that says all', () => {
+  it('write plain JSON where JSON can express the arguments', () => {
     expect(encode(['a@b.c', { id: 7 }])).toBe('["a@b.c",{"id":7}]')
   })
 
-  it('survive whatever they are', () => {
+  it('keep arbitrary values', () => {
     const value = fc.anything({
       withBigInt: true,
       withDate: true,
@@ -83,17 +83,17 @@ describe('arguments', () => {
     ['an instance of WeakMap', [new WeakMap()], '[0]'],
     ['a property named by a symbol', [{ a: { [Symbol('s')]: 1 } }], '[0].a'],
     ['a function', [new Map([['k', () => {}]])], '[0]<value 0>'],
-  ])('refuse %s, with its place', (what, args, path) => {
+  ])('refuse %s and name its path', (what, args, path) => {
     expect(() => encode(args)).toThrow(expect.objectContaining({ what, path }))
   })
 
-  it('refuse what is nested too deeply, without ending the process', () => {
+  it('refuse a value that is nested too deeply, without ending the process', () => {
     let deep: unknown = 1
     for (let i = 0; i < 200_000; i++) deep = [deep]
     expect(() => encode([deep])).toThrow('nested too deeply')
   })
 
-  it('touch no prototype, whatever was stored', () => {
+  it('touch no prototype, for any stored text', () => {
     const [value] = decode(
       encode([JSON.parse('{"__proto__": {"polluted": true}, "constructor": {"prototype": {"polluted": true}}}')]),
     )

@@ -71,7 +71,7 @@ function reported(code: string): Promise<string> {
   })
 }
 
-describe('what is stored', () => {
+describe('journal.encrypt', () => {
   const secrets = ['secret of the arguments', 'secret of the error', 'secret of the key']
 
   async function store(encrypt?: EncryptOptions): Promise<Afterword> {
@@ -85,7 +85,7 @@ describe('what is stored', () => {
     return afterword
   }
 
-  test('can be found in the files where nothing seals it', async () => {
+  test('without a key leaves arguments, errors and unique keys readable in the files', async () => {
     using _reports = new Reports()
     const afterword = await store()
     expect(found(...secrets)).toEqual(secrets)
@@ -93,7 +93,7 @@ describe('what is stored', () => {
     expect(found(...secrets)).toEqual(secrets)
   })
 
-  test('is in no file where there is a key: no argument, error nor unique key', async () => {
+  test('with a key leaves no argument, error or unique key readable in the files', async () => {
     using _reports = new Reports()
     const afterword = await store({ key })
     expect(readdirSync(folder)).toContain('1.db-wal')
@@ -108,7 +108,7 @@ describe('what is stored', () => {
   })
 })
 
-describe('a record that is sealed', () => {
+describe('an encrypted record', () => {
   test('runs in the next process', async () => {
     await leave({ key }, new Map([[1, new Date(0)]]))
     await using after = open({ key: Buffer.from(key).toString('hex') })
@@ -127,7 +127,7 @@ describe('a record that is sealed', () => {
     expect(await second.ran('shared')).toMatchObject({ id: shared })
   })
 
-  test('runs with a previous key, and what is stored from then on has the new one', async () => {
+  test('runs with a previous key, and later records have the new key', async () => {
     await leave({ key }, 'of the old key')
     const ids = () => rows('SELECT substr(args, 1, 15) AS id FROM afterword_records').map(({ id }) => id)
     const [old] = ids()
@@ -142,7 +142,7 @@ describe('a record that is sealed', () => {
     expect(await ran(without, 'send')).toEqual(['of the new key'])
   })
 
-  test('runs next to plain ones from before', async () => {
+  test('runs next to earlier records without encryption', async () => {
     await leave(undefined, 'plain')
     await leave({ key }, 'sealed')
     const seen = new Set<unknown>()
@@ -153,7 +153,7 @@ describe('a record that is sealed', () => {
     expect(seen).toEqual(new Set(['plain', 'sealed']))
   })
 
-  test('counts with its unique key, whichever key or none that was stored with', async () => {
+  test('keeps its unique key under another encryption key, or none', async () => {
     const { id: plain } = await dispatchKeyed(undefined, 'a')
     const { id: old } = await dispatchKeyed({ key }, 'b')
     const rotated = { key: other, previous: [key] }
@@ -165,7 +165,7 @@ describe('a record that is sealed', () => {
     expect(rows('SELECT key FROM afterword_records', 'shared')).toHaveLength(3)
   })
 
-  test('may be in a database of the app', async () => {
+  test('can be in an app database', async () => {
     const file = join(folder, 'app.db')
     const openApp = (encrypt: EncryptOptions) =>
       new Afterword({ journal: { database: new DatabaseSync(file), encrypt }, shutdownTimeout: 0 })
@@ -185,11 +185,11 @@ describe('a record that is sealed', () => {
   }
 })
 
-describe('without its key', () => {
+describe('an encrypted record without its key', () => {
   test.each([
     ['of its own', false],
     ['shared', true],
-  ])('a record waits (%s), is reported once, and runs when the key is back', async (_which, shared) => {
+  ])('waits (%s), is reported once, and runs when the key is back', async (_which, shared) => {
     const ids = await leaveAll({ key }, ['a', 'b'], shared)
     for (const wrong of [undefined, { key: other }]) {
       using reports = new Reports()
@@ -197,7 +197,7 @@ describe('without its key', () => {
       const afterword = open(wrong)
       const seen: unknown[] = []
       const Send = afterword.job('send', (what: unknown) => seen.push(what))
-      expect(await told).toMatch(/of the job "send" \(\w+\) is sealed with a key that this process does not have/)
+      expect(await told).toMatch(/of the job "send" \(\w+\) is encrypted with a key that this process does not have/)
       // It works for all else.
       await Send.defer('mine').outcome
       expect(seen).toEqual(['mine'])
@@ -224,7 +224,7 @@ describe('without its key', () => {
     )
   })
 
-  test('a process leaves it to those that have it', async () => {
+  test('is left to processes that have the key', async () => {
     const hex = Buffer.from(key).toString('hex')
     await using dead = new Sealer(hex)
     await dead.keep('keep', 'own')
@@ -245,7 +245,7 @@ describe('without its key', () => {
   })
 })
 
-describe('a record that was tampered with', () => {
+describe('an encrypted record that was tampered with', () => {
   test.each([
     [
       'exchanged with another one',
@@ -256,7 +256,7 @@ describe('a record that was tampered with', () => {
       'with a byte changed',
       "substr(args, 1, 30) || CASE substr(args, 31, 1) WHEN 'A' THEN 'B' ELSE 'A' END || substr(args, 32)",
     ],
-  ])('is listed as failed, and said so: %s', async (_how, changed) => {
+  ])('is listed as failed and reported: %s', async (_how, changed) => {
     await leaveAll({ key }, ['a', 'b'])
     {
       using open = database('1')
@@ -280,8 +280,8 @@ describe('a record that was tampered with', () => {
   })
 })
 
-describe('keys', () => {
-  test('load the cryptography of Node, which is not needed without', async () => {
+describe('journal.encrypt.key', () => {
+  test('loads the cryptography of Node, which the journal does not need without', async () => {
     await using without = new Sealer()
     await using having = new Sealer(other)
     expect(await without.program.message('ready')).toMatchObject({ cryptography: false })
@@ -295,7 +295,7 @@ describe('keys', () => {
     ['base64', Buffer.from(key).toString('base64')],
     ['base64 without padding', Buffer.from(key).toString('base64').replace('=', '')],
     ['base64url', Buffer.from(key).toString('base64url')],
-  ])('as %s are the same', async (_form, form) => {
+  ])('as %s is the same key', async (_form, form) => {
     await leave({ key }, 'a')
     await using after = open({ key: form })
     expect(await ran(after, 'send')).toEqual(['a'])
@@ -313,7 +313,7 @@ describe('keys', () => {
     ['previous ones without a list', { key, previous: 'deadbeef' }, 'got a text of 8 characters'],
     ['no options', 'deadbeef', 'expected encrypt to be { key, previous }, got a text of 8 characters'],
     ['another option', { keys: [] }, 'configure, journal, encrypt has no option "keys". Did you mean "key"?'],
-  ])('that are none are refused, and not repeated: %s', (_what, encrypt, message) => {
+  ])('refuses a value that is no key, and does not repeat it: %s', (_what, encrypt, message) => {
     // One text for both: each attempt leaves a listener of the process behind.
     const refusal = errorOf(() => open(encrypt as unknown as EncryptOptions))
     expect(refusal).toContain(message)

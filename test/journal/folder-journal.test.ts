@@ -17,7 +17,7 @@ function stored(table: 'records' | 'failed', name = '1'): Record<string, unknown
   return database.prepare(`SELECT * FROM afterword_${table}`).all()
 }
 
-test('a job is kept until it is done', async () => {
+test('job.defer() keeps a record until the job is done', async () => {
   const afterword = new Afterword({ journal: folder })
   const seen: unknown[] = []
   const Send = afterword.job('send', (to: string, options: { at: Date }) => {
@@ -32,7 +32,7 @@ test('a job is kept until it is done', async () => {
   expect(stored('failed')).toEqual([])
 })
 
-test('a response leaves when its jobs are stored', async () => {
+test('a response leaves when the records of its jobs are stored', async () => {
   await using afterword = new Afterword({ journal: folder })
   const Send = afterword.job('send', () => {})
   const events: string[] = []
@@ -46,7 +46,7 @@ test('a response leaves when its jobs are stored', async () => {
   expect(events).toEqual(['ended', 'stored', 'sent'])
 })
 
-test('what fails for good stays listed, with its error and the causes of that', async () => {
+test('a job that fails for good stays listed, with its error and the causes', async () => {
   const afterword = new Afterword({ journal: folder })
   using reports = new Reports()
   const cause = new TypeError('fetch failed', { cause: 'here' })
@@ -64,7 +64,7 @@ test('what fails for good stays listed, with its error and the causes of that', 
   expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
 })
 
-test('what was not done when the process ended runs in the next one, under the same id', async () => {
+test('a job that was not done at the end of its process runs in the next one, with the same id', async () => {
   const before = new Afterword({ journal: folder, shutdownTimeout: 0 })
   using _reports = new Reports()
   const Hang = before.job('send', (_to: string): unknown => new Promise(() => {}))
@@ -78,7 +78,7 @@ test('what was not done when the process ended runs in the next one, under the s
   expect(await promise).toEqual(['a@b.c', id, 1])
 })
 
-test('a job without `keep`, and a bare defer, are not stored', async () => {
+test('a job with keep: false, and a bare defer(), are not stored', async () => {
   const afterword = new Afterword({ journal: folder, shutdownTimeout: 0 })
   using reports = new Reports()
   const Light = afterword.job('light', () => new Promise(() => {}), { keep: false })
@@ -89,7 +89,7 @@ test('a job without `keep`, and a bare defer, are not stored', async () => {
   expect(reports.codes).toEqual(['AFTERWORD_UNFINISHED'])
 })
 
-test('what can not be stored is refused where it is deferred', async () => {
+test('job.defer() throws for arguments that can not be stored', async () => {
   await using afterword = new Afterword({ journal: folder, maxPayload: 100 })
   const Send = afterword.job('send', (_user: object) => {})
   expect(() => Send.defer({ onDone: () => {} })).toThrow("can't be stored: a function at [0].onDone")
@@ -106,7 +106,7 @@ test('two instances on one folder have a slot each', async () => {
   expect(readdirSync(folder).filter((name) => name.endsWith('.db'))).toEqual(['1.db', '2.db', 'shared.db'])
 })
 
-test('what the journal refuses outside a request is cancelled, and all goes on', async () => {
+test('a job that the journal refuses outside a request is cancelled, and later jobs run', async () => {
   await using afterword = new Afterword({ journal: folder })
   const Send = afterword.job('send', (n: number) => n)
   using database = new DatabaseSync(join(folder, '1.db'))
@@ -120,7 +120,7 @@ test('what the journal refuses outside a request is cancelled, and all goes on',
   expect(await Send.defer(4).outcome).toEqual({ status: 'done', value: 4 })
 })
 
-test('a call that the backlog has no room for holds no response', async () => {
+test('job.defer() that throws AFTERWORD_OVERLOADED holds no response', async () => {
   const afterword = new Afterword({ journal: folder, maxBacklog: 1 })
   const Send = afterword.job('send', () => {})
   const free = Promise.withResolvers<void>()
@@ -134,7 +134,7 @@ test('a call that the backlog has no room for holds no response', async () => {
   await afterword.close()
 })
 
-test("dispatch with a delay is in nobody's memory until it is due, then runs in whichever process there is", async () => {
+test('job.dispatch() with a delay leaves memory until it is due, then runs in any process', async () => {
   const before = new Afterword({ journal: folder })
   const ran: string[] = []
   const Send = before.job('send', () => void ran.push('too early'))
@@ -150,13 +150,13 @@ test("dispatch with a delay is in nobody's memory until it is due, then runs in 
   expect(ran).toEqual([])
 })
 
-test('a delay needs a journal', async () => {
+test('job.dispatch() with a delay needs a journal', async () => {
   await using afterword = new Afterword()
   const Send = afterword.job('send', () => {})
   await expect(Send.with({ delay: 1 }).dispatch()).rejects.toMatchObject({ code: 'AFTERWORD_NEEDS_JOURNAL' })
 })
 
-test('what has failed is forgotten after a while', async () => {
+test('journal.retention forgets failed records after its time', async () => {
   using _reports = new Reports()
   const before = new Afterword({ journal: folder })
   await before.job('fail', () => Promise.reject(new Error('no luck')), { retries: 0 }).defer().outcome
@@ -186,7 +186,7 @@ test('attempts and waiting times survive the process', async () => {
   expect(await promise).toEqual([2, true])
 })
 
-test('what was stored for an earlier version of a job is upgraded and runs; what is of a later one waits', async () => {
+test('upgrade() makes arguments of an earlier version new ones; a record of a later version waits', async () => {
   const before = new Afterword({ journal: folder, worker: false })
   const Send = before.job('send', (..._args: string[]) => {}, { version: 3 })
   await Send.dispatch('third')

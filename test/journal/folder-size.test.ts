@@ -11,7 +11,7 @@ afterEach(() => rmSync(folder, { recursive: true }))
 
 const text = 'x'.repeat(1024)
 
-test('a folder does not grow with what has gone through it', async () => {
+test('the journal folder does not grow with the records that have passed', async () => {
   await using afterword = new Afterword({ journal: folder })
   const Send = afterword.job('send', (_text: string) => {})
   let most = 0
@@ -24,7 +24,7 @@ test('a folder does not grow with what has gone through it', async () => {
   expect(most).toBeLessThan(12)
 })
 
-test('what a backlog took goes back to the disk when the process ends', async () => {
+test('the space of a backlog goes back to the disk when the process ends', async () => {
   const afterword = new Afterword({ journal: folder })
   const { promise: gate, resolve: open } = Promise.withResolvers<void>()
   const Send = afterword.job('send', (_text: string) => gate)

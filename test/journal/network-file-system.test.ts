@@ -7,10 +7,10 @@ test.each([
   [0x6969, 'NFS'],
   [0xff534d42, 'CIFS'],
   [0xfe534d42, 'SMB2'],
-])('a file system of another machine is known by its number: %i is %s', (type, name) => {
+])('networkType(%i) is %s', (type, name) => {
   expect(networkType(type)).toBe(name)
 })
 
-test('the local disk is none', () => {
+test('networkType() names no local disk', () => {
   expect(networkType(statfsSync(tmpdir()).type)).toBeUndefined()
 })

@@ -25,7 +25,7 @@ function planned(plans: Map<string, string[]>): Database {
 const endless = /^(SCAN|SEARCH) afterword_records( USING (COVERING )?INDEX \w+( \(owner[<>]\?\))?)?$/
 
 // With a million of them, that would be many milliseconds for each page of 64.
-test('what is done again and again goes through no more records than it is about', () => {
+test('frequent statements use an index and scan no other records', () => {
   const plans = new Map<string, string[]>()
   const store = new RecordTable(planned(plans), { store: 'own', process: 2 ** 44, sync: 'normal', adopted: true })
   const jobs = { known: [['a', 1]], shared: [['a', 1]] } as const

@@ -61,8 +61,8 @@ class Keeper implements AsyncDisposable {
   }
 }
 
-describe('after a kill', () => {
-  test('the next process on the slot runs what was left, under the same id', async () => {
+describe('after kill -9', () => {
+  test('the next process on the slot runs the records that are left, with the same id', async () => {
     await using first = await Keeper.start('first')
     const id = await first.keep('hang', 'left')
     await first.ran('left')
@@ -71,7 +71,7 @@ describe('after a kill', () => {
     expect(await second.ran('left')).toMatchObject({ id, attempt: 1 })
   })
 
-  test('a sibling takes the slot over, and lets go of it when all is done', async () => {
+  test('a sibling adopts the slot, and releases it when all is done', async () => {
     await using first = await Keeper.start('first')
     await using second = await Keeper.start('second')
     const id = await first.keep('hang', 'left')
@@ -84,7 +84,7 @@ describe('after a kill', () => {
     expect(third.runs).toEqual(['mine'])
   })
 
-  test('a sibling that is stopped is not dead', async () => {
+  test('a stopped sibling is not taken for dead', async () => {
     await using stopped = await Keeper.start('stopped')
     await stopped.keep('hang', 'of the stopped one')
     stopped.program.kill('SIGSTOP')
@@ -100,7 +100,7 @@ describe('after a kill', () => {
     await stopped.ran('still there')
   })
 
-  test('a record that ends its process again and again is set apart; innocent ones run', async () => {
+  test('a record that ends its process again and again is listed as poison, and innocent records run', async () => {
     await using first = await Keeper.start('0')
     await first.keep('hang', 'innocent')
     await first.keep('kill', 'poison')
@@ -124,7 +124,7 @@ describe('after a kill', () => {
     expect(database.prepare('SELECT job FROM afterword_records').all()).toEqual([])
   })
 
-  test('an orderly end hands back what it has not done, and that is no crash', async () => {
+  test('an orderly end hands records back, and counts as no crash', async () => {
     for (let life = 0; life < 5; life++) {
       await using keeper = await Keeper.start(String(life))
       if (life === 0) await keeper.keep('stay', 'handed back')
@@ -136,7 +136,7 @@ describe('after a kill', () => {
     expect(database.prepare('SELECT job FROM afterword_failed').all()).toEqual([])
   })
 
-  test('the time of a job begins with it, not while it is stored that it runs', async () => {
+  test('the timeout of a job begins with its run, not with the note that it runs', async () => {
     await using first = await Keeper.start('first')
     await first.keep('hang', 'left')
     await first.kill()
@@ -168,7 +168,7 @@ describe('after a kill', () => {
   })
 })
 
-describe('a folder that is not as it should be', () => {
+describe('a broken folder', () => {
   const open = () => new Afterword({ journal: folder })
 
   test('a damaged database is moved aside and reported, and a new one begun', async () => {
@@ -182,7 +182,7 @@ describe('a folder that is not as it should be', () => {
     expect(readdirSync(folder).filter((name) => name.includes('damaged'))).toHaveLength(1)
   })
 
-  test('damage in the midst of a file is found when it is taken over, not at some later time', async () => {
+  test('damage in the midst of a file is found when a slot is adopted, not later', async () => {
     const before = new Afterword({ journal: folder, shutdownTimeout: 0 })
     const Hang = before.job('hang', (_text: string) => new Promise(() => {}))
     await Promise.all(Array.from({ length: 500 }, () => Hang.defer('x'.repeat(500)).accepted))
@@ -199,7 +199,7 @@ describe('a folder that is not as it should be', () => {
     expect(readdirSync(folder).filter((name) => name.includes('damaged'))).toHaveLength(1)
   })
 
-  test('one of a newer release is left alone', () => {
+  test('a database of a newer release is left alone', () => {
     {
       using database = new DatabaseSync(join(folder, '1.db'))
       database.exec('CREATE TABLE afterword (version INTEGER); INSERT INTO afterword VALUES (99)')
@@ -209,7 +209,7 @@ describe('a folder that is not as it should be', () => {
     expect(database.prepare('SELECT * FROM afterword').all()).toEqual([{ version: 99 }])
   })
 
-  test('a path that is a file', () => {
+  test('configure({ journal }) refuses a path that is a file', () => {
     writeFileSync(join(folder, 'file'), '')
     expect(() => new Afterword({ journal: join(folder, 'file') })).toThrow(
       expect.objectContaining({ code: 'AFTERWORD_JOURNAL_FOLDER' }),
@@ -217,7 +217,7 @@ describe('a folder that is not as it should be', () => {
   })
 })
 
-test('a full disk: the client gets 503 for what can not be kept, and what was answered is there', async () => {
+test('a full disk: the client gets 503 for jobs that can not be kept, and answered jobs are stored', async () => {
   const program = fileURLToPath(new URL('programs/full-disk.ts', import.meta.url))
   // A limit on the size of files, in blocks of 512 bytes, whose signal is ignored: writes fail as on a full disk.
   const command = `trap '' XFSZ; ulimit -f 2048; exec "$0" --disable-warning=ExperimentalWarning "$@"`

@@ -23,8 +23,8 @@ function live(runtime: keyof typeof ofDisks, folder: string, life: string) {
   })
 }
 
-describe.each(Object.keys(ofDisks) as (keyof typeof ofDisks)[])('on %s', (runtime) => {
-  test('what ran when the process was killed runs in the next one', async () => {
+describe.each(Object.keys(ofDisks) as (keyof typeof ofDisks)[])('the journal on %s', (runtime) => {
+  test('runs a job again that ran when the process was killed', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'afterword-runtime-'))
     try {
       const first = await live(runtime, folder, 'begin')

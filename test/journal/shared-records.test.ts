@@ -21,8 +21,8 @@ function stored(name = 'shared'): Record<string, unknown>[] {
 
 const hour = 3_600_000
 
-describe('who runs what is dispatched', () => {
-  test('another process, where the one that dispatches does not work', async () => {
+describe('a dispatched job runs in', () => {
+  test('another process, if the one that dispatches has worker: false', async () => {
     await using web = await Sibling.start(folder, { options: { worker: false } })
     await using worker = await Sibling.start(folder, { name: 'worker' })
     const id = await web.dispatch('note', ['a'])
@@ -30,7 +30,7 @@ describe('who runs what is dispatched', () => {
     expect(web.runs).toEqual([])
   })
 
-  test('another process that has room, where the one that dispatches has none', async () => {
+  test('another process with room, if the one that dispatches has none', async () => {
     await using full = await Sibling.start(folder, { options: { worker: { concurrency: 1 } } })
     await full.dispatch('hang', ['the only one'])
     await full.ran('the only one')
@@ -40,7 +40,7 @@ describe('who runs what is dispatched', () => {
     expect(full.runs).toEqual(['the only one'])
   })
 
-  test('one that has just found room, although others of its tasks go on', async () => {
+  test('a process that has just found room, although others of its tasks go on', async () => {
     await using worker = await Sibling.start(folder, { options: { worker: { concurrency: 3 } } })
     const all = ['a', 'b', 'c', 'd']
     for (const what of all) await worker.dispatch('hang', [what])
@@ -50,7 +50,7 @@ describe('who runs what is dispatched', () => {
     await worker.ran('d')
   })
 
-  test('one of several processes when it is due, and each record once', async () => {
+  test('one of several processes when the record is due, and each record once', async () => {
     const siblings = await Promise.all(Array.from({ length: 4 }, (_, i) => Sibling.start(folder, { name: `${i}` })))
     await using stack = new AsyncDisposableStack()
     for (const sibling of siblings) stack.use(sibling)
@@ -64,7 +64,7 @@ describe('who runs what is dispatched', () => {
     expect(stored()).toEqual([])
   })
 
-  test('with `jobs`, a process runs only those', async () => {
+  test('a process whose worker.jobs names the job', async () => {
     await using web = await Sibling.start(folder, { options: { worker: false } })
     await web.dispatch('other', ['not of those'])
     await web.dispatch('note', ['of those'])
@@ -81,8 +81,8 @@ describe('who runs what is dispatched', () => {
   })
 })
 
-describe('work', () => {
-  test('holds the process until stop(); a worker that is only an option does not', async () => {
+describe('work()', () => {
+  test('holds the process until stop(); the option worker does not', async () => {
     await using idle = await Sibling.start(folder)
     idle.send({ type: 'leave' })
     expect(await idle.program.exited).toEqual({ code: 0, signal: null })
@@ -97,7 +97,7 @@ describe('work', () => {
     expect(await worker.program.exited).toEqual({ code: 0, signal: null })
   })
 
-  test('a signal ends it in order', async () => {
+  test('ends in order on a signal', async () => {
     await using web = await Sibling.start(folder, { options: { worker: false } })
     await using worker = await Sibling.start(folder)
     await worker.work()
@@ -108,12 +108,12 @@ describe('work', () => {
     expect(stored()).toMatchObject([{ job: 'hang', owner: 0, attempt: 0, crashes: 0 }])
   })
 
-  test('needs a journal', async () => {
+  test('throws AFTERWORD_NO_JOURNAL without a journal', async () => {
     await using afterword = new Afterword()
     expect(() => afterword.work()).toThrow(expect.objectContaining({ code: 'AFTERWORD_NO_JOURNAL' }))
   })
 
-  test('takes no more at once where jobs are defined one by one', async () => {
+  test('claims no more than concurrency when jobs are defined one by one', async () => {
     const before = new Afterword({ journal: folder, worker: false })
     const Send = before.job('send', () => {})
     await Promise.all(Array.from({ length: 10 }, () => Send.dispatch()))
@@ -136,7 +136,7 @@ describe('work', () => {
     expect(most).toBe(1)
   })
 
-  test('takes what the option says, where it is not told otherwise', async () => {
+  test('has the options of configure({ worker }) where it is given none', async () => {
     await using afterword = new Afterword({ journal: folder, worker: { jobs: ['a'], concurrency: 3 } })
     const ran: string[] = []
     const [other, one] = ['b', 'a'].map((name) => afterword.job(name, () => void ran.push(name)))
@@ -151,7 +151,7 @@ describe('work', () => {
     expect(afterword.work({ concurrency: 5 }).concurrency).toBe(5)
   })
 
-  test('takes as many as it likes, if it likes', async () => {
+  test('takes concurrency: Infinity', async () => {
     using reports = new Reports()
     await using web = await Sibling.start(folder, { options: { worker: false } })
     const ids = await Promise.all(['a', 'b'].map((what) => web.dispatch('note', [what])))
@@ -166,7 +166,7 @@ describe('work', () => {
     expect(reports.codes).toEqual([])
   })
 
-  test('takes nothing more once its process is ending', async () => {
+  test('claims no record once its process is ending', async () => {
     await using web = await Sibling.start(folder, { options: { worker: false } })
     await web.dispatch('hang', ['under way'])
     await using worker = await Sibling.start(folder, {
@@ -182,8 +182,8 @@ describe('work', () => {
   })
 })
 
-describe('a retry', () => {
-  test("of what was dispatched waits in nobody's memory", async () => {
+describe('the retry of a claim', () => {
+  test('leaves the memory of its process', async () => {
     const afterword = new Afterword({ journal: folder })
     const ended = Promise.withResolvers<unknown>()
     using _subscription = { [Symbol.dispose]: subscribe('task:ended', ({ outcome }) => ended.resolve(outcome)) }
@@ -195,7 +195,7 @@ describe('a retry', () => {
     expect(stored('1')).toMatchObject([{ job: 'fail', attempt: 1, owner: 0, delay: hour }])
   })
 
-  test('is run by whoever has room, and counts on', async () => {
+  test('runs in any worker with room, and counts on', async () => {
     await using web = await Sibling.start(folder, { options: { worker: false } })
     const id = await web.dispatch('fail', ['again', 1])
     await using first = await Sibling.start(folder)
@@ -213,7 +213,7 @@ describe('a retry', () => {
 })
 
 describe('the shared database', () => {
-  test('is waited for where others write to it at the same time', async () => {
+  test('is waited for while other processes write to it', async () => {
     await using one = await Sibling.start(folder)
     await using two = await Sibling.start(folder)
     await using three = await Sibling.start(folder)
@@ -225,7 +225,7 @@ describe('the shared database', () => {
     expect([one, two, three].flatMap(({ reports }) => reports)).toEqual([])
   })
 
-  test('keeps nobody waiting who does not need it', async () => {
+  test('does not keep records of the own database waiting', async () => {
     await using sibling = await Sibling.start(folder)
     await sibling.dispatch('note', ['in time'], { delay: hour })
     using database = open()
@@ -244,7 +244,7 @@ describe('the shared database', () => {
     expect(sibling.reports).toEqual([])
   })
 
-  test('is waited for by a process that starts, and what does not need it is stored', async () => {
+  test('is waited for by a process that starts, whose own records are stored meanwhile', async () => {
     await using first = await Sibling.start(folder)
     await first.dispatch('note', ['in time'], { delay: hour })
     using database = open()

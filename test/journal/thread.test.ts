@@ -105,7 +105,7 @@ test.each(['defer', 'dispatch'] as const)(
   },
 )
 
-test('while it is away at the end: what has run is not there for another run', async () => {
+test('close() while the thread is away: records that have run do not run again', async () => {
   using threads = new Threads()
   using reports = new Reports()
   const afterword = new Afterword({ journal: folder })
@@ -121,7 +121,7 @@ test('while it is away at the end: what has run is not there for another run', a
   expect(reports.codes).toEqual(['AFTERWORD_JOURNAL_FAILED'])
 })
 
-test('should it die, what was taken over stays with the process that runs it', async () => {
+test('a thread that dies leaves adopted slots with the process that runs their records', async () => {
   const tell = new URL('programs/journal-server.ts', import.meta.url)
   {
     await using dead = new Program(tell, { args: [folder, 'dead'] })
@@ -158,7 +158,7 @@ test('should it die, what was taken over stays with the process that runs it', a
   expect(reports.codes).toEqual(Array.from({ length: deaths }, () => 'AFTERWORD_JOURNAL_FAILED'))
 })
 
-test('should it die amid the end: the next one stores what has run', async () => {
+test('a thread that dies amid close(): the next one stores the outcomes', async () => {
   using threads = new Threads()
   using reports = new Reports()
   const afterword = new Afterword({ journal: folder })
@@ -209,7 +209,7 @@ test.each(['defer', 'dispatch'] as const)(
   },
 )
 
-test('under load, whatever it dies amidst: what was answered runs once, what was refused never', async () => {
+test('a thread that dies under load: answered jobs run once, refused jobs never', async () => {
   using threads = new Threads()
   using reports = new Reports()
   // So few that most of what is dispatched is stored, and handed out.

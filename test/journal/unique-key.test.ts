@@ -52,10 +52,10 @@ function gate(afterword: Afterword, name = 'gate', options: JobOptions<[what: st
   }
 }
 
-describe.each(Object.keys(places))('a key, %s', (place) => {
+describe.each(Object.keys(places))('the option key, %s,', (place) => {
   const open = () => new Afterword({ shutdownTimeout: 0, ...places[place]?.() })
 
-  test('keeps out a second call while the first one waits or runs', async () => {
+  test('keeps a second call out while the first one waits or runs', async () => {
     await using afterword = open()
     const { job, runs, begun, end } = gate(afterword, 'gate', { key: 'single' })
     const first = job.defer('first')
@@ -74,7 +74,7 @@ describe.each(Object.keys(places))('a key, %s', (place) => {
     expect(runs).toEqual(['first'])
   })
 
-  test('keeps out a deferred call while a dispatched one runs', async () => {
+  test('keeps a deferred call out while a dispatched one runs', async () => {
     await using afterword = open()
     const { job, begun, end } = gate(afterword, 'gate', { key: 'single' })
     const id = await job.dispatch('first')
@@ -141,7 +141,7 @@ describe.each(Object.keys(places))('a key, %s', (place) => {
     expect(runs).toEqual(['second'])
   })
 
-  test('is made of the arguments, where it is a function', async () => {
+  test('can be a function of the arguments', async () => {
     await using afterword = open()
     const { job, runs, end } = gate(afterword, 'gate', { key: (what) => what.slice(0, 1) })
     const tasks = ['a1', 'b1', 'a2', 'c1'].map((what) => job.defer(what))
@@ -165,7 +165,7 @@ describe.each(Object.keys(places))('a key, %s', (place) => {
     expect(outcomes.map((outcome) => outcome?.status)).toEqual(['done', 'done', 'done', 'done'])
   })
 
-  test('does not keep a response from its success', async () => {
+  test('does not keep the response of a duplicate from its success', async () => {
     await using afterword = open()
     const { job, begun, end } = gate(afterword, 'gate', { key: 'single' })
     await using site = await serve(afterword, (_req, res) => {
@@ -197,7 +197,7 @@ describe.each(Object.keys(places))('a key, %s', (place) => {
       (): string => 7 as never,
     ],
     ['returns an empty string', { code: 'AFTERWORD_INVALID_OPTION' }, (): string => ''],
-  ])('that %s is an error of the call, and nothing is added', async (_what, error, key) => {
+  ])('that %s is an error of the call, and no record is added', async (_what, error, key) => {
     await using afterword = open()
     const { job, runs } = gate(afterword, 'gate', { key })
     expect(() => job.defer('a')).toThrow(expect.objectContaining(error))
@@ -207,8 +207,8 @@ describe.each(Object.keys(places))('a key, %s', (place) => {
   })
 })
 
-describe('between processes', () => {
-  test('a key keeps out the calls of others, until it is free', async () => {
+describe('the option key between processes', () => {
+  test('keeps calls of other processes out until it is free', async () => {
     await using first = await Sibling.start(folder)
     await using second = await Sibling.start(folder)
     const call = first.defer('hang', ['first'], { key: 'single' })
@@ -229,7 +229,7 @@ describe('between processes', () => {
     expect(second.runs.filter((what) => what !== 'of another job')).toEqual(['free'])
   })
 
-  test('a key is held by a record whose process was killed', async () => {
+  test('is held by a record whose process was killed', async () => {
     await using killed = await Sibling.start(folder)
     const id = await killed.defer('hang', ['left'], { key: 'single' }).id
     await killed.ran('left')
@@ -245,7 +245,7 @@ describe('between processes', () => {
     expect(database.prepare('SELECT * FROM afterword_records').all()).toEqual([])
   })
 
-  test('of calls at the same time, one is added', async () => {
+  test('lets one of several calls at the same time in', async () => {
     const siblings = await Promise.all(Array.from({ length: 3 }, () => Sibling.start(folder)))
     await using stack = new AsyncDisposableStack()
     for (const sibling of siblings) stack.use(sibling)

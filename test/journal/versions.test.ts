@@ -71,7 +71,7 @@ test('a record of an older version runs in a process of a newer one', async () =
   expect(await newer.ran('older')).toMatchObject({ rest: ['of version 1'] })
 })
 
-test('a call of an earlier version is run by a process that knows only that', async () => {
+test('job.with({ version }) stores a call for processes that know only the earlier version', async () => {
   await using newer = await Sibling.start(folder, { version: 2, upgrades: true, options: { worker: false } })
   await newer.dispatch('note', ['for all'], { version: 1 })
   await newer.dispatch('note', ['for newer ones'])
@@ -90,7 +90,7 @@ test('a call of an earlier version is run by a process that knows only that', as
 test.each([
   ['with a journal', () => ({ journal: folder })],
   ['in memory', () => ({})],
-])('`upgrade` makes old arguments new ones, %s', async (_where, options) => {
+])('upgrade() makes old arguments new ones, %s', async (_where, options) => {
   await using afterword = new Afterword(options())
   using reports = new Reports()
   const seen: unknown[] = []
@@ -115,13 +115,13 @@ test.each([
   expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
 })
 
-describe('a version', () => {
+describe('the option version', () => {
   test.each([
     [3, 'job("send").with: expected version to be a whole number, 1 to 2, got 3'],
     [0, 'got 0'],
     [1.5, 'got 1.5'],
     [Infinity, 'got Infinity'],
-  ])('that a job does not have is refused: %s', async (version, message) => {
+  ])('refuses a version that the job does not have: %s', async (version, message) => {
     await using afterword = new Afterword()
     const Send = afterword.job('send', () => {}, { version: 2 })
     expect(() => Send.with({ version })).toThrow(
@@ -129,7 +129,7 @@ describe('a version', () => {
     )
   })
 
-  test.each([Infinity, 2 ** 60, 0, 1.5])('that can not be stored is refused: %s', async (version) => {
+  test.each([Infinity, 2 ** 60, 0, 1.5])('refuses a version that can not be stored: %s', async (version) => {
     await using afterword = new Afterword()
     expect(() => afterword.job('send', () => {}, { version })).toThrow(
       expect.objectContaining({ code: 'AFTERWORD_INVALID_OPTION' }),

@@ -282,7 +282,7 @@ const clock = fc.constantFrom(40, 40, 100, 100, 1000, 24 * 3_600_000, -24 * 3_60
   }),
 )
 
-test('records are as the model says, whatever processes do to them and to each other', () => {
+test('records are as the model says, for any sequence of steps of processes', () => {
   const often = [commit, handOut, handOut, clock]
   const rare = [start, die, end, adopt, quarantine, letGo, restart]
   fc.assert(

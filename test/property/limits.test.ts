@@ -46,7 +46,7 @@ class Response implements ScopeResponse {
   }
 }
 
-it('keeps its limits, answers every request and ends every accepted task, whatever the overload', async () => {
+it('the backlog keeps its limits, answers every request and ends every accepted task, for any overload policy', async () => {
   using _reports = new Reports()
   await fc.assert(
     fc.asyncProperty(requests, options, async (plans, given) => {

@@ -38,7 +38,7 @@ class Response implements ScopeResponse {
   }
 }
 
-it('keeps order, limits and accounts for every interleaving of scopes, failures, timeouts, nesting and cancelling', async () => {
+it('scopes keep order, limits and accounts for every interleaving of failures, timeouts, nesting and cancelling', async () => {
   using _reports = new Reports()
   await fc.assert(
     fc.asyncProperty(requests, fc.integer({ min: 1, max: 3 }), async (plans, concurrency) => {

@@ -102,7 +102,7 @@ async function deferred(task: { readonly id: string; readonly accepted: Promise<
   return task.id
 }
 
-test('instances on a folder that come and go in order: what is accepted runs once, and nothing else', async () => {
+test('instances that come and go on a folder run each accepted job once', async () => {
   using reports = new Reports()
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }), async (steps) => {

@@ -13,9 +13,9 @@ export function load(framework: string | undefined): typeof express {
 }
 
 /** The server of an app, with what opens its scopes besides a middleware. */
-export async function createAppServer(protocol: string | undefined, app: object, doors: readonly string[]) {
-  if (doors.includes('auto')) await import('../../../src/adapters/auto.ts')
+export async function createAppServer(protocol: string | undefined, app: object, entries: readonly string[]) {
+  if (entries.includes('auto')) await import('../../../src/adapters/auto.ts')
   const server = createServer(protocol, app as never)
-  if (doors.includes('attach')) attach(server)
+  if (entries.includes('attach')) attach(server)
   return server
 }

@@ -5,14 +5,14 @@ import { go, markOf, tell, witness } from '../../support/stage.ts'
 import type { Handlers } from './handlers.ts'
 
 /** Resolves when this process knows that the client has gone. */
-function departure(req: IncomingMessage & { stream?: ServerHttp2Stream }): Promise<unknown> {
+function disconnected(req: IncomingMessage & { stream?: ServerHttp2Stream }): Promise<unknown> {
   return new Promise((resolve) => (req.stream ?? req.socket).on('close', resolve))
 }
 
 const megabyte = 'x'.repeat(1024 * 1024)
 
 /** Handlers whose client leaves, or that break off by themselves. */
-export const departures: Handlers = {
+export const disconnects: Handlers = {
   '/silent': (req) => {
     witness(req)
     tell('waiting', markOf(req))
@@ -20,19 +20,19 @@ export const departures: Handlers = {
   '/ends-too-late': async (req, res) => {
     witness(req)
     tell('waiting', markOf(req))
-    await departure(req)
+    await disconnected(req)
     res.setHeader('content-type', 'text/plain')
     res.write('nobody ')
     res.end('is there')
   },
   '/defers-too-late': async (req) => {
     tell('waiting', markOf(req))
-    await departure(req)
+    await disconnected(req)
     witness(req)
   },
   '/ends-and-defers-too-late': async (req, res) => {
     tell('waiting', markOf(req))
-    await departure(req)
+    await disconnected(req)
     res.end('nobody is there')
     await new Promise(setImmediate)
     witness(req)

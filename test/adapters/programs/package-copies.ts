@@ -4,10 +4,10 @@ import { createServer } from '../../support/servers.ts'
 import { markOf, note, onePerScope, serve, testify, witness } from '../../support/stage.ts'
 
 // Arguments: the protocol, where the copy is, and what opens scopes.
-const [protocol, copy, ...doors] = process.argv.slice(2)
+const [protocol, copy, ...entries] = process.argv.slice(2)
 const other: typeof Afterword = await import(`${copy}index.ts`)
-if (doors.includes('auto')) await import('../../../src/adapters/auto.ts')
-if (doors.includes('auto of the copy')) await import(`${copy}adapters/auto.ts`)
+if (entries.includes('auto')) await import('../../../src/adapters/auto.ts')
+if (entries.includes('auto of the copy')) await import(`${copy}adapters/auto.ts`)
 
 const server = createServer(protocol, (req, res) => {
   const mark = markOf(req)
@@ -20,7 +20,7 @@ const server = createServer(protocol, (req, res) => {
     res.end('hello')
   })
 })
-if (doors.includes('attach of the copy')) {
+if (entries.includes('attach of the copy')) {
   const { attach }: typeof NodeHttp = await import(`${copy}adapters/node-http.ts`)
   attach(server)
 }

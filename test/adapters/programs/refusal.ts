@@ -8,11 +8,11 @@ import { serve } from '../../support/stage.ts'
 
 // A server with a journal, on a disk with room for small records only. Arguments: the protocol, the framework, what opens the
 // scopes, the folder of the journal.
-const [protocol, framework = '', door, folder = ''] = process.argv.slice(2)
+const [protocol, framework = '', entry, folder = ''] = process.argv.slice(2)
 configure({ journal: folder })
 const Keep = job('keep', (_text: string) => {})
-const usesAdapter = door === 'adapter'
-if (door === 'auto') await import('../../../src/adapters/auto.ts')
+const usesAdapter = entry === 'adapter'
+if (entry === 'auto') await import('../../../src/adapters/auto.ts')
 
 const little = 'little'
 const much = 'much'.repeat(60_000)
@@ -185,5 +185,5 @@ async function nest(adapter: AbstractHttpAdapter): Promise<NodeServer> {
 const listener = await listeners[framework]?.()
 const server = listener === undefined ? await servers[framework]?.() : createServer(protocol, listener)
 if (server === undefined) throw new Error(`Unknown framework "${framework}"`)
-if (door === 'attach') attach(server)
+if (entry === 'attach') attach(server)
 serve(server)
