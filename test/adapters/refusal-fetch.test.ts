@@ -28,7 +28,10 @@ it.each(wanted.filter((runtime) => !knownMissing.includes(runtime)))(
     }
     const amid = await fetch(`${origin}/amid`)
     expect(amid.status).toBe(200)
-    await expect(amid.text()).rejects.toThrow()
+    const reader = amid.body?.getReader()
+    expect((await reader?.read())?.done).toBe(false)
+    await (await fetch(`${origin}/go`)).text()
+    await expect(reader?.read()).rejects.toThrow()
     expect(await (await fetch(`${origin}/kept`)).text()).toBe('kept')
     child.kill('SIGKILL')
     await once(child, 'close')

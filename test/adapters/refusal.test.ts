@@ -71,7 +71,10 @@ describe.each(cases)(
     })
 
     it('a job that is refused amid a stream breaks it off', async () => {
-      expect(await site.ask('/amid')).toMatchObject({ status: 200, complete: false })
+      const visit = site.visit('/amid')
+      await visit.heard
+      site.go(visit.mark)
+      expect(await visit.answer).toMatchObject({ status: 200, complete: false })
       expect(await site.ask('/kept')).toMatchObject(kept)
     })
 

@@ -8,7 +8,7 @@ function block(ms: number): void {
 
 it('slowTask reports a task that blocks the event loop, with the line that deferred it', async () => {
   await using afterword = new Afterword({ slowTask: 500 })
-  using reports = new Reports()
+  using reports = new Reports({ slowTasks: true })
   await afterword.defer(block, 600).outcome
   await afterword.defer(block, 0).outcome
   expect(reports.all.map(({ error }) => error.code)).toEqual(['AFTERWORD_SLOW_TASK'])
@@ -35,7 +35,7 @@ it('status().slowest lists the worst tasks, each with its count', async () => {
 
 it('slowTask does not report a task that only waits', async () => {
   await using afterword = new Afterword({ slowTask: 500 })
-  using reports = new Reports()
+  using reports = new Reports({ slowTasks: true })
   await afterword.defer(() => new Promise((resolve) => setTimeout(resolve, 600))).outcome
   expect(reports.all).toEqual([])
   expect(afterword.status().slowest).toEqual([])

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Clock } from './clock.ts'
+import { Clock, delay } from './clock.ts'
 import { Host } from './host.ts'
 import type { Server } from './server.ts'
 
@@ -13,7 +13,7 @@ async function keepRunning(host: Host, server: Server): Promise<void> {
 
 /** Two jobs: one waits for its retry, one is not due yet. */
 async function keepWaiting(_host: Host, server: Server): Promise<void> {
-  await server.keep('/retry/again', '/note/later?delay=2000')
+  await server.keep('/retry/again', `/note/later?delay=${delay}`)
   await server.program.message('retrying')
   // What is stored after that.
   await server.keep('/note/next')
@@ -50,7 +50,7 @@ describe.concurrent.each([
   ['later', day],
   ['earlier', -day],
 ] as const)('the clock is a day %s', (_, shift) => {
-  describe.each(['successor', 'sibling'])('the clock is set back for a %s of a killed process', (by) => {
+  describe.each(['successor', 'sibling'])('for a %s of a killed process', (by) => {
     test('a job that was running runs at once, once', async () => {
       await using succession = new Succession(shift, by)
       const { host, clock } = succession
@@ -77,7 +77,7 @@ describe.concurrent.each([
     })
   })
 
-  test('the clock is set back for a living process and its sibling: each keeps its records, which run once', async () => {
+  test('a living process and its sibling keep their records, which run once', async () => {
     await using host = new Host()
     const clock = new Clock(host, 'clock')
     const owner = await host.start('owner', clock.options)

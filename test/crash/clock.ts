@@ -4,6 +4,9 @@ import { compiled } from './build.ts'
 import type { Host } from './host.ts'
 import type { ServerOptions } from './server.ts'
 
+/** The delay in ms of retries, and of jobs that are not due yet: long enough for a busy machine to kill their process before. */
+export const delay = 10_000
+
 /** The clock of some processes, which can be set. */
 export class Clock {
   readonly #file: string
@@ -21,7 +24,7 @@ export class Clock {
   /** The environment of a process by that clock. */
   get options(): ServerOptions {
     const { href } = compiled('test/crash/programs/clock.ts')
-    return { env: { CLOCK: this.#file, NODE_OPTIONS: `--import=${href}` } }
+    return { env: { CLOCK: this.#file, NODE_OPTIONS: `--import=${href}`, BACKOFF: String(delay) } }
   }
 
   /** The threads that go by it, of all processes. */

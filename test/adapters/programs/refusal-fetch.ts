@@ -8,8 +8,12 @@ const Keep = job('keep', (_text: string) => {})
 const little = 'little'
 const much = 'much'.repeat(60_000)
 
+/** Resolves when the client asks for `/go`. */
+const gone = Promise.withResolvers<void>()
+
 const fetch = withAfterword(async (request: Request, _host: unknown) => {
   const { pathname } = new URL(request.url)
+  if (pathname === '/go') gone.resolve()
   Keep.defer(pathname === '/whole' || pathname === '/pieces' ? much : little)
   const headers = { 'x-done': 'yes' }
   if (pathname === '/pieces') return new Response(new Blob(['kept']).stream(), { headers })
@@ -23,7 +27,7 @@ function amid(): ReadableStream<Uint8Array> {
   return new ReadableStream({
     async start(controller) {
       controller.enqueue(encoder.encode('ke'))
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      await gone.promise
       Keep.defer(much)
       controller.enqueue(encoder.encode('pt'))
       controller.close()

@@ -25,10 +25,10 @@ const bodies: Record<string, () => string | Readable> = {
   '/amid': () => {
     const body = new PassThrough()
     body.write('ke')
-    setTimeout(() => {
+    process.once('message', () => {
       Keep.defer(much)
       body.end('pt')
-    }, 50)
+    })
     return body
   },
 }

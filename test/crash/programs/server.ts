@@ -34,7 +34,7 @@ function begin(what: string): () => void {
 
 const released = Promise.withResolvers<void>()
 const define = (name: string, handler: (what: string, filler: string) => Promise<void>) =>
-  job(name, handler, { backoff: 2000 })
+  job(name, handler, { backoff: Number(process.env.BACKOFF ?? 2000) })
 const jobs: Readonly<Record<string, Job<[what: string, filler: string]>>> = {
   note: define('note', async (what) => {
     const end = begin(what)
