@@ -50,6 +50,6 @@ export class AfterwordModule implements NestModule, OnApplicationShutdown {
   }
 }
 
-// What the decorators do: this file is run as it is, without a compiler.
+// The calls of the decorators, by hand: this file is run as it is, without a compiler.
 Module({})(AfterwordModule)
 Inject(HttpAdapterHost)(AfterwordModule, undefined, 0)

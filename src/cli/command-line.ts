@@ -54,7 +54,7 @@ function parse(args: string[]) {
   try {
     return parseArgs({ args, allowPositionals: true, options })
   } catch (error) {
-    // What follows the first sentence of Node's message is of no use here.
+    // Only the first sentence of Node's message is of use here.
     throw new WrongUsage(`${(error as Error).message.split(/\.\s/, 1)[0]}.`)
   }
 }

@@ -122,7 +122,7 @@ const callRules: Rules<CallOptions<never[]>> = {
   retries: count(5, 0),
   key: optional('a non-empty string or a function of the arguments', (value) => isText(value) || isFunction(value)),
   version: { ...count(1, 1), accepts: (value) => isCount(1)(value) && Number.isSafeInteger(value) },
-  // It is stored: no timer has to be set for so long.
+  // A delay is stored: no timer has to be set for so long.
   delay: { ...time(0), most: longestDelay },
 }
 

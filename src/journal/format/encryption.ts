@@ -47,9 +47,9 @@ export class Encryption {
   }
 
   encrypt(text: string, binding: Binding): string {
-    const { id, encrypting: sealing } = this.#first
+    const { id, encrypting } = this.#first
     const iv = this.#ivs.next()
-    const cipher = createCipheriv(algorithm, sealing, iv).setAAD(bytesOf(binding))
+    const cipher = createCipheriv(algorithm, encrypting, iv).setAAD(bytesOf(binding))
     const encrypted = cipher.update(text, 'utf8')
     cipher.final()
     return encryptedText(id, Buffer.concat([iv, encrypted, cipher.getAuthTag()]))
