@@ -122,6 +122,7 @@ export class Backlog {
 
   /** A scope has its first unfinished task. */
   watch(scope: Scope): void {
+    scope.since = performance.now()
     scope.older = this.#newest
     if (this.#newest === undefined) this.#oldest = scope
     else this.#newest.newer = scope

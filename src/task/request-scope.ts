@@ -39,11 +39,6 @@ export class RequestScope extends Scope implements ResponseGate {
     return deadline === undefined ? Infinity : Math.max(0, deadline - performance.now())
   }
 
-  override add(task: Task): void {
-    super.add(task)
-    this.#finishing?.push(task)
-  }
-
   override addBeside(task: Task, when: 'now' | 'sent'): void {
     if (when === 'now' || this.state !== 'open') return super.addBeside(task, when)
     this.accept(task)
@@ -97,12 +92,7 @@ export class RequestScope extends Scope implements ResponseGate {
     for (const task of this.#atSent ?? []) this.runner.start(task)
     this.#atSent = undefined
     this.resume()
-    this.#settle()
-  }
-
-  override remove(task: Task): void {
-    super.remove(task)
-    this.#settle()
+    this.settle()
   }
 
   settled(): Promise<void> {
@@ -111,14 +101,17 @@ export class RequestScope extends Scope implements ResponseGate {
     return this.#settled.promise
   }
 
-  protected override accept(task: Task): void {
-    const isFirst = !this.busy
-    super.accept(task)
-    if (isFirst) this.host?.waitUntil?.(this.settled())
+  protected override opened(): void {
+    this.host?.waitUntil?.(this.settled())
     this.#askWhenSent()
   }
 
-  #settle(): void {
+  protected override added(task: Task): void {
+    this.#finishing?.push(task)
+    if (task.record !== undefined) this.expect(task.record)
+  }
+
+  protected override settle(): void {
     if (this.busy || this.state === 'open') return
     this.#settled?.resolve()
     this.#settled = undefined

@@ -56,7 +56,7 @@ export class Scope {
     const { name } = task.definition.settings
     const earlier = name === undefined ? undefined : (this.#named ??= new NamedTasks()).replace(name, task)
     if (earlier !== undefined) this.runner.cancel(earlier, 'replaced')
-    if (task.record !== undefined) this.expect(task.record)
+    this.added(task)
     this.push(task)
     task.record?.submit((why) => this.runner.cancel(task, why))
   }
@@ -81,8 +81,7 @@ export class Scope {
 
   /** Keeps sight of a task that stands in no queue. */
   track(task: Task): void {
-    this.tracked ??= new Set()
-    this.tracked.add(task)
+    ;(this.tracked ??= new Set()).add(task)
   }
 
   /** Stands in the scheduler's queue again if there is more to run. */
@@ -101,14 +100,21 @@ export class Scope {
     this.tracked?.delete(task)
     const { name } = task.definition.settings
     if (name !== undefined) this.#named?.delete(name, task)
-    if (--this.#unfinished === 0) this.runner.forget(this)
+    if (--this.#unfinished > 0) return
+    this.runner.forget(this)
+    this.settle()
   }
 
   /** Counts a task in. @throws AfterwordError `AFTERWORD_CLOSED`, `AFTERWORD_OVERLOADED` */
   protected accept(task: Task): void {
     this.runner.admit(task)
     if (this.#unfinished++ > 0) return
-    this.since = performance.now()
     this.runner.watch(this)
+    this.opened()
   }
+
+  // The scope of a request does more at these moments; calls of `super` would cost more.
+  protected opened(): void {}
+  protected added(_task: Task): void {}
+  protected settle(): void {}
 }
