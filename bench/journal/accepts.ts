@@ -1,5 +1,5 @@
 import type { Result } from '../result.ts'
-import type { Ground } from './contender.ts'
+import type { Servers } from './contender.ts'
 import { level, type Peer, peerRows, peerTargets } from './peers.ts'
 import { type Entry, takeRounds } from './rounds.ts'
 
@@ -8,24 +8,24 @@ const rounds = 5
 
 const [normal, full] = ["Afterword's journal, `normal`", "Afterword's journal, `full`"] as const
 const own: readonly Entry[] = [
-  { title: normal, name: 'journal-normal', way: 'accept' },
-  { title: full, name: 'journal-full', way: 'accept' },
-  { title: '`job.dispatch()`, `normal`', name: 'jobs-normal', way: 'accept' },
-  { title: '`job.dispatch()`, `full`', name: 'jobs-full', way: 'accept' },
+  { title: normal, name: 'journal-normal', workload: 'accept' },
+  { title: full, name: 'journal-full', workload: 'accept' },
+  { title: '`job.dispatch()`, `normal`', name: 'jobs-normal', workload: 'accept' },
+  { title: '`job.dispatch()`, `full`', name: 'jobs-full', workload: 'accept' },
 ]
 const peers: readonly Peer[] = [
-  { title: 'a bare log with `fdatasync`', name: 'bare-log', way: 'accept', like: full },
-  { title: 'BullMQ, Redis `everysec`', name: 'bullmq-everysec', way: 'accept', like: normal, goal: 4 },
-  { title: 'BullMQ, Redis `always`', name: 'bullmq-always', way: 'accept', like: full, goal: 4 },
-  { title: 'pg-boss', name: 'pg-boss', way: 'accept', like: full, goal: 80 },
-  { title: 'graphile-worker', name: 'graphile-worker', way: 'accept', like: full },
-  { title: 'plainjob', name: 'plainjob', way: 'accept', like: normal, goal: 3 },
+  { title: 'a bare log with `fdatasync`', name: 'bare-log', workload: 'accept', like: full },
+  { title: 'BullMQ, Redis `everysec`', name: 'bullmq-everysec', workload: 'accept', like: normal, goal: 4 },
+  { title: 'BullMQ, Redis `always`', name: 'bullmq-always', workload: 'accept', like: full, goal: 4 },
+  { title: 'pg-boss', name: 'pg-boss', workload: 'accept', like: full, goal: 80 },
+  { title: 'graphile-worker', name: 'graphile-worker', workload: 'accept', like: full },
+  { title: 'plainjob', name: 'plainjob', workload: 'accept', like: normal, goal: 3 },
 ]
 
 /** Measures the calls that are stored in a second, each waited for, and none run. */
-export async function measureAccepts(ground: Ground): Promise<Result> {
+export async function measureAccepts(servers: Servers): Promise<Result> {
   const entries = [...own, ...peers]
-  const samples = await takeRounds(ground, { entries, levels, rounds, duration: 400 })
+  const samples = await takeRounds(servers, { entries, levels, rounds, duration: 400 })
   return {
     title: 'Journal: accept',
     columns: ['accepted/s', ...levels.map((level) => `${level} in flight`), 'CPU µs', 'Afterword, times (min–max)'],

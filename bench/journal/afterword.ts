@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Contender } from './contender.ts'
-import { mail } from './payload.ts'
+import { payload } from './payload.ts'
 
 // The journal by itself: what it costs without scopes, tasks and runs. Not exported by the package, hence by its file.
 const { openFolderJournal } = (await import(
@@ -18,7 +18,7 @@ export function openJournal(folder: string, sync: 'normal' | 'full') {
     { take: noop },
   )
   return async () => {
-    const record = journal.create({ job, version: 1, args: [mail()] })
+    const record = journal.create({ job, version: 1, args: [payload()] })
     record.submit(noop)
     await record.accepted
     return record

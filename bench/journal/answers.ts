@@ -1,9 +1,9 @@
 import { compare } from '../load/comparison.ts'
 import type { Result } from '../result.ts'
-import type { Ground } from './contender.ts'
+import type { Servers } from './contender.ts'
 
 /** Servers that keep one job for each answer, before it leaves. */
-export function measureAnswers(ground: Ground): Promise<Result> {
+export function measureAnswers(servers: Servers): Promise<Result> {
   return compare({
     title: 'Journal: requests',
     server: new URL('server.ts', import.meta.url),
@@ -20,7 +20,7 @@ export function measureAnswers(ground: Ground): Promise<Result> {
     rounds: 20,
     connections: 64,
     shared: true,
-    env: { BENCH_GROUND: JSON.stringify(ground) },
+    env: { BENCH_SERVERS: JSON.stringify(servers) },
     notes: [
       "`node:http`; each answer leaves when its job is stored. Afterword also runs and settles the jobs, in the same process; the others leave them in the queue, and the time of Redis and Postgres is not in the server's. All share the two cores with the client.",
     ],

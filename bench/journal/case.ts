@@ -1,6 +1,6 @@
 import { answer } from '../program.ts'
-import type { Ground, Way } from './contender.ts'
-import { enter, type Name } from './contenders.ts'
+import type { Servers, Workload } from './contender.ts'
+import { type Name, start } from './contenders.ts'
 import { closedLoop, type Sample } from './sample.ts'
 
 export interface Question {
@@ -9,8 +9,8 @@ export interface Question {
   readonly duration: number
 }
 
-const [name, way, ground = ''] = process.argv.slice(2)
-const work = await enter(name as Name, way as Way, JSON.parse(ground) as Ground)
+const [name, workload, servers = ''] = process.argv.slice(2)
+const work = await start(name as Name, workload as Workload, JSON.parse(servers) as Servers)
 
 /** `null` where this version has no such thing. */
 answer<Question, Sample | null>(async ({ inFlight, duration }) => {

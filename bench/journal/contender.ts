@@ -1,5 +1,5 @@
 /** The servers that all contenders share. */
-export interface Ground {
+export interface Servers {
   /** The folder in which each contender gets one of its own. */
   readonly folder: string
   /** The ports of the Redis that syncs its log every second, and of the one that always does. */
@@ -10,7 +10,7 @@ export interface Ground {
 }
 
 /** The setup of a contender. */
-export interface Place extends Ground {
+export interface Setup extends Servers {
   /** The contender's own folder. */
   readonly folder: string
   /** Unique among all: for a queue or a schema of its own. */
@@ -28,7 +28,7 @@ export type Work =
  * `pair`: a call is stored, then settled. `accept`: it is stored. `run`: it is stored, run and settled. `backlog`: many that were
  * stored before are run and settled.
  */
-export type Way = 'pair' | 'accept' | 'run' | 'backlog'
+export type Workload = 'pair' | 'accept' | 'run' | 'backlog'
 
 /** A contender keeps work, and is called as its users would. A workload is `undefined` if the contender has no such thing. */
-export type Contender = Partial<Record<Way, (place: Place) => Promise<Work | undefined>>>
+export type Contender = Partial<Record<Workload, (place: Setup) => Promise<Work | undefined>>>

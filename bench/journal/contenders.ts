@@ -1,9 +1,9 @@
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Contender, Ground, Way, Work } from './contender.ts'
+import type { Contender, Servers, Work, Workload } from './contender.ts'
 
 // Loaded as an application would: nothing that the contender does not use.
-const lineUp = {
+const contenders = {
   'bare-log': async () => (await import('./contenders/bare-log.ts')).bareLog,
   'journal-normal': async () => (await import('./afterword.ts')).bareJournal('normal'),
   'journal-full': async () => (await import('./afterword.ts')).bareJournal('full'),
@@ -18,11 +18,11 @@ const lineUp = {
   'graphile-worker-tuned': async () => (await import('./contenders/graphile-worker.ts')).graphileWorker('tuned'),
   plainjob: async () => (await import('./contenders/plainjob.ts')).plainjob,
 } satisfies Record<string, () => Promise<Contender>>
-export type Name = keyof typeof lineUp
+export type Name = keyof typeof contenders
 
 /** Starts a contender in this process. */
-export async function enter(name: Name, way: Way, ground: Ground): Promise<Work | undefined> {
-  const contender: Contender = await lineUp[name]()
-  const folder = mkdtempSync(join(ground.folder, `${name}-${way}-`))
-  return contender[way]?.({ ...ground, folder, name: `bench_${process.pid}` })
+export async function start(name: Name, workload: Workload, servers: Servers): Promise<Work | undefined> {
+  const contender: Contender = await contenders[name]()
+  const folder = mkdtempSync(join(servers.folder, `${name}-${workload}-`))
+  return contender[workload]?.({ ...servers, folder, name: `bench_${process.pid}` })
 }

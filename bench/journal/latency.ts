@@ -2,7 +2,7 @@ import { Program } from '../program.ts'
 import type { Latencies, Plan } from '../protect/load.ts'
 import { type Result, whole } from '../result.ts'
 import { median } from '../statistics.ts'
-import type { Ground } from './contender.ts'
+import type { Servers } from './contender.ts'
 import { measureRoundTrip } from './round-trip.ts'
 import { measureSync } from './sync.ts'
 
@@ -30,17 +30,17 @@ interface Sample {
 }
 
 /** Measures the delay of a response that waits for its job. */
-export async function measureLatency(ground: Ground): Promise<Result> {
+export async function measureLatency(servers: Servers): Promise<Result> {
   const names = Object.keys(variants) as Variant[]
   const samples: Record<Variant, Record<Shape, Sample>>[] = []
   const syncs: number[] = []
   const trips: number[] = []
   await using client = new Program(new URL('../protect/load.ts', import.meta.url), [], { core: 1 })
   for (let round = 0; round < rounds; round++) {
-    syncs.push(measureSync(ground.folder))
+    syncs.push(measureSync(servers.folder))
     trips.push(await measureRoundTrip())
     const sample = {} as (typeof samples)[number]
-    for (const name of names) sample[name] = await measure(client, name, ground)
+    for (const name of names) sample[name] = await measure(client, name, servers)
     samples.push(sample)
   }
   const at = (name: Variant, shape: Shape, key: keyof Sample) =>
@@ -76,8 +76,8 @@ export async function measureLatency(ground: Ground): Promise<Result> {
   }
 }
 
-async function measure(client: Program, name: Variant, ground: Ground): Promise<Record<Shape, Sample>> {
-  const env = { BENCH_GROUND: JSON.stringify(ground) }
+async function measure(client: Program, name: Variant, servers: Servers): Promise<Record<Shape, Sample>> {
+  const env = { BENCH_SERVERS: JSON.stringify(servers) }
   await using server = new Program(new URL('server.ts', import.meta.url), [name], { env })
   const { port } = await server.ask<{ port: number }>({})
   const load = async (together: Shape, duration: number): Promise<Sample> => {

@@ -1,5 +1,5 @@
 import { type Result, type Target, whole } from '../result.ts'
-import type { Ground } from './contender.ts'
+import type { Servers } from './contender.ts'
 import { takeRounds } from './rounds.ts'
 
 const levels = [1, 16, 128, 1024]
@@ -12,12 +12,12 @@ const floor = 'a bare log: one write and one `fdatasync` for each turn'
 const journals = ["Afterword's journal, `normal`", "Afterword's journal, `full`"] as const
 
 /** Each call is stored, waited for, and settled: the journal by itself, without scopes and tasks. */
-export async function measurePairs(ground: Ground): Promise<Result> {
-  const samples = await takeRounds(ground, {
+export async function measurePairs(servers: Servers): Promise<Result> {
+  const samples = await takeRounds(servers, {
     entries: [
-      { title: floor, name: 'bare-log', way: 'pair' },
-      { title: journals[0], name: 'journal-normal', way: 'pair' },
-      { title: journals[1], name: 'journal-full', way: 'pair' },
+      { title: floor, name: 'bare-log', workload: 'pair' },
+      { title: journals[0], name: 'journal-normal', workload: 'pair' },
+      { title: journals[1], name: 'journal-full', workload: 'pair' },
     ],
     levels,
     rounds,

@@ -5,13 +5,13 @@ import { measureLatency } from './latency.ts'
 import { measurePairs } from './pairs.ts'
 import { measureRecovery } from './recovery.ts'
 import { measureRuns } from './runs.ts'
-import { openGround } from './servers.ts'
+import { openServers } from './servers.ts'
 
 export async function measureJournal(): Promise<readonly Result[]> {
-  await using ground = await openGround()
+  await using servers = await openServers()
   const results: Result[] = []
   for (const measure of [measurePairs, measureAccepts, measureRuns, measureAnswers, measureLatency, measureRecovery]) {
-    results.push(await measure(ground))
+    results.push(await measure(servers))
   }
   return results
 }

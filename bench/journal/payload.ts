@@ -1,5 +1,5 @@
 /** The payload of each call: about 200 bytes as JSON. */
-export interface Mail {
+export interface Payload {
   /** Different for each. */
   readonly number: number
   readonly to: string
@@ -11,7 +11,7 @@ export interface Mail {
 
 let number = 0
 
-export function mail(): Mail {
+export function payload(): Payload {
   return {
     number: ++number,
     to: 'ada.lovelace@example.com',

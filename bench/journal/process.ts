@@ -1,18 +1,18 @@
 import { join } from 'node:path'
 import { configure, job } from 'afterword'
 import { answer } from '../program.ts'
-import { type Mail, mail } from './payload.ts'
+import { type Payload, payload } from './payload.ts'
 
 // One life of a process on a journal: it stores calls, runs them and what earlier ones have left, until it is killed.
 
-export interface Wish {
+export interface ProcessRun {
   /** The number of calls that are stored first. */
   readonly calls: number
   /** Answered when so many runs have begun. */
   readonly runs: number
 }
 
-export interface Moments {
+export interface RunTimes {
   /** The moments at which the first and the last of those runs began, in ms since the process started. */
   readonly first: number
   readonly last: number
@@ -23,15 +23,15 @@ export interface Moments {
 const [folder = '', kind] = process.argv.slice(2)
 const begun: number[] = []
 let onBegun = () => {}
-const SendWelcome = job('send-welcome', (_mail: Mail) => {
+const SendWelcome = job('send-welcome', (_mail: Payload) => {
   begun.push(performance.now())
   onBegun()
   return kind === 'endless' ? new Promise<void>(() => {}) : undefined
 })
 configure({ journal: join(folder, 'journal') })
 
-answer<Wish, Moments>(async ({ calls, runs }) => {
-  await Promise.all(Array.from({ length: calls }, () => SendWelcome.defer(mail()).accepted))
+answer<ProcessRun, RunTimes>(async ({ calls, runs }) => {
+  await Promise.all(Array.from({ length: calls }, () => SendWelcome.defer(payload()).accepted))
   await new Promise<void>((resolve) => {
     onBegun = () => {
       if (begun.length >= runs) resolve()

@@ -5,8 +5,8 @@ import { Program } from '../program.ts'
 import { type Result, type Target, whole } from '../result.ts'
 import { median, summary } from '../statistics.ts'
 import type { Question } from './case.ts'
-import type { Ground } from './contender.ts'
-import type { Moments, Wish } from './process.ts'
+import type { Servers } from './contender.ts'
+import type { ProcessRun, RunTimes } from './process.ts'
 
 const rounds = 3
 const many = 100_000
@@ -17,18 +17,18 @@ const goals = { first: 1000, again: 1000, memory: 150, growth: 1.1 }
 const steady: Question = { inFlight: 128, duration: 5000 }
 
 /** Measures a process that starts after another one was killed, and the size of the journal. */
-export async function measureRecovery(ground: Ground): Promise<Result> {
+export async function measureRecovery(servers: Servers): Promise<Result> {
   const firsts: number[] = []
   const agains: number[] = []
   for (let round = 0; round < rounds; round++) {
-    firsts.push((await recover(ground, many, 1)).first)
-    agains.push(await interrupt(ground))
+    firsts.push((await recover(servers, many, 1)).first)
+    agains.push(await interrupt(servers))
   }
   // Long enough to see what it needs while it runs them.
-  const full = await recover(ground, most, many)
-  const idle = await live(folderIn(ground, 'idle'), { calls: 1, runs: 1 })
+  const full = await recover(servers, most, many)
+  const idle = await live(folderIn(servers, 'idle'), { calls: 1, runs: 1 })
   const memory = full.rss - idle.rss
-  const { early, late } = await measureSize(ground)
+  const { early, late } = await measureSize(servers)
   const [first, again] = [median(firsts), median(agains)]
   const target = (what: string, measured: string, reached: boolean): Target => ({ what, measured, reached })
   return {
@@ -56,37 +56,37 @@ export async function measureRecovery(ground: Ground): Promise<Result> {
 }
 
 /** A process leaves so many records behind; the next one runs some of them. */
-async function recover(ground: Ground, records: number, runs: number): Promise<Moments> {
-  const folder = folderIn(ground, 'pending')
+async function recover(servers: Servers, records: number, runs: number): Promise<RunTimes> {
+  const folder = folderIn(servers, 'pending')
   {
     await using program = new Program(new URL('pending.ts', import.meta.url), [folder])
     await program.ask({ records })
   }
-  const moments = await live(folder, { calls: 0, runs })
+  const times = await live(folder, { calls: 0, runs })
   rmSync(folder, { recursive: true })
-  return moments
+  return times
 }
 
 /** A process is killed while jobs run. When all of them run in the next one, in ms since its start. */
-async function interrupt(ground: Ground): Promise<number> {
-  const folder = folderIn(ground, 'interrupted')
+async function interrupt(servers: Servers): Promise<number> {
+  const folder = folderIn(servers, 'interrupted')
   await live(folder, { calls: running, runs: running })
   const { last } = await live(folder, { calls: 0, runs: running })
   return last
 }
 
 /** A process, until it has told what was asked; then it is killed. */
-async function live(folder: string, wish: Wish): Promise<Moments> {
-  const kind = wish.runs === running ? 'endless' : 'short'
+async function live(folder: string, run: ProcessRun): Promise<RunTimes> {
+  const kind = run.runs === running ? 'endless' : 'short'
   await using program = new Program(new URL('process.ts', import.meta.url), [folder, kind])
   // Awaited here: the process ends with this block.
-  return await program.ask<Moments>(wish)
+  return await program.ask<RunTimes>(run)
 }
 
 /** The largest size of the files in the first and in the second half of some seconds under load, in MB. */
-async function measureSize(ground: Ground): Promise<{ early: number; late: number }> {
-  const folder = folderIn(ground, 'steady')
-  const own = JSON.stringify({ ...ground, folder } satisfies Ground)
+async function measureSize(servers: Servers): Promise<{ early: number; late: number }> {
+  const folder = folderIn(servers, 'steady')
+  const own = JSON.stringify({ ...servers, folder } satisfies Servers)
   await using program = new Program(new URL('case.ts', import.meta.url), ['journal-normal', 'pair', own])
   const sizes: number[] = []
   const timer = setInterval(() => sizes.push(folderSize(folder)), 50)
@@ -96,6 +96,6 @@ async function measureSize(ground: Ground): Promise<{ early: number; late: numbe
   return { early: summary(sizes.slice(0, half)).max, late: summary(sizes.slice(half)).max }
 }
 
-function folderIn({ folder }: Ground, name: string): string {
+function folderIn({ folder }: Servers, name: string): string {
   return mkdtempSync(join(folder, `${name}-`))
 }

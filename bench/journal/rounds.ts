@@ -1,14 +1,14 @@
 import { Program } from '../program.ts'
 import { median, type Summary, summary } from '../statistics.ts'
 import type { Question } from './case.ts'
-import type { Ground, Way } from './contender.ts'
+import type { Servers, Workload } from './contender.ts'
 import type { Name } from './contenders.ts'
 import type { Sample } from './sample.ts'
 
 export interface Entry {
   readonly title: string
   readonly name: Name
-  readonly way: Way
+  readonly workload: Workload
   /** The number of calls in flight. @default those of the plan */
   readonly levels?: readonly number[]
   /** In ms. @default that of the plan */
@@ -63,12 +63,12 @@ export class Samples {
 }
 
 /** All contenders live at once and have their turns, so that what disturbs the machine disturbs all of them. */
-export async function takeRounds(ground: Ground, { entries, levels, rounds, duration }: Plan): Promise<Samples> {
+export async function takeRounds(servers: Servers, { entries, levels, rounds, duration }: Plan): Promise<Samples> {
   await using programs = new AsyncDisposableStack()
   const running = entries.map((entry) => ({
     entry,
     program: programs.use(
-      new Program(new URL('case.ts', import.meta.url), [entry.name, entry.way, JSON.stringify(ground)]),
+      new Program(new URL('case.ts', import.meta.url), [entry.name, entry.workload, JSON.stringify(servers)]),
     ),
   }))
   const samples = new Samples()

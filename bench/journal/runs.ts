@@ -1,6 +1,6 @@
 import { type Result, whole } from '../result.ts'
 import { backlogSize } from './backlog.ts'
-import type { Ground } from './contender.ts'
+import type { Servers } from './contender.ts'
 import { level, type Peer, peerRows, peerTargets } from './peers.ts'
 import { type Entry, takeRounds } from './rounds.ts'
 
@@ -8,26 +8,32 @@ const rounds = 5
 
 const [normal, full] = ['Afterword, `normal`', 'Afterword, `full`'] as const
 const own: readonly Entry[] = [
-  { title: 'Afterword, in memory', name: 'jobs-memory', way: 'run' },
-  { title: normal, name: 'jobs-normal', way: 'run' },
-  { title: full, name: 'jobs-full', way: 'run' },
+  { title: 'Afterword, in memory', name: 'jobs-memory', workload: 'run' },
+  { title: normal, name: 'jobs-normal', workload: 'run' },
+  { title: full, name: 'jobs-full', workload: 'run' },
 ]
 const peers: readonly Peer[] = [
-  { title: 'BullMQ, Redis `everysec`', name: 'bullmq-everysec', way: 'run', like: normal, goal: 5 },
-  { title: 'BullMQ, Redis `always`', name: 'bullmq-always', way: 'run', like: full, goal: 5 },
-  { title: 'pg-boss', name: 'pg-boss', way: 'run', rounds: 2, duration: 2500, like: full },
-  { title: 'pg-boss, tuned', name: 'pg-boss-tuned', way: 'run', like: full },
-  { title: 'pg-boss, tuned: a backlog', name: 'pg-boss-tuned', way: 'backlog', like: full },
-  { title: 'graphile-worker', name: 'graphile-worker', way: 'run', like: full },
-  { title: 'graphile-worker, tuned', name: 'graphile-worker-tuned', way: 'run', like: full },
-  { title: 'graphile-worker, tuned: a backlog', name: 'graphile-worker-tuned', way: 'backlog', like: full, goal: 2 },
-  { title: 'plainjob', name: 'plainjob', way: 'run', like: normal, goal: 8 },
+  { title: 'BullMQ, Redis `everysec`', name: 'bullmq-everysec', workload: 'run', like: normal, goal: 5 },
+  { title: 'BullMQ, Redis `always`', name: 'bullmq-always', workload: 'run', like: full, goal: 5 },
+  { title: 'pg-boss', name: 'pg-boss', workload: 'run', rounds: 2, duration: 2500, like: full },
+  { title: 'pg-boss, tuned', name: 'pg-boss-tuned', workload: 'run', like: full },
+  { title: 'pg-boss, tuned: a backlog', name: 'pg-boss-tuned', workload: 'backlog', like: full },
+  { title: 'graphile-worker', name: 'graphile-worker', workload: 'run', like: full },
+  { title: 'graphile-worker, tuned', name: 'graphile-worker-tuned', workload: 'run', like: full },
+  {
+    title: 'graphile-worker, tuned: a backlog',
+    name: 'graphile-worker-tuned',
+    workload: 'backlog',
+    like: full,
+    goal: 2,
+  },
+  { title: 'plainjob', name: 'plainjob', workload: 'run', like: normal, goal: 8 },
 ]
 
 /** Measures the calls that are stored, run and finished in a second, in one process. */
-export async function measureRuns(ground: Ground): Promise<Result> {
+export async function measureRuns(servers: Servers): Promise<Result> {
   const entries = [...own, ...peers]
-  const samples = await takeRounds(ground, { entries, levels: [level], rounds, duration: 600 })
+  const samples = await takeRounds(servers, { entries, levels: [level], rounds, duration: 600 })
   return {
     title: 'Journal: accept, run and settle',
     columns: ['jobs/s', `${level} in flight`, 'CPU µs', 'Afterword, times (min–max)'],

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { postgresUrl, startPostgres } from '../../test/support/postgres.ts'
 import { startRedis } from '../../test/support/redis.ts'
-import type { Ground } from './contender.ts'
+import type { Servers } from './contender.ts'
 
 /** Starts what the contenders need; all of it ends, and is removed, with what is returned. */
-export async function openGround(): Promise<Ground & AsyncDisposable> {
+export async function openServers(): Promise<Servers & AsyncDisposable> {
   await using opening = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), 'afterword-bench-'))
   opening.defer(() => rm(folder, { recursive: true, force: true }))

@@ -1,7 +1,7 @@
 import { fdatasyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Contender } from '../contender.ts'
-import { mail } from '../payload.ts'
+import { payload } from '../payload.ts'
 
 /** The floor: one file, to which the lines of a turn of the event loop are appended in one write, which is then synced. */
 class BareLog {
@@ -42,7 +42,7 @@ class BareLog {
 async function open(folder: string) {
   const log = new BareLog(join(folder, 'log'))
   const accept = async () => {
-    const call = mail()
+    const call = payload()
     await log.append(`${JSON.stringify([call.number, 'send-welcome', [call]])}\n`)
     return call.number
   }

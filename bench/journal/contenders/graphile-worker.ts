@@ -1,13 +1,13 @@
 import { Logger, makeWorkerUtils, type RunnerOptions, run } from 'graphile-worker'
 import { Backlog, backlogSize } from '../backlog.ts'
-import type { Contender, Place } from '../contender.ts'
+import type { Contender, Setup } from '../contender.ts'
 import { Outbox } from '../outbox.ts'
-import { type Mail, mail } from '../payload.ts'
+import { type Payload, payload } from '../payload.ts'
 
 const task = 'send-welcome'
 const logger = new Logger(() => (level, message) => level === 'error' && console.error(message))
 
-const options = ({ postgres, name }: Place, tuned: boolean): RunnerOptions => ({
+const options = ({ postgres, name }: Setup, tuned: boolean): RunnerOptions => ({
   logger,
   noHandleSignals: true,
   preset: {
@@ -25,7 +25,7 @@ const options = ({ postgres, name }: Place, tuned: boolean): RunnerOptions => ({
   },
 })
 
-async function open(place: Place, tuned: boolean) {
+async function open(place: Setup, tuned: boolean) {
   const shared = options(place, tuned)
   const utils = await makeWorkerUtils(shared)
   await utils.migrate()
@@ -39,12 +39,12 @@ async function open(place: Place, tuned: boolean) {
 export const graphileWorker = (tune?: 'tuned'): Contender => ({
   async accept(place) {
     const { utils, clear } = await open(place, tune === 'tuned')
-    return { call: () => utils.addJob(task, mail()), clear }
+    return { call: () => utils.addJob(task, payload()), clear }
   },
   async run(place) {
     const { shared, utils } = await open(place, tune === 'tuned')
     const outbox = new Outbox()
-    await run({ ...shared, taskList: { [task]: (payload) => outbox.send(payload as Mail) } })
+    await run({ ...shared, taskList: { [task]: (payload) => outbox.send(payload as Payload) } })
     return {
       call: () => outbox.through((data) => utils.addJob(task, data)),
     }
@@ -54,7 +54,7 @@ export const graphileWorker = (tune?: 'tuned'): Contender => ({
     const backlog = new Backlog()
     return {
       async drain() {
-        await utils.addJobs(Array.from({ length: backlogSize }, () => ({ identifier: task, payload: mail() })))
+        await utils.addJobs(Array.from({ length: backlogSize }, () => ({ identifier: task, payload: payload() })))
         const rate = backlog.expect(backlogSize)
         const runner = await run({ ...shared, taskList: { [task]: backlog.ran } })
         try {

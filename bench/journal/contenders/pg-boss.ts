@@ -1,8 +1,8 @@
 import { PgBoss, type WorkOptions } from 'pg-boss'
 import { Backlog, backlogSize } from '../backlog.ts'
-import type { Contender, Place } from '../contender.ts'
+import type { Contender, Setup } from '../contender.ts'
 import { Outbox } from '../outbox.ts'
-import { type Mail, mail } from '../payload.ts'
+import { type Payload, payload } from '../payload.ts'
 
 const queue = 'send-welcome'
 const tuned: WorkOptions = {
@@ -12,7 +12,7 @@ const tuned: WorkOptions = {
   burstWhenBatchFull: true,
 }
 
-async function open({ postgres, name }: Place, notify = false) {
+async function open({ postgres, name }: Setup, notify = false) {
   const boss = new PgBoss({ connectionString: postgres, schema: name, schedule: false, useListenNotify: notify })
   boss.on('error', console.error)
   await boss.start()
@@ -23,12 +23,12 @@ async function open({ postgres, name }: Place, notify = false) {
 export const pgBoss = (options?: 'tuned'): Contender => ({
   async accept(place) {
     const { boss, clear } = await open(place)
-    return { call: () => boss.send(queue, mail()), clear }
+    return { call: () => boss.send(queue, payload()), clear }
   },
   async run(place) {
     const { boss, clear } = await open(place, options === 'tuned')
     const outbox = new Outbox()
-    await boss.work<Mail>(queue, options === 'tuned' ? tuned : {}, async (jobs) => {
+    await boss.work<Payload>(queue, options === 'tuned' ? tuned : {}, async (jobs) => {
       for (const { data } of jobs) outbox.send(data)
     })
     return {
@@ -46,7 +46,7 @@ export const pgBoss = (options?: 'tuned'): Contender => ({
       async drain() {
         await boss.insert(
           queue,
-          Array.from({ length: backlogSize }, () => ({ data: mail() })),
+          Array.from({ length: backlogSize }, () => ({ data: payload() })),
         )
         const rate = backlog.expect(backlogSize)
         await boss.work(queue, tuned, async (jobs) => jobs.forEach(backlog.ran))

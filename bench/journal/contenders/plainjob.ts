@@ -1,15 +1,15 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { better, defineQueue, defineWorker, type Logger } from 'plainjob'
-import type { Contender, Place } from '../contender.ts'
+import type { Contender, Setup } from '../contender.ts'
 import { Outbox } from '../outbox.ts'
-import { mail } from '../payload.ts'
+import { payload } from '../payload.ts'
 
 const noop = () => {}
 const logger: Logger = { error: console.error, warn: noop, info: noop, debug: noop }
 const job = 'send-welcome'
 
-async function open({ folder }: Place) {
+async function open({ folder }: Setup) {
   const connection = better(new Database(join(folder, 'jobs.db')))
   const queue = defineQueue({ connection, logger })
   return { queue, clear: async () => connection.exec('DELETE FROM plainjob_jobs') }
@@ -18,7 +18,7 @@ async function open({ folder }: Place) {
 export const plainjob: Contender = {
   async accept(place) {
     const { queue, clear } = await open(place)
-    return { call: async () => queue.add(job, mail()), clear }
+    return { call: async () => queue.add(job, payload()), clear }
   },
   async run(place) {
     const { queue, clear } = await open(place)
