@@ -25,7 +25,8 @@ const bodies: Record<string, () => string | Readable> = {
   '/amid': () => {
     const body = new PassThrough()
     body.write('ke')
-    process.once('message', () => {
+    // The promise is awaited in the scope of the request; a listener of the process would be in none.
+    void new Promise((resolve) => process.once('message', resolve)).then(() => {
       Keep.defer(much)
       body.end('pt')
     })
