@@ -7,8 +7,9 @@ export default defineConfig({
     pool: 'forks',
     // Tests of what is let go of collect garbage themselves.
     execArgv: ['--expose-gc'],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Tests wait for events. This bound only ends a test that waits for ever, also on a machine with ten times as much to do.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // `.ci/run` counts the tests in the report.
     reporters: process.env.CI ? ['default', ['json', { outputFile: '.ci/report.json' }]] : ['default'],
   },

@@ -34,7 +34,7 @@ async function form(fields: Record<string, string>, headers: Record<string, stri
 describe.each([
   { title: 'next start', start: () => app.start() },
   { title: 'server.js of a standalone build', start: () => app.standalone() },
-])('$title', { timeout: 20_000 }, ({ start }) => {
+])('$title', ({ start }) => {
   let site: NextSite
   beforeAll(async () => {
     site = await start()
@@ -193,7 +193,7 @@ describe.each([
   })
 })
 
-describe('examples/next', { timeout: 20_000 }, () => {
+describe('examples/next', () => {
   let site: NextSite
   beforeAll(async () => {
     site = await app.start()
@@ -224,7 +224,7 @@ describe('examples/next', { timeout: 20_000 }, () => {
   })
 })
 
-describe("serverExternalPackages: ['afterword'], with a middleware of the edge runtime", { timeout: 20_000 }, () => {
+describe("serverExternalPackages: ['afterword'], with a middleware of the edge runtime", () => {
   let app: NextApp
   let site: NextSite
   beforeAll(async () => {
@@ -266,14 +266,14 @@ describe("serverExternalPackages: ['afterword'], with a middleware of the edge r
   })
 })
 
-test('defer() without register() gives one warning that names the fix', { timeout: 20_000 }, async () => {
+test('defer() without register() gives one warning that names the fix', async () => {
   await using site = await app.start({ env: { UNREGISTERED: 'yes' } })
   for (const path of ['/t/defer', '/t/defer', '/p/plain']) await site.ask(path)
   const { reports } = await site.account()
   expect(reports.map(({ code }) => code)).toEqual(['AFTERWORD_NO_SCOPE'])
 })
 
-test('a job that the journal can not store is never a success', { timeout: 20_000 }, async () => {
+test('a job that the journal can not store is never a success', async () => {
   const journal = mkdtempSync(join(tmpdir(), 'afterword-refusal-'))
   await using site = await app.start({ env: { JOURNAL: journal }, fileSize: 400 })
   expect(await site.ask('/t/keeps')).toMatchObject({ status: 200, complete: true })

@@ -21,7 +21,7 @@ export interface Listed {
 const cli = fileURLToPath(compiled('src/cli/main.ts'))
 
 // Many processes take their time on a machine that has other things to do.
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 /** For how long nothing may become of what is pending, in ms. */
 const patience = 30_000

@@ -21,7 +21,7 @@ beforeAll(async () => {
   const [{ filename }] = Object.values(JSON.parse(stdout)) as [{ filename: string }]
   await run('npm', ['init', '--yes'], { cwd: project })
   await run('npm', ['install', '--offline', '--no-audit', '--no-fund', join(project, filename)], { cwd: project })
-}, 60_000)
+})
 afterAll(() => rm(project, { recursive: true, force: true }))
 
 async function evaluate(node: keyof typeof nodes, type: 'module' | 'commonjs', code: string): Promise<unknown> {
