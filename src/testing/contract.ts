@@ -118,7 +118,7 @@ export class AdapterContract implements AsyncDisposable {
         run: async () => void (await this.#expectRuns('order', ['first', 'second', 'third'])),
       },
       {
-        title: 'what a task defers runs behind the others',
+        title: 'a task that another task defers runs behind the others',
         run: async () => void (await this.#expectRuns('nested', ['sibling', 'nested'])),
       },
       {
@@ -183,7 +183,7 @@ export class AdapterContract implements AsyncDisposable {
         },
       },
       {
-        title: 'what is deferred while the body streams waits for its end too',
+        title: 'a task that is deferred while the body streams waits for its end too',
         run: async () => {
           const visit = this.#visit('deferred-in-stream')
           await visit.heard('first')
@@ -216,7 +216,7 @@ export class AdapterContract implements AsyncDisposable {
         run: async () => void (await this.#expectRuns('when', ['always', '404', 'last'], { status: 404 })),
       },
       {
-        title: 'what a task writes to its response is discarded and reported',
+        title: 'writes of a task to its response are discarded and reported',
         needs: 'lateWrites',
         run: async () => {
           const reports = await this.#expectRuns('late-write', ['task'])

@@ -27,7 +27,7 @@ describe.each(http1Hosts)('one connection, $protocol on Node $node', (host) => {
   })
 
   test.each(['close', 'reset'] as const)(
-    'a pipelined response that is never written because the client left: %s',
+    'a pipelined response that is never written, because the client disconnects, runs its tasks: %s',
     async (how) => {
       const wire = site.wire()
       const first = site.marks.next()

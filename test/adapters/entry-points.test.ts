@@ -39,12 +39,12 @@ describe.concurrent.each(hosts.filter(({ node }) => node === 24))('$protocol', (
 
 // What Express makes of a request doesn't depend on TLS.
 describe.concurrent.each(hosts.filter(({ protocol }) => protocol === 'HTTP/1.1'))(
-  'a middleware on Node $node',
+  'afterword() as a middleware on Node $node',
   (host) => {
     const frameworks = ['express', 'express-4', 'connect']
     const entries = [['middleware'], ['auto', 'attach', 'middleware', 'middleware again']]
     test.each(frameworks.flatMap((framework) => entries.map((entries) => ({ framework, entries }))))(
-      'of $framework, opened by $entries',
+      'of $framework, with the entry points $entries',
       async ({ framework, entries }) => {
         await using site = await Site.open(middleware, { host, args: [framework, ...entries] })
         await expectOneRunEach(site, ['task', 'handler'])

@@ -57,23 +57,20 @@ test('withAfterword() rethrows the error of a handler, after its tasks have run 
 test.each([
   ['Workers and edge functions', (context: Context) => [{ NAME: 'env' }, context]],
   ['Netlify', (context: Context) => [context]],
-])(
-  'waitUntil as %s offer it is handed the work during the request; tasks run after the response',
-  async (_, extras) => {
-    const events: string[] = []
-    const context = new Context()
-    const handler = withAfterword(async (_request: Request, ..._extras: unknown[]) => {
-      defer(() => events.push('task'))
-      events.push(`handed over: ${context.work.length}`)
-      return new Response('fine')
-    })
-    const response = await handler(request(), ...extras(context))
-    events.push('answered')
-    expect(await response.text()).toBe('fine')
-    await Promise.all(context.work)
-    expect(events).toEqual(['handed over: 1', 'answered', 'task'])
-  },
-)
+])('waitUntil() of %s gets the work during the request; tasks run after the response', async (_, extras) => {
+  const events: string[] = []
+  const context = new Context()
+  const handler = withAfterword(async (_request: Request, ..._extras: unknown[]) => {
+    defer(() => events.push('task'))
+    events.push(`handed over: ${context.work.length}`)
+    return new Response('fine')
+  })
+  const response = await handler(request(), ...extras(context))
+  events.push('answered')
+  expect(await response.text()).toBe('fine')
+  await Promise.all(context.work)
+  expect(events).toEqual(['handed over: 1', 'answered', 'task'])
+})
 
 test("withAfterword() finds Vercel's waitUntil where @vercel/functions finds it", async () => {
   const symbol = Symbol.for('@vercel/request-context')

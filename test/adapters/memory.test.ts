@@ -3,16 +3,13 @@ import { account } from '../support/account.ts'
 import { hosts } from '../support/protocols.ts'
 import { Site } from '../support/site.ts'
 
-test.each(hosts)(
-  'an open connection holds on to nothing of the requests it has carried: $protocol on Node $node',
-  async (host) => {
-    const program = new URL('programs/memory.ts', import.meta.url)
-    await using site = await Site.open(program, { host, nodeArgs: ['--expose-gc'] })
-    for (let round = 0; round < 5; round++) expect(await site.ask('/')).toMatchObject({ complete: true })
-    // On HTTP/1 Node itself keeps the last one.
-    await site.ask('/last')
-    const kept = await site.ask('/kept')
-    expect(JSON.parse(String(kept.body))).toEqual({ request: 0, argument: 0, store: 0 })
-    expect(await site.account()).toEqual({ ...account([]), runs: expect.any(Array) })
-  },
-)
+test.each(hosts)('an open connection keeps no memory of its requests: $protocol on Node $node', async (host) => {
+  const program = new URL('programs/memory.ts', import.meta.url)
+  await using site = await Site.open(program, { host, nodeArgs: ['--expose-gc'] })
+  for (let round = 0; round < 5; round++) expect(await site.ask('/')).toMatchObject({ complete: true })
+  // On HTTP/1 Node itself keeps the last one.
+  await site.ask('/last')
+  const kept = await site.ask('/kept')
+  expect(JSON.parse(String(kept.body))).toEqual({ request: 0, argument: 0, store: 0 })
+  expect(await site.account()).toEqual({ ...account([]), runs: expect.any(Array) })
+})

@@ -48,7 +48,7 @@ describe('after() of Next', () => {
   })
 
   test.each(Array.from({ length: 10 }, (_, i) => i))(
-    'an after that comes %i promises after the last one',
+    'takes a call that comes %i promises after the last one',
     async (count) => {
       const ran: string[] = []
       callAfter(() => {

@@ -12,7 +12,7 @@ const program = fileURLToPath(new URL('programs/refusal-fetch.ts', import.meta.u
 const wanted: readonly Runtime[] = ['Bun', 'Deno']
 
 it.each(wanted.filter((runtime) => !knownMissing.includes(runtime)))(
-  'a fetch handler on %s: what the journal refuses is never a success',
+  'a fetch handler on %s never answers a refused job with a success',
   async (runtime) => {
     const folder = mkdtempSync(join(tmpdir(), 'afterword-refusal-'))
     const { executable, args } = runtimes[runtime]

@@ -11,7 +11,7 @@ async function afterword(...args: string[]) {
 }
 
 test.each([['--help'], ['-h'], ['status', '--help'], ['work', 'jobs.ts', '-h']])(
-  'tells its usage: %s %s',
+  'afterword prints its usage: %s %s',
   async (...args) => {
     const { code, stdout, stderr } = await afterword(...args)
     expect([code, stderr]).toEqual([0, ''])

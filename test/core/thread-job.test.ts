@@ -27,7 +27,7 @@ describe('job({ thread })', () => {
     expect(reports.all[0]?.error.message).toContain('in attempt 2')
   })
 
-  it('is ended when its time is up, even if it never comes back', async () => {
+  it('ends its thread at the timeout, even if the handler never comes back', async () => {
     await using afterword = new Afterword()
     using reports = new Reports()
     const Render = afterword.job<typeof render>('render', { thread, retries: 0 })

@@ -66,7 +66,7 @@ function cutsIn(calls: readonly Call[], first: number, count: number, random: ()
 
 describe.skipIf(!canTrace)(`power cuts, seed ${seed}`, () => {
   test.each(['full', 'normal'] as const)(
-    'sync: %s: whatever is left is opened, and what was promised is there',
+    'sync: %s: any files that a power cut leaves can be opened, and have the promised records',
     async (sync) => {
       await using host = new Host()
       const trace = join(host.folder, 'trace')

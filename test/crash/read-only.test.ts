@@ -53,7 +53,7 @@ test('configure({ journal }) refuses a used folder that may not be written to', 
 })
 
 test.skipIf(!works([...mounted, 'true'])).each(['new', 'used'])(
-  'a file system that is mounted read-only, %s',
+  'configure({ journal }) refuses a file system that is mounted read-only: %s',
   async (age) => {
     await using host = new Host()
     if (age === 'used') await used(host)

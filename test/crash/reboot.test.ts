@@ -21,28 +21,25 @@ async function load(servers: readonly Server[], enough: number): Promise<Set<str
 }
 
 // What a power cut leaves behind that comes after all was written: nobody holds a lock, and the files of the WAL are there.
-test.each(['with', 'without'])(
-  'the folder after a reboot, %s the shared memory files: all that was accepted runs',
-  async (shared) => {
-    await using host = new Host()
-    const servers = [await host.start('one'), await host.start('two')]
-    const answered = await load(servers, 300)
-    await Promise.all(servers.map((server) => server.stop()))
-    const before = host.ledger.ended
-    await using after = new Host()
-    cpSync(host.journal, after.journal, { recursive: true })
-    const files = readdirSync(after.journal)
-    expect(files.filter((file) => file.endsWith('-wal')).length).toBeGreaterThan(0)
-    for (const file of files) if (shared === 'without' && file.endsWith('-shm')) rmSync(join(after.journal, file))
+test.each(['with', 'without'])('after a reboot, %s the shared memory files, all accepted jobs run', async (shared) => {
+  await using host = new Host()
+  const servers = [await host.start('one'), await host.start('two')]
+  const answered = await load(servers, 300)
+  await Promise.all(servers.map((server) => server.stop()))
+  const before = host.ledger.ended
+  await using after = new Host()
+  cpSync(host.journal, after.journal, { recursive: true })
+  const files = readdirSync(after.journal)
+  expect(files.filter((file) => file.endsWith('-wal')).length).toBeGreaterThan(0)
+  for (const file of files) if (shared === 'without' && file.endsWith('-shm')) rmSync(join(after.journal, file))
 
-    await after.start('next')
-    after.release()
-    await after.emptied()
-    const { ended } = after.ledger
-    expect([...answered].filter((what) => !before.has(what) && !ended.has(what))).toEqual([])
-    expect(ended.size).toBeGreaterThan(0)
-  },
-)
+  await after.start('next')
+  after.release()
+  await after.emptied()
+  const { ended } = after.ledger
+  expect([...answered].filter((what) => !before.has(what) && !ended.has(what))).toEqual([])
+  expect(ended.size).toBeGreaterThan(0)
+})
 
 test('no property of the boot or the process is stored', async () => {
   await using host = new Host()

@@ -25,7 +25,7 @@ test('every example of a framework has its page', () => {
 describe.each(pages)('docs/frameworks/%s', (file) => {
   const name = basename(file, '.md')
 
-  it('is listed, and links its example', () => {
+  it('the page is listed, and links its example', () => {
     expect(index).toContain(`](${file})`)
     expect(page(file)).toContain(`../../examples/${name}`)
   })

@@ -117,7 +117,7 @@ describe('a claim', () => {
   })
 })
 
-test('that ends its process again and again is listed as poison, and innocent claims run', async () => {
+test('a claim that ends its process again and again is listed as poison, and innocent claims run', async () => {
   {
     await using web = await startWeb()
     await web.dispatch('kill', ['poison'])

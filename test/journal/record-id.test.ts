@@ -21,7 +21,7 @@ const journals: Record<string, () => Journal> = {
 }
 
 test.each(Object.keys(journals))(
-  'a process that gives more ids than it began with: the next one gives others, %s',
+  'a process that gives more record ids than a block has: the next process gives others, %s',
   async (place) => {
     const open = () => (journals[place] as () => Journal)()
     const first = open()

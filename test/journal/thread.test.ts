@@ -73,7 +73,7 @@ class Runs {
 }
 
 test.each(['defer', 'dispatch'] as const)(
-  'while it is away, what is to be stored is refused; later calls are kept: %s',
+  'job.%s() while the thread of the journal is away is refused, and later calls are kept',
   async (how) => {
     using threads = new Threads()
     using reports = new Reports()
@@ -173,7 +173,7 @@ test('a thread that dies amid close(): the next one stores the outcomes', async 
 })
 
 test.each(['defer', 'dispatch'] as const)(
-  'amid several groups: what was accepted runs once, what was refused never: %s',
+  'job.%s() when the thread dies amid several groups: accepted jobs run once, refused jobs never',
   async (how) => {
     using threads = new Threads()
     using reports = new Reports()

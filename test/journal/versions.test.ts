@@ -47,7 +47,7 @@ const places: Record<string, (what: string, version?: number) => Promise<void>> 
 }
 
 test.each(Object.keys(places))(
-  'a record that %s waits while nobody knows its job or its version, and runs when somebody does',
+  'a record that %s waits until a process knows its job and version, and runs there',
   async (place) => {
     await places[place]?.('newer', 2)
     await using stranger = await Sibling.start(folder, { knows: ['note'] })

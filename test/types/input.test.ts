@@ -47,7 +47,7 @@ function mustCompile() {
 }
 
 describe('the types of a job with a schema', () => {
-  it('are those of its input where it is called, of its output where it runs', () => {
+  it('are those of its input in a call, and of its output in a run', () => {
     expectTypeOf(mustCompile).toBeFunction()
     expectTypeOf<InputOf<typeof withZod>>().toEqualTypeOf<[string, string]>()
     expectTypeOf<OutputOf<typeof withZod>>().toEqualTypeOf<[string, Date]>()
