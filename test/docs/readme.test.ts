@@ -34,11 +34,9 @@ describe('the first screen of the README', () => {
     program.stdout.setEncoding('utf8').on('data', (text) => (output += text))
     program.stderr.setEncoding('utf8').on('data', (text) => (output += text))
     const [code] = await once(program, 'close')
-    expect(output.split('\n').filter(Boolean).sort()).toEqual([
-      'answered 201 {"id":7,"email":"a@b.c"}',
-      'mail a@b.c Welcome!',
-      'track signup 7',
-    ])
+    // A busy machine may interrupt any task for a while.
+    const lines = output.split('\n').filter((line) => line !== '' && !line.startsWith('AFTERWORD_SLOW_TASK: '))
+    expect(lines.sort()).toEqual(['answered 201 {"id":7,"email":"a@b.c"}', 'mail a@b.c Welcome!', 'track signup 7'])
     expect(code).toBe(0)
   })
 

@@ -190,11 +190,11 @@ describe('a broken folder', () => {
     const path = join(folder, '1.db')
     const bytes = readFileSync(path)
     writeFileSync(path, bytes.fill('damage', bytes.length / 4, (3 * bytes.length) / 4))
-    const reported = Promise.withResolvers<unknown>()
-    using _reports = { [Symbol.dispose]: subscribe('report', ({ error }) => reported.resolve(error.code)) }
+    using reports = new Reports()
+    const reported = reports.next
     const after = open()
     await after.job('send', () => {}).dispatch()
-    expect(await reported.promise).toBe('AFTERWORD_JOURNAL_DAMAGED')
+    expect((await reported).error.code).toBe('AFTERWORD_JOURNAL_DAMAGED')
     await after.close()
     expect(readdirSync(folder).filter((name) => name.includes('damaged'))).toHaveLength(1)
   })

@@ -6,6 +6,8 @@ subscribe('report', ({ error }) => process.send?.({ type: 'report', code: error.
 configure({
   journal: { path: folder, ...(key !== '' && { encrypt: { key, previous } }) },
   shutdownTimeout: 1,
+  // A busy machine may interrupt any task for a while.
+  slowTask: Infinity,
 }) satisfies Afterword
 
 const mine = new Set<string>()
