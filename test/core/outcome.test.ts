@@ -190,14 +190,21 @@ describe('retries', () => {
   it('let the scope move on while a task waits for its retry', async () => {
     await using afterword = new Afterword()
     const log: string[] = []
+    const second = Promise.withResolvers<void>()
     const { scope, outcomes } = inOneScope(afterword, () => [
-      afterword.defer.with({ retries: 1, backoff: 5 })(() => {
+      afterword.defer.with({ retries: 1, backoff: 1_000_000 })(() => {
         log.push(`first, attempt ${afterword.currentTask()?.attempt}`)
         if (log.length === 1) throw boom
       }).outcome,
-      afterword.defer(() => void log.push('second')).outcome,
+      afterword.defer(() => {
+        log.push('second')
+        second.resolve()
+      }).outcome,
     ])
     scope()
+    await second.promise
+    // Runs the retry at once.
+    await afterword.drain()
     await outcomes
     expect(log).toEqual(['first, attempt 1', 'second', 'first, attempt 2'])
   })
