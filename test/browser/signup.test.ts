@@ -18,7 +18,8 @@ describe.skipIf(missing)(`the sign-up page${missing ? ` (skipped: no Chromium at
   let browser: Browser
   beforeAll(async () => {
     app = await SignupApp.start()
-    browser = await chromium.launch({ executablePath, args })
+    // The limit of every wait is that of its test.
+    browser = await chromium.launch({ executablePath, args, timeout: 0 })
   })
   afterAll(async () => {
     await browser?.close()
@@ -28,6 +29,7 @@ describe.skipIf(missing)(`the sign-up page${missing ? ` (skipped: no Chromium at
   /** A page that is connected, and what must not happen on it. */
   async function open(): Promise<{ page: Page; errors: string[]; foreign: string[] }> {
     const page = await browser.newPage()
+    page.setDefaultTimeout(0)
     const errors: string[] = []
     const foreign: string[] = []
     page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))

@@ -24,7 +24,7 @@ const cli = fileURLToPath(compiled('src/cli/main.ts'))
 vi.setConfig({ testTimeout: 180_000 })
 
 /** For how long nothing may become of what is pending, in ms. */
-const patience = 30_000
+const patience = 60_000
 
 const hosts = new Set<Host>()
 // Also those of tests that were given up.

@@ -77,7 +77,7 @@ export class Ledger {
         written.close()
       },
     })
-    const signal = AbortSignal.timeout(30_000)
+    const signal = AbortSignal.timeout(120_000)
     try {
       while (!holds()) await once(written, 'change', { signal })
     } catch (cause) {

@@ -48,7 +48,7 @@ async function recovered(folder: string, expected: readonly string[]): Promise<S
     if (expected.every((what) => found.has(what))) all.resolve()
   }
   for (const name of ['note', 'wait']) afterword.job(name, run)
-  using _timer = setTimeout(all.resolve, expected.length > 0 ? 10_000 : 0)
+  using _timer = setTimeout(all.resolve, expected.length > 0 ? 60_000 : 0)
   await all.promise
   return found
 }

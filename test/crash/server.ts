@@ -6,7 +6,7 @@ import { compiled } from './build.ts'
 import { now } from './ledger.ts'
 
 /** The longest time of an answer, in ms. */
-const patience = 15_000
+const patience = 60_000
 
 export interface ServerOptions extends Omit<ProgramOptions, 'args'> {
   /** @default 'normal' */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 export const markHeader = 'x-mark'
 
 /** The time in ms for which a task waits for its mark. Far beyond what any client needs, so that only a held-up one misses it. */
-const patience = 5000
+const patience = 30_000
 
 /** Files by which a client tells a thread that does not listen to anything: I have my last byte, or I am gone. */
 export class Marks implements Disposable {
