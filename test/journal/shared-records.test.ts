@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword, subscribe } from '../../src/index.ts'
 import { Reports } from '../support/reports.ts'
 import { Sibling } from './sibling.ts'
@@ -143,10 +143,10 @@ describe('work()', () => {
     expect(afterword.work().concurrency).toBe(3)
     await other?.dispatch()
     await one?.dispatch()
-    await vi.waitUntil(() => ran.length > 0)
+    while (ran.length < 1) await new Promise(setImmediate)
     expect(ran).toEqual(['a'])
     expect(afterword.work({ jobs: ['b'] }).concurrency).toBe(3)
-    await vi.waitUntil(() => ran.length > 1)
+    while (ran.length < 2) await new Promise(setImmediate)
     expect(ran).toEqual(['a', 'b'])
     expect(afterword.work({ concurrency: 5 }).concurrency).toBe(5)
   })

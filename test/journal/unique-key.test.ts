@@ -117,11 +117,13 @@ describe.each(Object.keys(places))('the option key, %s,', (place) => {
     const Fail = afterword.job('fail', () => Promise.reject(new Error(`${++runs}`)), {
       key: 'single',
       retries: 1,
-      backoff: 100,
+      backoff: 1_000_000,
     })
     const first = Fail.defer()
     await failed.promise
     expect(await Fail.defer().outcome).toEqual(duplicate)
+    // Runs the retry at once.
+    await afterword.drain()
     expect((await first.outcome).status).toBe('failed')
     expect(runs).toBe(2)
   })
