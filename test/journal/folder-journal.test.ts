@@ -138,7 +138,7 @@ test('job.dispatch() with a delay leaves memory until it is due, then runs in an
   const before = new Afterword({ journal: folder })
   const ran: string[] = []
   const Send = before.job('send', () => void ran.push('too early'))
-  const id = await Send.with({ delay: 400 }).dispatch()
+  const id = await Send.with({ delay: 2000 }).dispatch()
   expect(before.status()).toMatchObject({ backlog: 0, running: 0 })
   await before.close()
   expect(stored('records', 'shared')).toMatchObject([{ job: 'send', owner: 0 }])
@@ -173,7 +173,7 @@ test('attempts and waiting times survive the process', async () => {
   const before = new Afterword({ journal: folder, shutdownTimeout: 0 })
   const retrying = Promise.withResolvers<void>()
   using _subscription = { [Symbol.dispose]: subscribe('task:retrying', () => retrying.resolve()) }
-  const task = before.job('fail', () => Promise.reject(new Error('no luck')), { backoff: 300 }).defer()
+  const task = before.job('fail', () => Promise.reject(new Error('no luck')), { backoff: 2000 }).defer()
   await Promise.all([retrying.promise, task.accepted])
   await before.close()
   const [{ attempt, run_at: runAt } = {}] = stored('records')

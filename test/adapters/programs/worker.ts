@@ -30,7 +30,7 @@ async function answer(request: Request, env: Env, _context: object): Promise<Res
   return new Response('fine')
 }
 
-export const limited = { fetch: withAfterword(answer, { limit: 100 }) }
+export const limited = { fetch: withAfterword(answer, { limit: 1000 }) }
 export const unlimited = { fetch: withAfterword(answer) }
 
 /** No adapter. */
