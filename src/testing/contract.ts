@@ -107,7 +107,7 @@ export class AdapterContract implements AsyncDisposable {
             const answered = performance.now() - asked
             const [event] = await control.told(visit, 1)
             const ran = performance.now() - asked
-            // Without marks the task spins for a second or so: a client that had to wait for it has waited nearly as long.
+            // Without marks the task spins for half a second or so: a client that had to wait for it has waited nearly as long.
             const first = event?.answeredFirst ?? answered < ran / 2
             assert.ok(first, `the answer came after ${answered} ms, the task had run after ${ran} ms`)
           }

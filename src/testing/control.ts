@@ -28,7 +28,8 @@ export interface Visit {
 export class Control implements AsyncDisposable {
   readonly marks = mkdtempSync(join(tmpdir(), 'afterword-contract-'))
   readonly events: StageEvent[] = []
-  readonly #server = createServer()
+  // A kept-alive connection stays: a stage that computes for long would tell its next event over one that is being closed.
+  readonly #server = createServer({ keepAliveTimeout: 0 })
   readonly #waiting = new Set<() => void>()
   readonly #cues = new Map<string, ServerResponse>()
   readonly #cued = new Set<string>()

@@ -92,10 +92,13 @@ export class Stage {
 /** The number of looks of a blocking task for its mark, about one in a ms: far more than any client needs. */
 const patience = 5000
 
-/** Passes time by work: on some hosts the clock stands still while code runs. */
+/**
+ * Passes time by work, half a second or so: on some hosts the clock stands still while code runs. On a busy machine it takes many times as
+ * long, and has to end within the time that a host gives to work after the response.
+ */
 function spin(): number {
   let state = 1
-  for (let i = 0; i < 3e8; i++) state = (state * 1_103_515_245 + 12_345) | 0
+  for (let i = 0; i < 1e8; i++) state = (state * 1_103_515_245 + 12_345) | 0
   return state
 }
 
