@@ -79,9 +79,13 @@ export const errorTable = {
     happened: 'The journal could not store a record: %s.',
     next: 'The job will not run, and its response became a 503. Look for a full disk or a file that is read-only.',
   },
+  AFTERWORD_JOURNAL_BEHIND: {
+    happened: 'The journal could not write to its database: %s.',
+    next: 'Records are safe in the log meanwhile, and the journal tries again. Look for a full disk or a file that is read-only.',
+  },
   AFTERWORD_JOURNAL_FAILED: {
     happened: 'The thread of the journal has ended.',
-    next: 'The thread is started again; records that were being stored were refused, their responses became 503. The cause is attached.',
+    next: 'The thread is started again; no record is lost, and records are accepted meanwhile. The cause is attached.',
   },
   AFTERWORD_SEALED: {
     happened: 'A record of the job "%s" (%s) is encrypted with a key that this process does not have.',

@@ -11,6 +11,7 @@ import {
 import { Limiter } from '../schedule/limiter.ts'
 import type { Scheduler } from '../schedule/scheduler.ts'
 import { TaskDefinition } from '../task/definition.ts'
+import type { JobRecord } from '../task/record.ts'
 import type { Deferred, Task } from '../task/task.ts'
 import type { Batch, BatchHandler } from './batch.ts'
 import { BatchBuffer } from './batch-buffer.ts'
@@ -127,16 +128,22 @@ export class Jobs {
     if (journal === undefined && settings.delay > 0) throw new AfterwordError('AFTERWORD_NEEDS_JOURNAL', [name])
     if (journal === undefined || (settings.delay === 0 && journal.hasRoom(name))) {
       const task = this.#defer(definition, args, true)
-      await task.record?.entered
+      await stored(task.record)
       return task.id
     }
     const call = definition.call(args, definition.uniqueKey(args))
     const record = journal.create({ ...call, delay: settings.delay, shared: true })
     current.scope?.expect(record)
     record.submit(() => {})
-    await record.entered
+    await stored(record)
     return record.id
   }
+}
+
+/** Resolves when a record is accepted; one with a unique key, when it is known which record stands for it. */
+async function stored(record: JobRecord | undefined): Promise<void> {
+  await record?.entered
+  if (record?.isAccepted) await record.ready
 }
 
 /** @throws AfterwordError `AFTERWORD_INVALID_OPTION` where the module of a thread job is no URL */

@@ -1,17 +1,19 @@
-import { AfterwordError } from '../errors.ts'
 import type { AppDatabase, Database } from '../options/app-database.ts'
 import type { Claimer, Journal } from '../task/record.ts'
 import type { Channel, ChannelListener } from './client/channel.ts'
 import { Codec, type CodecOptions } from './client/codec.ts'
 import { JournalClient } from './client/journal-client.ts'
+import type { RecordQueue } from './client/record-queue.ts'
+import { Refusals } from './client/refusals.ts'
 import { SlotLocks } from './client/slot-locks.ts'
 import type { StoredRecord } from './client/stored-record.ts'
 import { WriteQueue } from './client/write-queue.ts'
 import { isBusy } from './files/database.ts'
+import type { RecordRow } from './files/log-format.ts'
 import { locksOf, ProcessLock, slotsIn } from './files/process-lock.ts'
 import { beginBlock, freeLocks, opening } from './files/process-slot.ts'
 import { migrate } from './files/schema.ts'
-import type { CommitGroup, FromServer, ServerOptions, ToServer } from './protocol.ts'
+import type { FromServer, ServerOptions, ToServer } from './protocol.ts'
 import type { Databases } from './server/databases.ts'
 import { applyTransition } from './server/group-commit.ts'
 import { JournalServer } from './server/journal-server.ts'
@@ -50,6 +52,7 @@ export function openAppDatabaseJournal(options: AppDatabaseJournalOptions, claim
     process,
     channel,
     queues: { own: queue, shared: queue },
+    accepting: queue,
     codec,
     locks: new SlotLocks(undefined, lock),
   }
@@ -118,10 +121,11 @@ function databasesOf(table: RecordTable, folder: string | undefined): Databases 
 }
 
 /** The write queue adds a record at once, in the app's transaction or in one of its own. Only transitions are committed in groups. */
-class AppWriteQueue extends WriteQueue {
+class AppWriteQueue extends WriteQueue implements RecordQueue {
   readonly #database: AppDatabase
   readonly #table: RecordTable
   readonly #channel: Channel
+  readonly #refusals = new Refusals()
   /** Records in a transaction that may be rolled back. */
   #unsure: StoredRecord[] = []
 
@@ -132,15 +136,18 @@ class AppWriteQueue extends WriteQueue {
     this.#channel = channel
   }
 
-  override accept(record: StoredRecord, values: CommitGroup['accepts']): void {
+  accept(record: StoredRecord, row: RecordRow): void {
     let existing: number | undefined
     try {
-      existing = this.#share(values as Parameters<RecordTable['share']>)
+      existing = this.#share(row, record.otherKeys)
       if (this.#table.isNewBlock(record.recordId)) this.#table.beginBlock(record.recordId)
     } catch (error) {
-      return record.refused(new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [String(error)]))
+      return record.refused(this.#refusals.add(String(error)))
     }
-    if (existing !== undefined) return record.stored(existing)
+    if (existing !== undefined) {
+      record.forwarded(existing)
+      return record.stored()
+    }
     if (!isInTransaction(this.#database)) return this.#stored(record)
     record.enter()
     // A transaction that is not asynchronous has ended by the next microtask.
@@ -148,16 +155,15 @@ class AppWriteQueue extends WriteQueue {
   }
 
   /** Records that have ended let their unique keys go before another record asks for those. */
-  #share(values: Parameters<RecordTable['share']>): number | undefined {
-    const [, , , , , , , uniqueKey] = values
-    if (uniqueKey !== null) this.flush()
-    const existing = this.#table.share(...values)
+  #share(row: RecordRow, otherKeys: string | null): number | undefined {
+    if (row[10] !== null) this.flush()
+    const existing = this.#table.added.share(row, otherKeys)
     const end = existing === undefined ? undefined : this.endOf(existing)
     if (existing === undefined || end === undefined) return existing
     // The transition is on its way as well, should the app's transaction be rolled back.
     if (end.failed === undefined) this.#table.done([existing])
     else applyTransition(this.#table, end.failed)
-    return this.#table.share(...values)
+    return this.#table.added.share(row, otherKeys)
   }
 
   readonly #look = (): void => {
@@ -167,8 +173,7 @@ class AppWriteQueue extends WriteQueue {
     } catch (error) {
       if (isBusy(error)) return void setTimeout(this.#look, lookInterval)
       // The app may have closed the database: then nothing tells what became of the records.
-      const refusal = new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [String(error)])
-      for (const record of this.#unsure.splice(0)) record.refused(refusal)
+      for (const record of this.#unsure.splice(0)) record.refused(this.#refusals.add(String(error)))
     }
   }
 

@@ -27,19 +27,19 @@ export type Store = 'own' | 'shared'
 export interface CommitGroup {
   readonly type: 'group'
   readonly store: Store
-  /** The records to add, {@link acceptWidth} values each. */
-  readonly accepts: (string | number | null)[]
+  /**
+   * The records that move from the log to the database, {@link moveWidth} values each: id, offset of the frame in the log and, for a record
+   * that is tried again, attempt, moment by `Date.now()` and delay in ms, else zeros; then, in JSON, the other forms in which a process with
+   * other keys may have stored the record's unique key.
+   */
+  readonly moves: (number | string | null)[]
   /** The ids of records that are done. */
   readonly done: number[]
   /** The transitions of other records, {@link transitionWidth} values each: kind, record id, and two values that depend on the kind. */
   readonly transitions: (string | number)[]
 }
 
-/**
- * The values of a record: id, job, version, arguments, options. A shared record has four more: delay, whether the process that adds it
- * runs it (1 or 0), its unique key as stored, and in JSON the other forms in which a process with other keys may have stored that.
- */
-export const acceptWidth = { own: 5, shared: 9 } as const
+export const moveWidth = 6
 export const transitionWidth = 4
 
 /** The transition of one record. */
@@ -57,8 +57,6 @@ export const transition = {
   handBack: 4,
   /** The record was claimed, and its run begins: should the process die now, that counts as a crash. */
   begin: 5,
-  /** The record may have been stored, and was refused: no process is to run it. */
-  withdraw: 6,
 } as const
 
 /** A job's name and version. */
@@ -75,6 +73,12 @@ export interface RunnableJobs {
 /** A message to the server. */
 export type ToServer =
   | CommitGroup
+  /** Writes a segment of the log in full. */
+  | { readonly type: 'prepare'; readonly offset: number; readonly bytes: number }
+  /** Syncs the log. */
+  | { readonly type: 'sync' }
+  /** The process gives ids of a block that begins with this record: the next process of the slot begins behind it. */
+  | { readonly type: 'block'; readonly recordId: number }
   /** Sets the jobs whose records can be run. */
   | { readonly type: 'jobs'; readonly jobs: RunnableJobs }
   /** The server is a new one: of the claims of the server before, the process has these. */
@@ -106,7 +110,9 @@ export type FromServer =
   /** The group is stored. @param duplicates pairs of ids: a record that was not added, and the record that stands for it */
   | { readonly type: 'committed'; readonly store: Store; readonly duplicates: readonly number[] }
   /** The group was not stored. */
-  | { readonly type: 'refused'; readonly store: Store; readonly message: string }
+  | { readonly type: 'refused'; readonly store: Store }
+  /** Answers `prepare` and `sync`. @param error is set where that failed */
+  | { readonly type: 'prepared' | 'synced'; readonly error?: string }
   /** Answers `claim`. @param suspects some records wait to be claimed alone @param behind more shared records are due */
   | {
       readonly type: 'claimed'

@@ -1,3 +1,4 @@
+import type { AfterwordError } from '../errors.ts'
 import type { BoundOptions } from '../options/task-options.ts'
 import type { NotAdded, Outcome } from './outcome.ts'
 
@@ -10,6 +11,10 @@ export interface JobRecord {
   /** Resolves as `accepted` does, and also when the record is in a transaction of the app, which the app commits. */
   readonly entered: Promise<void>
   readonly isAccepted: boolean
+  /** The error of a record that the journal did not accept. */
+  readonly refusal: AfterwordError | undefined
+  /** The run waits for this promise, which never rejects: until then the journal may not add the record. `undefined` for a record that may run. */
+  readonly ready: Promise<void> | undefined
   /** A worker has claimed the record: it leaves the memory of this process when it is tried again. */
   readonly isClaim: boolean
   /** Hands the record to the journal; nothing to do for one that was claimed. @param onRejected is called if the journal does not add it */

@@ -88,11 +88,10 @@ export class Scope {
   resume(): void {
     const { first } = this.queue
     // A record that is not stored yet may never be, and the process could end before it is.
-    const waits = first?.state === 'waiting' && first.record?.isAccepted === false
-    this.state = first === undefined || waits ? 'idle' : 'queued'
+    const ready = first?.state === 'waiting' ? first.record?.ready : undefined
+    this.state = first === undefined || ready !== undefined ? 'idle' : 'queued'
     if (this.state === 'queued') return this.runner.enqueue(this)
-    const goOn = () => void (this.state === 'idle' && this.resume())
-    if (waits) first.record?.accepted.then(goOn, goOn)
+    void ready?.then(() => void (this.state === 'idle' && this.resume()))
   }
 
   /** Forgets a task that has its outcome. */

@@ -135,7 +135,13 @@ export class Task implements Deferred, CurrentTask {
   }
 
   get accepted(): Promise<void> {
-    return this.record?.accepted ?? Promise.resolve()
+    const { record } = this
+    if (record === undefined) return Promise.resolve()
+    // The id is that of another record where that one has the unique key.
+    const accepted = record.accepted.then(() => record.ready)
+    // A caller need not wait for the promise.
+    accepted.catch(() => {})
+    return accepted
   }
 
   get outcome(): Promise<Outcome> {

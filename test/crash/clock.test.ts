@@ -9,6 +9,9 @@ const day = 86_400_000
 async function keepRunning(host: Host, server: Server): Promise<void> {
   await server.keep('/wait/deferred', '/wait/dispatched?delay=0')
   await Promise.all([host.ledger.run('deferred'), host.ledger.run('dispatched')])
+  // Its thread is up as well: the thread forwards what is due later.
+  await server.keep('/note/soon?delay=1')
+  await host.ledger.run('soon')
 }
 
 /** Two jobs: one waits for its retry, one is not due yet. */

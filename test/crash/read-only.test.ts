@@ -29,7 +29,9 @@ const refused = (host: Host) => ({
 /** A folder in which a process has worked, and left a record. */
 async function used(host: Host): Promise<void> {
   await using server = await host.start('before')
-  await server.keep('/wait/left')
+  // The thread has made the shared database: it forwards what is due later.
+  await server.keep('/wait/left', '/note/soon?delay=1')
+  await host.ledger.run('soon')
 }
 
 test('configure({ journal }) refuses a folder that can not be made', async () => {

@@ -49,7 +49,7 @@ describe.skipIf(!canTrace)('system calls', () => {
       const calls = callsIn(trace)
       for (const what of requests) {
         const files = written(calls, what)
-        expect({ what, files }).toEqual({ what, files: [{ file: expect.stringMatching(/-wal$/), synced: expected }] })
+        expect({ what, files }).toEqual({ what, files: [{ file: expect.stringMatching(/1\.log$/), synced: expected }] })
       }
     },
   )

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword, subscribe } from '../../src/index.ts'
+import { Inspector } from '../../src/journal/inspector.ts'
 import { type Message, Program } from '../support/program.ts'
 import { Reports } from '../support/reports.ts'
 
@@ -233,7 +234,8 @@ test('a full disk: the client gets 503 for jobs that can not be kept, and answer
     done: null,
   })
   expect(kept.length).toBeGreaterThan(10)
-  using database = new DatabaseSync(join(folder, '1.db'))
-  const rows = database.prepare('SELECT args FROM afterword_records ORDER BY key').all() as { args: string }[]
-  expect(rows.map(({ args }) => JSON.parse(args)[0])).toEqual(kept)
+  await using inspector = new Inspector(folder)
+  const listed: unknown[] = []
+  for await (const page of inspector.records('pending')) listed.push(...page.map(({ args }) => JSON.parse(args)[0]))
+  expect(listed).toEqual(kept)
 })

@@ -57,11 +57,6 @@ export class Model {
     if (this.records.get(key)?.owner === process) this.records.delete(key)
   }
 
-  withdraw(process: number, key: number): void {
-    const owner = this.records.get(key)?.owner
-    if (owner === process || owner === 'nobody') this.records.delete(key)
-  }
-
   fail(process: number, key: number, reason: string): void {
     if (this.records.get(key)?.owner !== process) return
     this.failed.set(key, reason)

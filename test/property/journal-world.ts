@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { expect } from 'vitest'
 import { openDatabase } from '../../src/journal/files/database.ts'
+import type { RecordRow } from '../../src/journal/files/log-format.ts'
 import { beginBlock } from '../../src/journal/files/process-slot.ts'
 import { blockOf, slotOf } from '../../src/journal/files/record-id.ts'
 import { claimerOf, owner } from '../../src/journal/files/schema.ts'
@@ -30,6 +31,8 @@ export class Peer implements Disposable {
   readonly shared: Opened
   readonly adopted = new Map<number, Opened>()
   readonly groups: GroupCommit
+  /** The records in the log of the process, which may move to a database. */
+  readonly log = new Map<number, RecordRow>()
   readonly #world: World
   readonly #databases = new Map<Where, DatabaseSync>()
 
@@ -51,7 +54,7 @@ export class Peer implements Disposable {
       },
       close() {},
     }
-    this.groups = new GroupCommit(ground)
+    this.groups = new GroupCommit(ground, (recordId) => this.log.get(recordId))
   }
 
   get stores(): Opened[] {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { blockSize, slotOf } from '../../src/journal/files/record-id.ts'
+import { blockOf, blockSize, slotOf } from '../../src/journal/files/record-id.ts'
+import { owner } from '../../src/journal/files/schema.ts'
 import { type CommitGroup, type KnownJob, type RunnableJobs, transition } from '../../src/journal/protocol.ts'
 import { Model } from './journal-model.ts'
 import { type Opened, Peer, World } from './journal-world.ts'
@@ -119,12 +120,18 @@ const commit = fc
       (model, peer, world) => {
         // Near the end of a block of keys.
         if (border) peer.lastKey += blockSize - 1 - (peer.lastKey % blockSize)
-        const group: CommitGroup = { type: 'group', store: place, accepts: [], done: [], transitions: [] }
+        const group: CommitGroup = { type: 'group', store: place, moves: [], done: [], transitions: [] }
         const added = accepts.map((given) => ({ key: ++peer.lastKey, ...given }))
-        for (const { key, job, version, delay, kept, singleton } of added) {
-          group.accepts.push(key, job, version, '[]', null)
-          if (place === 'shared') group.accepts.push(delay, kept ? 1 : 0, singleton, null)
+        const move = (key: number, version: number, { job, delay, kept, singleton }: Omit<Accept, 'version'>) => {
+          const isShared = place === 'shared'
+          const wait = isShared ? delay : 0
+          const by = kept || !isShared ? peer.process : owner.free
+          const unique = isShared ? singleton : null
+          peer.log.set(key, [key, job, version, '[]', null, model.now, 0, model.now + wait, wait, by, unique])
+          group.moves.push(key, 0, 0, 0, 0, null)
         }
+        for (const { key, version, ...rest } of added) move(key, version, rest)
+        if (blockOf(peer.lastKey) > blockOf(peer.process)) peer.own.store.beginBlock(peer.lastKey)
         const mine = [...world.hands].flatMap(([key, process]) => (process === peer.process ? [key, key, key] : []))
         const all = [...added.map(({ key }) => key), ...mine, ...model.records.keys()]
         const changed = changes.flatMap(({ which, ...rest }) => {
@@ -143,8 +150,7 @@ const commit = fc
           else group.transitions.push(what, key, number, what === transition.failed ? 'failed\nno luck' : 50 * number)
         }
         if (broken) {
-          group.accepts.push(peer.lastKey + 1, 'a', Number.NaN, '[]', null)
-          if (place === 'shared') group.accepts.push(0, 1, null, null)
+          move(peer.lastKey + 1, Number.NaN, { job: 'a', delay: 0, kept: true, singleton: null })
           expect(() => peer.groups.commit(group)).toThrow()
           return
         }
@@ -157,11 +163,7 @@ const commit = fc
           else if (what === transition.failed) model.fail(peer.process, key, 'failed')
           else if (what === transition.handBack) model.back(peer.process, key, number)
           else if (what === transition.begin) model.begin(peer.process, key)
-          else if (what === transition.withdraw) {
-            // In a slot of somebody else it has nothing to withdraw.
-            const has = place === 'shared' || slotOf(key) === slotOf(peer.process) || peer.adopted.has(slotOf(key))
-            if (has) model.withdraw(peer.process, key)
-          } else {
+          else {
             model.retry(peer.process, key, number, 50 * number, what === transition.release)
             if (model.records.get(key)?.owner === peer.process) world.hand(key, peer.process)
           }

@@ -2,17 +2,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import type { Claim, Claimer, ClaimSettings, JobCall, Journal } from '../../task/record.ts'
-import {
-  type ClaimedRow,
-  type CommitGroup,
-  type FromServer,
-  type KnownJob,
-  type Store,
-  transition,
-} from '../protocol.ts'
+import type { RecordRow } from '../files/log-format.ts'
+import { blockOf } from '../files/record-id.ts'
+import { owner } from '../files/schema.ts'
+import { type ClaimedRow, type FromServer, type KnownJob, type Store, transition } from '../protocol.ts'
 import type { Channel } from './channel.ts'
 import { Claims } from './claims.ts'
 import { type Codec, encodeOptions } from './codec.ts'
+import type { LogQueue } from './log-queue.ts'
+import type { RecordQueue } from './record-queue.ts'
 import type { SlotLocks } from './slot-locks.ts'
 import { StoredRecord } from './stored-record.ts'
 import type { WriteQueue } from './write-queue.ts'
@@ -22,7 +20,11 @@ interface ClientParts {
   /** The number of this process: also the record id before the first one that the client gives. */
   readonly process: number
   readonly channel: Channel
+  /** The queues of the databases. */
   readonly queues: Readonly<Record<Store, WriteQueue>>
+  /** Accepts new records: the log, or the app's own database. */
+  readonly accepting: RecordQueue
+  readonly log?: LogQueue | undefined
   readonly codec: Codec
   readonly locks: SlotLocks
 }
@@ -30,7 +32,10 @@ interface ClientParts {
 /** The journal's client, in the thread of the requests: makes records, and has a server store them (docs/journal.md). */
 export class JournalClient implements Journal {
   readonly #channel: Channel
+  readonly #process: number
   readonly #queues: ClientParts['queues']
+  readonly #accepting: RecordQueue
+  readonly #log: LogQueue | undefined
   readonly #codec: Codec
   readonly #locks: SlotLocks
   readonly #claims: Claims
@@ -41,9 +46,12 @@ export class JournalClient implements Journal {
   #closing = false
   readonly #closed = Promise.withResolvers<void>()
 
-  constructor({ process, channel, queues, codec, locks }: ClientParts, claimer: Claimer) {
+  constructor({ process, channel, queues, accepting, log, codec, locks }: ClientParts, claimer: Claimer) {
+    this.#process = process
     this.#channel = channel
     this.#queues = queues
+    this.#accepting = accepting
+    this.#log = log
     this.#codec = codec
     this.#locks = locks
     this.#claims = new Claims(
@@ -71,12 +79,22 @@ export class JournalClient implements Journal {
   }: JobCall): StoredRecord {
     const id = this.#lastId + 1
     const text = this.#codec.encode(args, job, id)
+    if (blockOf(id) !== blockOf(this.#lastId)) this.#channel.post({ type: 'block', recordId: id })
     this.#lastId = id
-    const queue = this.#queues[uniqueKey === undefined && !shared ? 'own' : 'shared']
-    const values: CommitGroup['accepts'] = [id, job, version, text, encodeOptions(options)]
-    if (queue.store === 'shared') values.push(delay, shared ? 0 : 1, ...this.#codec.storedKey(job, uniqueKey))
+    const now = Date.now()
+    const due = Math.ceil(delay)
+    const by = shared ? owner.free : this.#process
+    const [key, otherKeys] = this.#codec.storedKey(job, uniqueKey)
+    const row: RecordRow = [id, job, version, text, encodeOptions(options), now, 0, now + due, due, by, key]
     const claims = asClaim ? this.#claims : undefined
-    return new StoredRecord(queue, id, { values, claims, encryptError: this.#codec.errorEncrypter(job, id) })
+    const forward = this.#log !== undefined && (shared || key !== null) ? this.#queues.shared : undefined
+    return new StoredRecord(this.#accepting, id, {
+      added: { row, accepting: this.#accepting },
+      otherKeys,
+      forward,
+      claims,
+      encryptError: this.#codec.errorEncrypter(job, id),
+    })
   }
 
   setJobs(jobs: readonly KnownJob[]): void {
@@ -101,8 +119,10 @@ export class JournalClient implements Journal {
 
   async close(): Promise<void> {
     this.#claims.stop()
+    this.#log?.close('the journal is closed')
     // Should the server die meanwhile, the next one stores the outcomes of records.
     for (let tries = 2; tries > 0 && !(await this.#closeQueues()); tries--);
+    this.#log?.end()
     if (this.#channel.up) {
       this.#closing = true
       this.#channel.busy = true
@@ -114,6 +134,7 @@ export class JournalClient implements Journal {
   }
 
   async flushed(): Promise<void> {
+    this.#log?.flush()
     await Promise.all(this.#allQueues.map((queue) => queue.flushed()))
   }
 
@@ -123,7 +144,8 @@ export class JournalClient implements Journal {
     // Groups that were refused while there was no server are known as such by then.
     await nextTurn()
     this.#claims.close()
-    await Promise.all(this.#allQueues.map((queue) => queue.close('the journal is closed')))
+    this.#log?.moveAll()
+    await Promise.all(this.#allQueues.map((queue) => queue.close()))
     return this.#channel.up
   }
 
@@ -141,8 +163,13 @@ export class JournalClient implements Journal {
         this.#queues[message.store].committed(message.duplicates)
         return this.#afterGroup()
       case 'refused':
-        this.#queues[message.store].refused(message.message)
+        this.#queues[message.store].refused()
         return this.#afterGroup()
+      case 'synced':
+        this.#log?.synced(message.error)
+        return this.#letGo()
+      case 'prepared':
+        return this.#log?.prepared(message.error === undefined)
       case 'claimed':
         this.#claims.filled(message)
         return this.#run(message.records)
@@ -172,15 +199,18 @@ export class JournalClient implements Journal {
   }
 
   #afterGroup(): void {
-    if (!this.#idle) return
-    // A caller of `close` waits for the server's answer.
-    this.#channel.busy = this.#closing
-    this.#claims.flushed()
+    this.#letGo()
+    if (this.#idle) this.#claims.flushed()
+  }
+
+  /** The process need not stay for the server any more, unless a caller of `close` waits for its answer. */
+  #letGo(): void {
+    if (this.#idle && !this.#log?.syncing) this.#channel.busy = this.#closing
   }
 
   #run(rows: readonly ClaimedRow[]): void {
     if (this.#claims.stopped) {
-      for (const { store, recordId } of rows) this.#queues[store].change(transition.handBack, recordId)
+      for (const { store, recordId } of rows) this.#queues[store].change({ recordId }, transition.handBack)
       return
     }
     const claims = rows.flatMap((row) => this.#claimOf(row) ?? [])
@@ -205,13 +235,14 @@ export class JournalClient implements Journal {
 
   #lost(): void {
     if (this.#closing) this.#closed.resolve()
-    for (const queue of this.#allQueues) queue.lost('its thread has ended')
+    for (const queue of this.#allQueues) queue.refused()
     this.#afterGroup()
   }
 
   /** The outcomes of records are stored, where the records are, before others are claimed; claims that never came are free again. */
   #back(): void {
     this.#channel.post({ type: 'adopt', slots: this.#locks.adopted })
+    this.#log?.restart()
     for (const queue of this.#allQueues) queue.flush()
     const changing = this.#allQueues.flatMap((queue) => queue.changing)
     this.#channel.post({ type: 'resume', claimed: [...this.#claims.recordIds, ...changing] })

@@ -1,14 +1,21 @@
 import type { AfterwordError } from '../../errors.ts'
 import type { NotAdded, Outcome } from '../../task/outcome.ts'
 import type { JobRecord } from '../../task/record.ts'
+import type { RecordRow } from '../files/log-format.ts'
 import { idOf } from '../files/record-id.ts'
-import { type CommitGroup, transition } from '../protocol.ts'
+import { transition } from '../protocol.ts'
 import type { Claims } from './claims.ts'
+import type { Segment } from './log-file.ts'
+import type { ChangeQueue, RecordQueue } from './record-queue.ts'
 import type { WriteQueue } from './write-queue.ts'
 
 interface StoredRecordOptions {
-  /** The values to store; `undefined` for a claim, which is stored already. */
-  readonly values?: CommitGroup['accepts']
+  /** The values to store, and where; `undefined` for a claim, which is stored already. */
+  readonly added?: { readonly row: RecordRow; readonly accepting: RecordQueue }
+  /** In JSON, the other forms in which a process with other keys may have stored the unique key. They may be readable: no file has them. */
+  readonly otherKeys?: string | null
+  /** The queue of the database to which the record is forwarded from the log, before it may run. */
+  readonly forward?: WriteQueue | undefined
   readonly claims?: Claims | undefined
   /** The process that had the record before has died. */
   readonly orphaned?: boolean
@@ -18,14 +25,27 @@ interface StoredRecordOptions {
 /** A stored record, as the thread of the requests knows it. */
 export class StoredRecord implements JobRecord {
   readonly recordId: number
-  readonly #queue: WriteQueue
+  /** The segment of the log that has the record, while the log answers for it. */
+  segment: Segment | undefined
+  /** The offset of the record's frame in the log. */
+  offset = 0
+  /** The record is on its way from the log to a database. */
+  leavesLog = false
+  /** The attempt, the moment by `Date.now()` and the delay in ms of a record in the log that is tried again. */
+  retried: readonly [attempt: number, runAt: number, delay: number] | undefined
+  readonly otherKeys: string | null
+  /** The database to which the record is forwarded. */
+  readonly forward: WriteQueue | undefined
+  #queue: ChangeQueue
   /** The values to store, until they are on their way. */
-  #values: CommitGroup['accepts'] | undefined
+  #added: StoredRecordOptions['added'] | undefined
   #state: 'accepting' | 'entered' | 'accepted' | AfterwordError
+  #isForwarded: boolean
   /** The id of the earlier record with the same unique key, which stands for this one. */
   #existing: number | undefined
   #isGone = false
   #accepted: PromiseWithResolvers<void> | undefined
+  #ready: PromiseWithResolvers<void> | undefined
   #onRejected: ((why: NotAdded) => void) | undefined
   /** The claims, if the record is one of them: then it goes back to all workers when it is tried again. */
   readonly #claims: Claims | undefined
@@ -35,17 +55,20 @@ export class StoredRecord implements JobRecord {
   #handedBack = false
 
   constructor(
-    queue: WriteQueue,
+    queue: ChangeQueue,
     recordId: number,
-    { values, claims, orphaned = false, encryptError }: StoredRecordOptions,
+    { added, otherKeys = null, forward, claims, orphaned = false, encryptError }: StoredRecordOptions,
   ) {
     this.#queue = queue
     this.recordId = recordId
-    this.#values = values
+    this.otherKeys = otherKeys
+    this.forward = forward
+    this.#added = added
     this.#claims = claims
     this.#orphaned = orphaned
     this.#encryptError = encryptError
-    this.#state = values === undefined ? 'accepted' : 'accepting'
+    this.#state = added === undefined ? 'accepted' : 'accepting'
+    this.#isForwarded = forward === undefined
   }
 
   get id(): string {
@@ -54,6 +77,10 @@ export class StoredRecord implements JobRecord {
 
   get isAccepted(): boolean {
     return this.#state === 'accepted'
+  }
+
+  get refusal(): AfterwordError | undefined {
+    return typeof this.#state === 'object' ? this.#state : undefined
   }
 
   get accepted(): Promise<void> {
@@ -67,16 +94,23 @@ export class StoredRecord implements JobRecord {
     return this.#state === 'entered' ? Promise.resolve() : this.accepted
   }
 
+  get ready(): Promise<void> | undefined {
+    if (this.#state === 'accepted' && this.#isForwarded) return undefined
+    if (this.refusal !== undefined) return undefined
+    this.#ready ??= Promise.withResolvers()
+    return this.#ready.promise
+  }
+
   get isClaim(): boolean {
     return this.#claims !== undefined
   }
 
   submit(onRejected: (why: NotAdded) => void): void {
-    const values = this.#values
-    this.#values = undefined
+    const added = this.#added
+    this.#added = undefined
     this.#onRejected = onRejected
     this.#claims?.add(this)
-    if (values !== undefined) this.#queue.accept(this, values)
+    added?.accepting.accept(this, added.row)
   }
 
   /** The record is stored in a transaction of the app that is open. */
@@ -84,13 +118,31 @@ export class StoredRecord implements JobRecord {
     this.#state = 'entered'
   }
 
-  /** The record is stored. @param existing the id of the record that stands for it already */
-  stored(existing?: number): void {
+  /** The record is where its durability promises. */
+  stored(): void {
     this.#state = 'accepted'
+    this.#accepted?.resolve()
+    if (this.#isForwarded) this.#markReady()
+  }
+
+  /** The record is in the database where it runs. @param existing the id of the record that stands for it already */
+  forwarded(existing?: number): void {
+    this.#isForwarded = true
     this.#existing = existing
     if (existing !== undefined) this.#onRejected?.('duplicate')
+    if (this.#state === 'accepted') this.#markReady()
+  }
+
+  #markReady(): void {
     this.#onRejected = undefined
-    this.#accepted?.resolve()
+    this.#ready?.resolve()
+    this.#ready = undefined
+  }
+
+  /** From now on the changes of the record are stored in a database, and no longer in the log. */
+  leaveLog(queue: ChangeQueue): void {
+    this.leavesLog = true
+    this.#queue = queue
   }
 
   /** The app has rolled its transaction back, and the record with it. */
@@ -99,6 +151,7 @@ export class StoredRecord implements JobRecord {
     this.#isGone = true
     this.#onRejected?.('rolled-back')
     this.#accepted?.resolve()
+    this.#markReady()
   }
 
   refused(error: AfterwordError): void {
@@ -108,13 +161,14 @@ export class StoredRecord implements JobRecord {
     this.#accepted?.promise.catch(() => {})
     this.#claims?.remove(this)
     this.#onRejected?.('refused')
+    this.#markReady()
   }
 
   markStarted(): Promise<void> | undefined {
     if (!this.#orphaned) return undefined
     this.#begun = true
     // A record that was handed back meanwhile begins in another process, and not here.
-    return this.#queue.begin(this.recordId).then(() => (this.#handedBack ? new Promise(() => {}) : undefined))
+    return this.#queue.begin(this).then(() => (this.#handedBack ? new Promise(() => {}) : undefined))
   }
 
   retry(attempt: number, delay: number): void {
@@ -126,7 +180,7 @@ export class StoredRecord implements JobRecord {
   finish(outcome: Outcome, attempt: number): void {
     switch (outcome.status) {
       case 'failed': {
-        const error = textOf(outcome.error)
+        const error = textOf(outcome.error).slice(0, longestError)
         this.#change(transition.failed, attempt, `failed\n${this.#encryptError?.(error) ?? error}`)
         break
       }
@@ -135,7 +189,7 @@ export class StoredRecord implements JobRecord {
         break
       case 'done':
       case 'cancelled':
-        if (this.#isStored) this.#queue.done(this.recordId)
+        if (this.#isStored) this.#queue.done(this)
     }
     // The claims that are asked for now count this outcome as still to be stored.
     this.#claims?.remove(this)
@@ -148,7 +202,7 @@ export class StoredRecord implements JobRecord {
   }
 
   #change(kind: number, first?: string | number, second?: string | number): void {
-    if (this.#isStored) this.#queue.change(kind, this.recordId, first, second)
+    if (this.#isStored) this.#queue.change(this, kind, first, second)
   }
 
   /** A record that was never stored, or for which another one stands, has no transitions. */
@@ -157,6 +211,8 @@ export class StoredRecord implements JobRecord {
   }
 }
 
+/** The most characters of an error's text that are stored. */
+const longestError = 64 * 1024
 /** The depth to which causes of causes are listed: they may form a circle. */
 const deepestCause = 8
 

@@ -1,10 +1,12 @@
-import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { accessSync, constants, existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import type { Database } from '../../options/app-database.ts'
 import { openDatabase, type Report } from './database.ts'
+import { makeFolder } from './folder.ts'
+import { logOf } from './log-format.ts'
 import { warnOfNetwork } from './network-file-system.ts'
 import { ProcessLock } from './process-lock.ts'
 import { blockSize, blocks, mostSlots, slotSize } from './record-id.ts'
@@ -49,32 +51,15 @@ export function* freeLocks(folder: string): Iterable<ProcessLock> {
   }
 }
 
-/** Makes a folder and syncs each new name: records are lost with the name of their folder. */
-function makeFolder(folder: string): void {
-  const path = resolve(folder)
-  const first = mkdirSync(path, { recursive: true })
-  if (first === undefined) return
-  for (let made = path; made.length >= first.length; made = dirname(made)) syncFolder(dirname(made))
-}
-
-function syncFolder(folder: string): void {
-  try {
-    const handle = openSync(folder, constants.O_RDONLY)
-    try {
-      fsyncSync(handle)
-    } finally {
-      closeSync(handle)
-    }
-  } catch {
-    // A folder can't be opened everywhere, on Windows for example. SQLite does without as well.
-  }
-}
-
-/** Begins a slot that has no records. Records of a dead process may be for other processes only: a process that can run them adopts them. */
+/**
+ * Begins a slot that has no records, neither in its database nor in a log. Records of a dead process may be for other processes only: a
+ * process that can run them adopts them.
+ */
 function beginIfEmpty(folder: string, lock: ProcessLock): number | undefined {
   let database: DatabaseSync | undefined
   let process: number | undefined
   try {
+    if (requireWritable(logOf(folder, lock.slot))) return undefined
     database = openDatabase(join(folder, `${lock.slot}.db`), 'full', tell, true)
     if (isEmpty(database)) process = beginBlock(database, lock.slot)
     return process
@@ -84,9 +69,14 @@ function beginIfEmpty(folder: string, lock: ProcessLock): number | undefined {
   }
 }
 
-/** Requires that the shared database can be written. A thread opens it later, when requests have been answered. Throws the errors of `access`. */
-function requireWritable(path: string): void {
-  if (existsSync(path)) accessSync(path, constants.W_OK)
+/**
+ * Requires that a file can be written if it is there. A thread opens it later, when requests have been answered. Throws the errors of
+ * `access`. @returns whether the file is there
+ */
+function requireWritable(path: string): boolean {
+  if (!existsSync(path)) return false
+  accessSync(path, constants.W_OK)
+  return true
 }
 
 const tell: Report = (code, values, cause) => report(new AfterwordError(code, values, { cause }))
@@ -108,7 +98,7 @@ export function beginBlock(database: Database, slot: number): number {
   const minutes = Math.floor((Date.now() - Date.UTC(2026, 0)) / 60_000)
   const row = database
     .prepare(
-      `INSERT INTO afterword_slots VALUES (?, ?) ON CONFLICT (slot) DO UPDATE SET block = block + 1 RETURNING block`,
+      `INSERT INTO afterword_slots (slot, block) VALUES (?, ?) ON CONFLICT (slot) DO UPDATE SET block = block + 1 RETURNING block`,
     )
     .all(slot, Math.min(Math.max(1, minutes), blocks / 2))[0] as { block: number }
   return slot * slotSize + row.block * blockSize

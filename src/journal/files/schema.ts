@@ -67,6 +67,13 @@ const migrations: readonly string[] = [
     failed_at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- The highest id of a record that was moved here from the log of a dead process of the slot.
+  ALTER TABLE afterword_slots ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
+
+  -- The highest id of a record that a process of the slot has forwarded here from its log; records are forwarded in the order of their ids.
+  CREATE TABLE afterword_forwarded (slot INTEGER PRIMARY KEY, record INTEGER NOT NULL) STRICT;
+  `,
 ]
 
 /** Brings a database to the version of this release. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */

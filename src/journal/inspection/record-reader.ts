@@ -5,6 +5,7 @@ import { keyIdOf, keyIdSql } from '../format/encrypted-text.ts'
 import type { KnownJob } from '../protocol.ts'
 import { count, type JournalFiles, pages } from './journal-files.ts'
 import type { ListedDatabase, ListedRecord, Stuck, WaitingState } from './listed.ts'
+import { loggedRows } from './logged-records.ts'
 
 /** A living process: the jobs that it can run, and the ids of its keys. */
 interface Living {
@@ -12,7 +13,8 @@ interface Living {
   readonly keyIds: readonly string[]
 }
 
-type Row = Omit<ListedRecord, 'id' | 'state' | 'key' | 'options'> & {
+/** A record as a database has it, or a log. */
+export type Row = Omit<ListedRecord, 'id' | 'state' | 'key' | 'options'> & {
   readonly key: number
   readonly options: string | null
   readonly singleton: string | null
@@ -37,39 +39,78 @@ export class RecordReader {
   *databases(): Generator<ListedDatabase[]> {
     yield [
       ...this.#files.each((database, name) => {
-        const size = statSync(database.location() as string).size
+        const size = statSync(database.location() as string).size + this.#files.logSize(name)
         const alive = name === this.#files.shared ? undefined : this.#files.isAlive(Number(name))
-        const stuck = this.#stuck(database)
-        return [{ name, alive, pending: count(database, 'records'), failed: count(database, 'failed'), stuck, size }]
+        const pending = this.#logged(database, name, 'pending')
+        const failed = this.#logged(database, name, 'failed')
+        return [
+          {
+            name,
+            alive,
+            pending: count(database, 'records') + pending.length,
+            failed: count(database, 'failed') + failed.length,
+            stuck: this.#stuck(database, pending),
+            size,
+          },
+        ]
       }),
     ]
   }
 
   /** Lists records in the order in which they were deferred, database by database. @param first only the first page of each */
   *records(state: 'pending' | 'failed', first: boolean): Generator<ListedRecord[]> {
-    for (const rows of this.#files.each((database) => pages<Row>(database, sqlOf[state], first))) {
-      yield rows.map((row) => this.#listed(row, state))
+    const reader = this
+    const rowsOf = function* (database: DatabaseSync, name: string): Generator<Row[]> {
+      // The log comes first: records move from there to the database, which may happen meanwhile.
+      const logged = new Map(reader.#logged(database, name, state).map((row) => [row.key, row]))
+      let isFirst = true
+      for (const rows of pages<Row>(database, sqlOf[state], first)) {
+        for (const { key } of rows) logged.delete(key)
+        isFirst = false
+        yield rows
+      }
+      if (logged.size > 0 && (!first || isFirst)) yield [...logged.values()]
     }
+    for (const rows of this.#files.each(rowsOf)) yield rows.map((row) => this.#listed(row, state))
   }
 
   *find(id: string): Generator<ListedRecord | undefined> {
+    const recordId = recordIdOf(id)
     for (const state of ['failed', 'pending'] as const) {
-      const find = (database: DatabaseSync) => database.prepare(`${sqlOf[state]} WHERE key = ?`).all(recordIdOf(id))
-      for (const row of this.#files.each(find)) yield this.#listed(row as unknown as Row, state)
+      const find = (database: DatabaseSync, name: string) => [
+        ...(database.prepare(`${sqlOf[state]} WHERE key = ?`).all(recordId) as unknown as Row[]),
+        ...this.#logged(database, name, state).filter(({ key }) => key === recordId),
+      ]
+      for (const row of this.#files.each(find)) yield this.#listed(row, state)
     }
     yield undefined
   }
 
-  #stuck(database: DatabaseSync): Stuck[] {
+  /** Reads the records that are only in the log beside a database. */
+  #logged(database: DatabaseSync, name: string, state: 'pending' | 'failed'): Row[] {
+    const contents = this.#files.log(name)
+    if (contents === undefined) return []
+    const table = state === 'failed' ? 'failed' : 'records'
+    const inDatabase = database.prepare(`SELECT 1 FROM afterword_${table} WHERE key = ?`)
+    return loggedRows(contents, state).filter(({ key }) => inDatabase.get(key) === undefined)
+  }
+
+  #stuck(database: DatabaseSync, logged: readonly Row[]): Stuck[] {
     const rows = database
       .prepare(
         `SELECT job, version, ${keyIdSql('args')} AS keyId, count(*) AS count FROM afterword_records GROUP BY 1, 2, 3`,
       )
       .all() as unknown as { job: string; version: number; keyId: string | null; count: number }[]
-    return rows.flatMap(({ job, version, keyId, count }) => {
-      const state = this.#stateOf(job, version, keyId ?? undefined)
-      return state === 'pending' ? [] : [{ job, version, state, count }]
-    })
+    const stuck = new Map<string, Stuck>()
+    const add = (job: string, version: number, keyId: string | undefined, count: number) => {
+      const state = this.#stateOf(job, version, keyId)
+      if (state === 'pending') return
+      const key = JSON.stringify([job, version, state])
+      stuck.set(key, { job, version, state, count: count + (stuck.get(key)?.count ?? 0) })
+    }
+    for (const { job, version, keyId, count } of rows) add(job, version, keyId ?? undefined, count)
+    for (const { job, version, args } of logged) add(job, version, keyIdOf(args), 1)
+    return [...stuck.values()]
   }
 
   #stateOf(job: string, version: number, keyId: string | undefined): WaitingState {

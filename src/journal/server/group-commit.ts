@@ -1,23 +1,39 @@
-import { acceptWidth, type CommitGroup, type Transition, transition, transitionWidth } from '../protocol.ts'
+import type { RecordRow } from '../files/log-format.ts'
+import { parseFailure, retried } from '../files/log-reader.ts'
+import { type CommitGroup, moveWidth, type Transition, transition, transitionWidth } from '../protocol.ts'
 import type { Databases } from './databases.ts'
 import type { RecordTable } from './record-table.ts'
 
-/** Commits groups: the records that they add, and the transitions of others. */
+/** Reads a record from the log; `undefined` where the log has it no more. */
+type ReadRecord = (recordId: number, offset: number) => RecordRow | undefined
+
+/** The values of a move in a group. */
+type Move = [recordId: number, offset: number, attempt: number, runAt: number, delay: number, otherKeys: string | null]
+
+/** A record that moves from the log to a database. */
+interface MovedRecord {
+  readonly row: RecordRow
+  readonly otherKeys: string | null
+}
+
+/** Commits groups: the records that move to a database, and the transitions of others. */
 export class GroupCommit {
   readonly #databases: Databases
+  readonly #read: ReadRecord
 
-  constructor(databases: Databases) {
+  constructor(databases: Databases, read: ReadRecord) {
     this.#databases = databases
+    this.#read = read
   }
 
   /** Commits all of a group or nothing. @returns the duplicates, as in `FromServer`. Throws the errors of SQLite. */
   commit(group: CommitGroup): number[] {
-    const { own } = this.#databases
-    const tables = this.#touched(group)
+    const { own, shared } = this.#databases
+    const rows = this.#rowsOf(group)
+    const tables = group.store === 'shared' ? new Set([shared]) : this.#touched(group)
     try {
-      for (const table of tables) table.begin(group.accepts.length > 0 && (table === own || group.store === 'shared'))
-      if (this.#isNewBlock(group)) own.beginBlock(lastId(group))
-      const duplicates = group.store === 'shared' ? this.#share(group) : this.#accept(group, tables)
+      for (const table of tables) table.begin(rows.length > 0 && (table === own || table === shared))
+      const duplicates = group.store === 'shared' ? this.#share(group, rows) : this.#change(group, rows, tables)
       for (const table of tables) table.commit()
       return duplicates
     } catch (error) {
@@ -26,30 +42,37 @@ export class GroupCommit {
     }
   }
 
-  /** The tables that a group changes, in the order in which they are committed. */
-  #touched(group: CommitGroup): Set<RecordTable> {
-    const { store, accepts, done, transitions } = group
-    const { own, shared, owned } = this.#databases
-    const tables = new Set<RecordTable>()
-    if (store === 'shared') return this.#isNewBlock(group) ? tables.add(own).add(shared) : tables.add(shared)
+  /** Reads the records that move. The log has each of them until the group is committed. */
+  #rowsOf({ moves }: CommitGroup): MovedRecord[] {
+    const rows: MovedRecord[] = []
+    for (let i = 0; i < moves.length; i += moveWidth) {
+      const [recordId, offset, attempt, runAt, delay, otherKeys] = moves.slice(i, i + moveWidth) as Move
+      const row = this.#read(recordId, offset)
+      if (row === undefined) continue
+      rows.push({ row: attempt === 0 ? row : retried(row, attempt, runAt - delay, delay), otherKeys })
+    }
+    return rows
+  }
+
+  /** The tables that a group for databases of slots changes. */
+  #touched({ moves, done, transitions }: CommitGroup): Set<RecordTable> {
+    const { own, owned } = this.#databases
+    const tables = new Set<RecordTable>(moves.length > 0 ? [own] : [])
     const touch = (recordId: number) => {
       const table = owned.of(recordId)
       if (table !== undefined) tables.add(table)
     }
     done.forEach(touch)
     for (let i = 0; i < transitions.length; i += transitionWidth) touch(transitions[i + 1] as number)
-    if (accepts.length === 0) return tables
-    // The own table comes last: its new records are refused if another table can't be written, and must not be stored then.
-    tables.delete(own)
-    return tables.add(own)
+    return tables
   }
 
-  #isNewBlock(group: CommitGroup): boolean {
-    return this.#databases.own.isNewBlock(lastId(group))
-  }
-
-  #accept({ accepts, done, transitions }: CommitGroup, tables: ReadonlySet<RecordTable>): number[] {
-    this.#databases.own.accept(accepts)
+  #change(
+    { done, transitions }: CommitGroup,
+    rows: readonly MovedRecord[],
+    tables: ReadonlySet<RecordTable>,
+  ): number[] {
+    for (const { row } of rows) this.#databases.own.added.insert(row)
     for (let i = 0; i < transitions.length; i += transitionWidth) {
       const values = transitions.slice(i, i + transitionWidth)
       applyTransition(this.#databases.owned.of(values[1] as number), values)
@@ -60,27 +83,27 @@ export class GroupCommit {
     return []
   }
 
-  /** Records that have ended, stored or not, let their unique keys go before another record asks for those. */
-  #share({ accepts, done, transitions }: CommitGroup): number[] {
+  /** Records that have ended, moved or not, let their unique keys go before another record asks for those. */
+  #share({ done, transitions }: CommitGroup, rows: readonly MovedRecord[]): number[] {
     const { shared } = this.#databases
-    const accepted = new Set<unknown>()
-    for (let i = 0; i < accepts.length; i += acceptWidth.shared) accepted.add(accepts[i])
-    shared.done(done.filter((recordId) => !accepted.has(recordId)))
+    const moved = new Set<unknown>(rows.map(({ row }) => row[0]))
+    shared.done(done.filter((recordId) => !moved.has(recordId)))
     const ended = new Set<unknown>(done)
     const later: Transition[] = []
     for (let i = 0; i < transitions.length; i += transitionWidth) {
       const values = transitions.slice(i, i + transitionWidth)
-      if (accepted.has(values[1])) later.push(values)
+      if (moved.has(values[1])) later.push(values)
       else applyTransition(shared, values)
     }
     const duplicates: number[] = []
-    for (let i = 0; i < accepts.length; i += acceptWidth.shared) {
-      if (ended.has(accepts[i])) continue
-      const values = accepts.slice(i, i + acceptWidth.shared) as Parameters<RecordTable['share']>
-      const existing = shared.share(...values)
-      if (existing !== undefined) duplicates.push(values[0], existing)
+    for (const { row, otherKeys } of rows) {
+      if (ended.has(row[0])) continue
+      const existing = shared.added.share(row, otherKeys)
+      if (existing !== undefined) duplicates.push(row[0], existing)
     }
     for (const values of later) applyTransition(shared, values)
+    const last = rows.at(-1)
+    if (last !== undefined) shared.added.noteForwarded(last.row[0])
     return duplicates
   }
 }
@@ -89,8 +112,8 @@ export class GroupCommit {
 export function applyTransition(table: RecordTable | undefined, [kind, id, first, second]: Transition): void {
   switch (kind) {
     case transition.failed: {
-      const [reason = '', ...error] = String(second).split('\n')
-      return table?.failed(id as number, first as number, reason, error.length === 0 ? null : error.join('\n'))
+      const { reason, error } = parseFailure(String(second))
+      return table?.failed(id as number, first as number, reason, error)
     }
     case transition.retry:
     case transition.release:
@@ -99,12 +122,5 @@ export function applyTransition(table: RecordTable | undefined, [kind, id, first
       return table?.handBack(id as number, first as number)
     case transition.begin:
       return table?.beginRun(id as number)
-    case transition.withdraw:
-      return table?.withdraw(id as number)
   }
-}
-
-/** The id of the last record that a group adds; `NaN` where it adds none. */
-function lastId({ store, accepts }: CommitGroup): number {
-  return Number(accepts.at(-acceptWidth[store]))
 }

@@ -1,5 +1,7 @@
 import { pid } from 'node:process'
+import type { ErrorCode } from '../../errors.ts'
 import { isBusy } from '../files/database.ts'
+import type { RecordRow } from '../files/log-format.ts'
 import { idOf, slotOf } from '../files/record-id.ts'
 import type { ClaimedRow, CommitGroup, FromServer, RunnableJobs, ServerOptions, ToServer } from '../protocol.ts'
 import type { Databases } from './databases.ts'
@@ -45,7 +47,7 @@ export class JournalServer {
 
   constructor(databases: Databases, { process, retention }: ServerOptions, tell: (message: FromServer) => void) {
     this.#databases = databases
-    this.#groupCommit = new GroupCommit(databases)
+    this.#groupCommit = new GroupCommit(databases, (recordId, offset) => this.#read(recordId, offset))
     this.#shared = databases.shared
     this.#tell = tell
     this.#ownSlot = slotOf(process)
@@ -58,8 +60,13 @@ export class JournalServer {
 
   receive(message: ToServer): void {
     // The client still gets the answer to a group.
-    if (this.#closed && message.type !== 'group') return
+    if (this.#closed && message.type !== 'group' && message.type !== 'sync') return
     switch (message.type) {
+      case 'prepare':
+      case 'sync':
+        return this.#databases.log?.receive(message, this.#tell)
+      case 'block':
+        return void this.#try(() => this.#databases.own.beginBlock(message.recordId))
       case 'group':
         return this.#commit(message, Date.now() + longestBusy)
       case 'jobs':
@@ -93,7 +100,11 @@ export class JournalServer {
     } catch (error) {
       if (store === 'shared' && isBusy(error) && Date.now() < until) {
         setTimeout(() => this.#commit(group, until), 1 + 3 * Math.random())
-      } else this.#tell({ type: 'refused', store, message: String(error) })
+      } else {
+        // A process that reads or recovers the database of a slot is done soon.
+        if (store === 'shared' || !isBusy(error)) this.#report('AFTERWORD_JOURNAL_BEHIND', String(error))
+        this.#tell({ type: 'refused', store })
+      }
       return
     }
     // Other processes may have to wait for a record, or this one may run it.
@@ -216,12 +227,29 @@ export class JournalServer {
       fn()
       return true
     } catch (error) {
-      const message = String(error)
-      if (isBusy(error) || message === this.#reported) return false
-      this.#reported = message
-      this.#tell({ type: 'report', code: 'AFTERWORD_JOURNAL_REFUSED', values: [message] })
+      if (!isBusy(error)) this.#report('AFTERWORD_JOURNAL_BEHIND', String(error))
       return false
     }
+  }
+
+  /** Reports trouble, unless it is the one that was reported last. */
+  #report(code: ErrorCode, message: string): void {
+    if (message === this.#reported) return
+    this.#reported = message
+    this.#tell({ type: 'report', code, values: [message] })
+  }
+
+  /** Reads a record that moves to a database. One that the log has no more is reported: it can't be stored. */
+  #read(recordId: number, offset: number): RecordRow | undefined {
+    const row = this.#databases.log?.read(recordId, offset)
+    if (row === undefined) {
+      this.#tell({
+        type: 'report',
+        code: 'AFTERWORD_JOURNAL_REFUSED',
+        values: [`record ${idOf(recordId)} is not in the log any more`],
+      })
+    }
+    return row
   }
 
   #lookAgain(): void {

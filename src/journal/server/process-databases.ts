@@ -2,9 +2,11 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { openDatabase, type Report } from '../files/database.ts'
+import { logOf } from '../files/log-format.ts'
 import { ProcessLock, slotsIn } from '../files/process-lock.ts'
 import { slotOf } from '../files/record-id.ts'
 import type { FolderServerOptions, RunnableJobs } from '../protocol.ts'
+import { LogRecovery } from './log-recovery.ts'
 import { RecordTable } from './record-table.ts'
 
 /** The databases of the slots whose records are this process's. */
@@ -21,6 +23,8 @@ export interface OwnDatabases {
 interface Slot {
   readonly table: RecordTable
   readonly database: DatabaseSync
+  /** The log of the dead process, until its records are in the database. */
+  recovery: LogRecovery | undefined
 }
 
 /** The delay in ms after which a slot that could not be adopted is tried again. */
@@ -32,11 +36,14 @@ export interface SlotEvents {
   orphaned(slot: number): void
   /** The process does not need the slot any more. */
   released(slot: number): void
+  /** Records of a dead process have moved from its log to a database. */
+  recovered(): void
 }
 
 /** The databases of this process: that of its own slot, and those of dead processes, until they are empty. */
 export class ProcessDatabases implements OwnDatabases {
   readonly #options: FolderServerOptions
+  readonly #shared: RecordTable
   readonly #tell: Report
   readonly #events: SlotEvents
   readonly #slots = new Map<number, Slot>()
@@ -45,8 +52,9 @@ export class ProcessDatabases implements OwnDatabases {
   #jobs: RunnableJobs | undefined
   readonly own: RecordTable
 
-  constructor(options: FolderServerOptions, tell: Report, events: SlotEvents) {
+  constructor(options: FolderServerOptions, shared: RecordTable, tell: Report, events: SlotEvents) {
     this.#options = options
+    this.#shared = shared
     this.#tell = tell
     this.#events = events
     const { process } = options
@@ -72,8 +80,8 @@ export class ProcessDatabases implements OwnDatabases {
       lock?.release()
       if (lock !== undefined) this.#events.orphaned(slot)
     }
-    for (const [slot, { table }] of this.#slots) {
-      if (slot === slotOf(process)) continue
+    for (const [slot, { table, recovery }] of this.#slots) {
+      if (slot === slotOf(process) || recovery !== undefined) continue
       if (table.empty) this.#release(slot)
       // Until the jobs of this process are known, the slot stays.
       else if (jobs.known.length > 0 && !table.claimable.isFor(jobs)) {
@@ -101,6 +109,7 @@ export class ProcessDatabases implements OwnDatabases {
     try {
       onOrphaned(slot)
       this.#open(slot, true)
+      this.#recover(slot)
     } catch (error) {
       // Another process may be writing. The lock stays: this process may run records of the slot.
       setTimeout(() => this.#events.orphaned(slot), adoptAgain)
@@ -108,12 +117,34 @@ export class ProcessDatabases implements OwnDatabases {
     }
   }
 
+  /** Moves records from the log of a dead process, step by step: groups and claims have their turns in between. */
+  #recover(slot: number): void {
+    const { recovery } = this.#slots.get(slot) ?? {}
+    if (recovery === undefined) return
+    try {
+      const more = recovery.step()
+      this.#events.recovered()
+      if (more) return void setImmediate(() => this.#recover(slot))
+      this.#recovered(slot)
+    } catch {
+      // Another process may be writing, or the disk is full.
+      setTimeout(() => this.#recover(slot), adoptAgain).unref()
+    }
+  }
+
+  #recovered(slot: number): void {
+    const found = this.#slots.get(slot)
+    if (found !== undefined) found.recovery = undefined
+  }
+
   #open(slot: number, adopted: boolean): RecordTable {
     const { process, sync, keyIds } = this.#options
     const database = openDatabase(this.#pathOf(slot), sync, this.#tell, !adopted)
     const table = new RecordTable(database, { store: 'own', process, sync, adopted, keyIds })
     table.claimable.resetClock()
-    this.#slots.set(slot, { table, database })
+    const log = logOf(this.#options.folder, slot)
+    const recovery = adopted ? new LogRecovery(log, slot, table, this.#shared, this.#tell) : undefined
+    this.#slots.set(slot, { table, database, recovery })
     return table
   }
 

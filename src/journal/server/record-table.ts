@@ -2,22 +2,16 @@ import type { Database, Statement } from '../../options/app-database.ts'
 import { busy, type Sync, setSync } from '../files/database.ts'
 import { blockOf, slotOf, slotSize } from '../files/record-id.ts'
 import { claimerOf, isClaimer, ownedBy, owner } from '../files/schema.ts'
-import { acceptWidth, type KnownJob, type Store } from '../protocol.ts'
+import type { KnownJob, Store } from '../protocol.ts'
+import { AddedRecords } from './added-records.ts'
 import { type ClaimableOptions, ClaimableRecords, notPutOff } from './claimable-records.ts'
-
-/** The number of records that one statement stores: a statement for each took half as long again. */
-const acceptedAtOnce = 8
-
-/** Makes the statement that stores records. Its parameters have no numbers: Node looks for the name of each numbered one among all. */
-function acceptSql(records: number, process: number): string {
-  const rows = Array.from({ length: records }, () => `(?, ?, ?, ?, ?, ?, ?, ${process})`).join(', ')
-  return `INSERT INTO afterword_records (key, job, version, args, options, created, run_at, owner) VALUES ${rows}`
-}
 
 /** The table of records in one database, as a process that owns some of them sees it. Each change of a record requires that the process owns it. */
 export class RecordTable {
   readonly store: Store
   readonly claimable: ClaimableRecords
+  /** The records that come from a log, or from the app. */
+  readonly added: AddedRecords
   readonly #database: Database
   readonly #process: number
   readonly #sync: Sync | undefined
@@ -33,11 +27,6 @@ export class RecordTable {
   /** In SQL: this process owns the record. */
   readonly #isMine: string
 
-  readonly #acceptOne: Statement
-  readonly #acceptMany: Statement
-  readonly #share: Statement
-  readonly #byUniqueKey: Statement
-  readonly #byOtherKeys: Statement
   readonly #done: Statement
   readonly #fail: Statement
   readonly #retry: Statement
@@ -48,6 +37,7 @@ export class RecordTable {
     const { store, process, sync, isForeign, keyIds = [] } = options
     this.store = store
     this.claimable = new ClaimableRecords(database, options)
+    this.added = new AddedRecords(database)
     this.#database = database
     this.#process = process
     this.#block = blockOf(process)
@@ -56,16 +46,6 @@ export class RecordTable {
     this.#keyIds = keyIds
     this.#isMine = ownedBy(process)
     const mine = `key = ?1 AND ${this.#isMine}`
-    this.#acceptOne = database.prepare(acceptSql(1, process))
-    this.#acceptMany = database.prepare(acceptSql(acceptedAtOnce, process))
-    this.#share = database.prepare(`
-      INSERT INTO afterword_records (key, job, version, args, options, created, run_at, delay, owner, singleton)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6 + ?7, ?7, ?8, ?9)
-      ON CONFLICT (job, singleton) WHERE singleton IS NOT NULL DO NOTHING`)
-    this.#byUniqueKey = database.prepare('SELECT key FROM afterword_records WHERE job = ? AND singleton = ?')
-    this.#byOtherKeys = database.prepare(
-      'SELECT key FROM afterword_records WHERE job = ? AND singleton IN (SELECT value FROM json_each(?))',
-    )
     this.#done = database.prepare(`DELETE FROM afterword_records WHERE key BETWEEN ?1 AND ?2 AND ${this.#isMine}`)
     this.#fail = database.prepare(`
       INSERT OR REPLACE INTO afterword_failed (key, job, version, args, options, created, attempt, singleton, reason, error, failed_at)
@@ -79,7 +59,7 @@ export class RecordTable {
     this.#begin = database.prepare(`UPDATE afterword_records SET crashes = crashes + 1 WHERE ${mine}`)
   }
 
-  /** Begins a transaction. @param durable the transaction has records that a caller waits for: only these have to be synced */
+  /** Begins a transaction. @param durable the transaction has records that no log has any more, or soon: only these have to be synced */
   begin(durable: boolean): void {
     if (this.#isForeign?.()) throw busy('A transaction of the app is open')
     const sync = durable ? this.#sync : this.#sync && 'normal'
@@ -112,10 +92,10 @@ export class RecordTable {
     if (this.#sync !== undefined) this.#database.exec('PRAGMA busy_timeout = 0')
   }
 
-  /** Calls `fn` in a transaction of its own. Throws what it throws. */
-  atomically<T>(fn: () => T): T {
+  /** Calls `fn` in a transaction of its own. Throws what it throws. @param durable as in `begin` */
+  atomically<T>(fn: () => T, durable = false): T {
     try {
-      this.begin(false)
+      this.begin(durable)
       const value = fn()
       this.commit()
       return value
@@ -123,57 +103,6 @@ export class RecordTable {
       this.rollback()
       throw error
     }
-  }
-
-  /** Stores records of this process. @param values for each record the id, job, version, arguments and options */
-  accept(values: readonly (string | number | null)[]): void {
-    const now = Date.now()
-    const many = acceptedAtOnce * acceptWidth.own
-    for (let from = 0; from < values.length; ) {
-      const isMany = from + many <= values.length
-      const to = from + (isMany ? many : acceptWidth.own)
-      const parameters: (string | number | null)[] = []
-      for (let i = from; i < to; i++) {
-        parameters.push(values[i] as string | number | null)
-        if (i % acceptWidth.own === acceptWidth.own - 1) parameters.push(now, now)
-      }
-      ;(isMany ? this.#acceptMany : this.#acceptOne).run(...parameters)
-      from = to
-    }
-  }
-
-  /**
-   * Stores a record that any worker may run after `delay` ms, or, if `isOwn` is 1, this process.
-   * @param others the other forms in which a process with other encryption keys may have stored `uniqueKey`
-   * @returns the id of the record of the same job that has the unique key already
-   */
-  share(
-    recordId: number,
-    job: string,
-    version: number,
-    args: string,
-    options: string | null,
-    delay: number,
-    isOwn: number,
-    uniqueKey: string | null,
-    others: string | null,
-  ): number | undefined {
-    const other = others === null ? undefined : (this.#byOtherKeys.get(job, others) as { key: number } | undefined)
-    if (other !== undefined) return other.key
-    const by = isOwn === 1 ? this.#process : owner.free
-    const { changes } = this.#share.run(
-      recordId,
-      job,
-      version,
-      args,
-      options,
-      Date.now(),
-      Math.ceil(delay),
-      by,
-      uniqueKey,
-    )
-    if (Number(changes) > 0) return undefined
-    return (this.#byUniqueKey.get(job, uniqueKey) as { key: number }).key
   }
 
   /** Deletes records that are done. Most of them were added one after another, and are deleted run by run. */
@@ -202,13 +131,6 @@ export class RecordTable {
   /** Hands a claim back. @param begun the number of crashes that were noted in advance for its run */
   handBack(recordId: number, begun: number): void {
     this.#handBack.run(recordId, begun)
-  }
-
-  /** Deletes a record of this process, also one that any worker may claim, unless another process has claimed it. */
-  withdraw(recordId: number): void {
-    this.#database
-      .prepare(`DELETE FROM afterword_records WHERE key = ? AND (${this.#isMine} OR owner = ${owner.free})`)
-      .run(recordId)
   }
 
   /** Frees the claims of this process, but for these. */
@@ -287,7 +209,7 @@ export class RecordTable {
     const block = blockOf(recordId)
     this.#database
       .prepare('UPDATE afterword_slots SET block = max(block, ?2) WHERE slot = ?1')
-      .run(slotOf(this.#process), block)
+      .run(slotOf(recordId), block)
     if (!this.#isForeign?.()) this.#block = block
   }
 }

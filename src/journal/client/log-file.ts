@@ -1,0 +1,166 @@
+import { closeSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { frameHeadSize, type SegmentHead, segmentUnit, writeFrameHead } from '../files/log-format.ts'
+import type { StoredRecord } from './stored-record.ts'
+
+/** The size of a segment in bytes, unless a record needs more. */
+const segmentSize = 8 * segmentUnit
+/** The space in bytes that the head of a segment takes at most. */
+const headSpace = 256
+const zeros = Buffer.alloc(segmentUnit)
+
+/** A segment of the log. */
+export interface Segment {
+  readonly offset: number
+  readonly bytes: number
+  sequence: number
+  /** The bytes that are written, from the beginning. */
+  used: number
+  /** The number of the next frame. */
+  frame: number
+  /** The records that were accepted in this segment, and for which the log still answers. */
+  readonly records: Set<StoredRecord>
+}
+
+/** Has a segment written in full, and calls back. */
+type Prepare = (offset: number, bytes: number) => void
+
+/**
+ * The file of a log, written in the thread of the requests. Segments are used in a ring: the oldest one is used again when the log answers
+ * for none of its records any more. The file is made with the first record: a process that keeps nothing leaves nothing to recover.
+ */
+export class LogFile {
+  readonly #path: string
+  readonly #full: boolean
+  readonly #prepare: Prepare
+  #file: number | undefined
+  /** The end of the last segment, which may not be written yet. */
+  #end = 0
+  #sequence = 0
+  /** The segments whose entries count, the oldest first. The last one is written to. */
+  readonly #used: Segment[] = []
+  readonly #free: Segment[] = []
+  /** The segment that is being written in full. */
+  #preparing: { readonly offset: number; readonly bytes: number } | undefined
+  #buffer = Buffer.allocUnsafe(segmentUnit)
+
+  /** @param full records are synced before they are acknowledged */
+  constructor(path: string, full: boolean, prepare: Prepare) {
+    this.#path = path
+    this.#full = full
+    this.#prepare = prepare
+  }
+
+  /** The segment that is written to. Undefined before the first record. */
+  get current(): Segment | undefined {
+    return this.#used.at(-1)
+  }
+
+  /** The segments whose entries count, the oldest first. */
+  get used(): readonly Segment[] {
+    return this.#used
+  }
+
+  /** A frame with that many bytes of entries fits in the segment that is written to. */
+  fits(bytes: number): boolean {
+    const { current } = this
+    return current !== undefined && current.used + frameHeadSize + bytes <= current.bytes
+  }
+
+  /** Goes on to a segment in which a frame with that many bytes of entries fits. Throws the errors of the file system. */
+  advance(bytes: number): void {
+    const needed = headSpace + frameHeadSize + bytes
+    const ready = this.#free.findIndex((segment) => segment.bytes >= needed)
+    const segment = ready === -1 ? this.#create(needed) : (this.#free.splice(ready, 1)[0] as Segment)
+    segment.sequence = ++this.#sequence
+    segment.used = 0
+    segment.frame = 0
+    const { sequence: oldest } = this.#used[0] ?? segment
+    try {
+      this.#write(
+        segment,
+        JSON.stringify({ log: 1, bytes: segment.bytes, oldest, full: this.#full } satisfies SegmentHead),
+      )
+    } catch (error) {
+      this.#free.unshift(segment)
+      throw error
+    }
+    this.#used.push(segment)
+    this.prepareNext()
+  }
+
+  /** Has a segment written ahead, unless there is one: a full disk shows before a record needs the space. */
+  prepareNext(): void {
+    if (this.#free.length > 0 || this.#preparing !== undefined || this.#file === undefined) return
+    this.#preparing = { offset: this.#end, bytes: segmentSize }
+    this.#end += segmentSize
+    this.#prepare(this.#preparing.offset, segmentSize)
+  }
+
+  /** The segment that was written ahead is there, or could not be written. */
+  prepared(isWritten: boolean): void {
+    const preparing = this.#preparing
+    if (preparing === undefined) return
+    this.#preparing = undefined
+    if (isWritten) this.#free.push(emptySegment(preparing.offset, preparing.bytes))
+    else if (preparing.offset + preparing.bytes === this.#end) this.#end = preparing.offset
+  }
+
+  /** Writes entries as one frame, which fits. Throws the errors of the file system: then the next frame takes its place. */
+  write(text: string): void {
+    this.#write(this.current as Segment, text)
+  }
+
+  /** Frees the oldest segments for which the log answers no more. */
+  recycle(): void {
+    for (let [oldest] = this.#used; oldest !== undefined && this.#used.length > 1; [oldest] = this.#used) {
+      if (oldest.records.size > 0) return
+      this.#used.shift()
+      this.#free.push(oldest)
+    }
+  }
+
+  /** Closes the file. @param isEmpty the log answers for no record: the file is not needed any more */
+  close(isEmpty: boolean): void {
+    if (this.#file === undefined) return
+    closeSync(this.#file)
+    this.#file = undefined
+    if (isEmpty) unlinkSync(this.#path)
+  }
+
+  #write(segment: Segment, text: string): void {
+    const most = frameHeadSize + 3 * text.length
+    if (this.#buffer.length < most) this.#buffer = Buffer.allocUnsafe(most)
+    const length = this.#buffer.write(text, frameHeadSize)
+    writeFrameHead(this.#buffer, length, segment.sequence, segment.frame)
+    const size = frameHeadSize + length
+    writeAll(this.#file as number, this.#buffer, size, segment.offset + segment.used)
+    segment.used += size
+    segment.frame++
+  }
+
+  /** Writes a segment in full, now: none was written ahead. */
+  #create(needed: number): Segment {
+    this.#file ??= openSync(this.#path, 'wx+', 0o600)
+    const bytes = Math.ceil(Math.max(needed, segmentSize) / segmentUnit) * segmentUnit
+    const offset = this.#end
+    try {
+      for (let at = 0; at < bytes; at += segmentUnit) writeAll(this.#file, zeros, segmentUnit, offset + at)
+    } catch (error) {
+      // A segment that is written ahead meanwhile lies before this one.
+      ftruncateSync(this.#file, offset)
+      throw error
+    }
+    this.#end = offset + bytes
+    return emptySegment(offset, bytes)
+  }
+}
+
+function emptySegment(offset: number, bytes: number): Segment {
+  return { offset, bytes, sequence: 0, used: 0, frame: 0, records: new Set() }
+}
+
+function writeAll(file: number, buffer: Uint8Array, length: number, position: number): void {
+  for (let written = 0; written < length; ) {
+    written += writeSync(file, buffer, written, length - written, position + written)
+  }
+}

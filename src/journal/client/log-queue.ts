@@ -1,0 +1,287 @@
+import { acceptEntry, entry, type RecordRow } from '../files/log-format.ts'
+import { transition } from '../protocol.ts'
+import type { LogFile, Segment } from './log-file.ts'
+import type { LogSync } from './log-sync.ts'
+import type { Recorded, RecordQueue } from './record-queue.ts'
+import { Refusals } from './refusals.ts'
+import type { StoredRecord } from './stored-record.ts'
+import type { WriteListener, WriteQueue } from './write-queue.ts'
+
+/** The time in ms for which changes of records wait for a record to ride along with: at a kill, jobs that ended in it run again. */
+const changeDelay = 5
+/** The delay in ms after which entries that could not be written are tried again. */
+const retryDelay = 100
+/** The segments in which records may stay. Those of older ones are moved to the database, so that the segments can be used again. */
+const mostUsed = 16
+/** The most records that are moved in one transaction: others wait for it. */
+const movedAtOnce = 500
+
+interface LogQueueOptions {
+  readonly file: LogFile
+  /** The queue of the database of this process, for records that leave the log. */
+  readonly database: WriteQueue
+  /** `undefined` where records need not outlive the machine. */
+  readonly sync: LogSync | undefined
+}
+
+/**
+ * The log queue accepts records by one write for each turn of the event loop, in the thread of the requests. Most records end in the log,
+ * too; others are moved to a database: those that are forwarded, that failed, or that live for long.
+ */
+export class LogQueue implements RecordQueue, WriteListener {
+  readonly #file: LogFile
+  readonly #database: WriteQueue
+  readonly #sync: LogQueueOptions['sync']
+  /** The entries of records to accept, which have their space in the log, and the records. */
+  #accepts: string[] = []
+  #acceptBytes = 0
+  #accepting: StoredRecord[] = []
+  /** The entries of other changes, in order; those of records that are done or moved are made when they are written. */
+  #changes: string[] = []
+  #done: number[] = []
+  #moved: number[] = []
+  /** The number of records that are on their way to the database because of their age. */
+  #moving = 0
+  readonly #refusals = new Refusals()
+  #flushSet = false
+  #timer: NodeJS.Timeout | undefined
+  /** The reason why the queue accepts no record any more. */
+  #closed: string | undefined
+
+  constructor({ file, database, sync }: LogQueueOptions) {
+    this.#file = file
+    this.#database = database
+    this.#sync = sync
+    open.add(this)
+  }
+
+  accept(record: StoredRecord, row: RecordRow): void {
+    if (this.#closed !== undefined) return record.refused(this.#refusals.add(this.#closed))
+    const line = acceptEntry(row)
+    const bytes = Buffer.byteLength(line) + 1
+    try {
+      if (!this.#file.fits(this.#acceptBytes + bytes)) this.#advance(bytes)
+    } catch (error) {
+      return record.refused(this.#refusals.add(String(error)))
+    }
+    const segment = this.#file.current as Segment
+    record.segment = segment
+    record.offset = segment.offset + segment.used
+    segment.records.add(record)
+    this.#accepts.push(line)
+    this.#acceptBytes += bytes
+    this.#accepting.push(record)
+    this.#flushThisTurn()
+  }
+
+  done(record: Recorded): void {
+    this.#done.push(record.recordId)
+    forget(record as StoredRecord)
+    this.#flushLater()
+  }
+
+  change(record: Recorded, kind: number, first: string | number = 0, second: string | number = 0): void {
+    const stored = record as StoredRecord
+    const { recordId } = record
+    const now = Date.now()
+    const kindOf = kind === transition.failed ? entry.failed : entry.retry
+    if (kind !== transition.handBack) {
+      this.#changes.push(JSON.stringify([kindOf, recordId, first, now, second]))
+      this.#flushLater()
+    }
+    if (kind === transition.retry) {
+      stored.retried = [first as number, now + (second as number), second as number]
+      return
+    }
+    // The record leaves the memory of this process: from now on it is a row of the database.
+    this.#move(stored, this.#database)
+    this.#database.change(record, kind, first, second)
+  }
+
+  /** Only records of dead processes note that they run, and those are in a database. */
+  async begin(): Promise<void> {}
+
+  /** Has the next segment written ahead. */
+  prepared(isWritten: boolean): void {
+    this.#file.prepared(isWritten)
+  }
+
+  /** A sync is under way. */
+  get syncing(): boolean {
+    return this.#sync?.isUnderWay ?? false
+  }
+
+  /** The file is synced, or can't be. */
+  synced(error: string | undefined): void {
+    const ended = this.#sync?.end()
+    if (ended === undefined) return
+    if (error === undefined) this.#changes.push(JSON.stringify([entry.synced, ended.point.sequence, ended.point.frame]))
+    for (const record of ended.records) {
+      if (error === undefined) record.stored()
+      else this.#refuse(record, error)
+    }
+  }
+
+  /** The journal's thread is a new one. */
+  restart(): void {
+    this.#sync?.restart()
+    this.#file.prepared(false)
+    this.#file.prepareNext()
+  }
+
+  /** A task may have deferred records before it ended: those go first. */
+  sending(): void {
+    this.flush()
+  }
+
+  /** A record is in a database: the log does not answer for it any more. */
+  moved(record: StoredRecord, existing?: number): void {
+    if (record.segment === undefined) return
+    this.#moved.push(record.recordId)
+    forget(record)
+    this.#flushLater()
+    if (record.forward !== undefined) record.forwarded(existing)
+    else if (--this.#moving === 0) this.#moveOld()
+  }
+
+  /** Writes what has gathered. */
+  readonly flush = (): void => {
+    this.#flushSet = false
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const accepting = this.#accepting
+    const accepts = this.#accepts
+    this.#acceptBytes = 0
+    this.#accepts = []
+    this.#accepting = []
+    const changes = this.#takeChanges()
+    const both = [...accepts, ...changes].join('\n')
+    const isOne = this.#file.fits(changes.length === 0 ? 0 : Buffer.byteLength(both))
+    try {
+      // The entries of records have their space; those of changes may go to the next segment.
+      if (isOne && both.length > 0) this.#file.write(both)
+      else if (accepts.length > 0) this.#file.write(accepts.join('\n'))
+    } catch (error) {
+      this.#changes = changes
+      // The frame may be there all the same. The next one takes its place.
+      for (const record of accepting) this.#refuse(record, String(error))
+      return this.#retryLater()
+    }
+    if (!isOne) this.#writeChanges(changes)
+    if (accepting.length > 0) this.#written(accepting)
+  }
+
+  /** Accepts no further record. */
+  close(why: string): void {
+    this.#closed = why
+    this.flush()
+  }
+
+  /** Moves the records for which the log still answers to the database. @returns how many these are */
+  moveAll(): number {
+    let count = 0
+    for (const { records } of this.#file.used) {
+      count += records.size
+      for (const record of records) this.#move(record, record.forward ?? this.#database)
+    }
+    return count
+  }
+
+  /** Closes the file, which goes if the log answers for no record any more. */
+  end(): void {
+    open.delete(this)
+    this.flush()
+    this.#refusals.flush()
+    this.#file.close(this.#file.used.every(({ records }) => records.size === 0))
+  }
+
+  #takeChanges(): string[] {
+    const changes = this.#changes
+    if (this.#done.length > 0) changes.push(JSON.stringify([entry.done, ...this.#done]))
+    if (this.#moved.length > 0) changes.push(JSON.stringify([entry.moved, ...this.#moved]))
+    this.#changes = []
+    this.#done = []
+    this.#moved = []
+    return changes
+  }
+
+  /** Writes changes to the next segment. Where there is no space for it, the changes stay in memory for a later time. */
+  #writeChanges(changes: string[]): void {
+    if (changes.length === 0) return
+    const text = changes.join('\n')
+    try {
+      this.#file.recycle()
+      this.#file.advance(Buffer.byteLength(text))
+      this.#file.write(text)
+    } catch {
+      this.#changes = changes
+      this.#retryLater()
+    }
+  }
+
+  #written(records: StoredRecord[]): void {
+    if (this.#sync === undefined) for (const record of records) record.stored()
+    else this.#sync.add(records)
+    for (const record of records) {
+      if (record.forward !== undefined && record.segment !== undefined) this.#move(record, record.forward)
+    }
+  }
+
+  #advance(bytes: number): void {
+    this.flush()
+    this.#file.recycle()
+    this.#file.advance(bytes)
+    this.#moveOld()
+  }
+
+  /** Moves records of the oldest segment, page by page. */
+  #moveOld(): void {
+    this.#file.recycle()
+    if (this.#file.used.length <= mostUsed || this.#moving > 0) return
+    for (const record of this.#file.used[0]?.records ?? []) {
+      this.#move(record, this.#database)
+      if (this.#moving >= movedAtOnce) return
+    }
+  }
+
+  /** Moves a record to a database, unless the record is on its way already. */
+  #move(record: StoredRecord, queue: WriteQueue): void {
+    if (record.leavesLog || record.segment === undefined) return
+    record.leaveLog(queue)
+    if (record.forward === undefined) this.#moving++
+    queue.move(record, record.offset)
+  }
+
+  #refuse(record: StoredRecord, why: string): void {
+    this.#done.push(record.recordId)
+    forget(record)
+    record.refused(this.#refusals.add(why))
+  }
+
+  /** Other requests add their records in the same phase of the event loop. */
+  #flushThisTurn(): void {
+    if (this.#flushSet) return
+    this.#flushSet = true
+    setImmediate(this.flush)
+  }
+
+  #flushLater(): void {
+    if (!this.#flushSet) this.#timer ??= setTimeout(this.flush, changeDelay).unref()
+  }
+
+  #retryLater(): void {
+    this.#timer ??= setTimeout(this.flush, retryDelay).unref()
+  }
+}
+
+/** The queues whose last entries are written when the process ends by itself. */
+const open = new Set<LogQueue>()
+process.on('exit', () => {
+  for (const queue of open) queue.flush()
+})
+
+/** The log does not answer for a record any more. */
+function forget(record: StoredRecord): void {
+  record.segment?.records.delete(record)
+  record.segment = undefined
+}

@@ -1,0 +1,35 @@
+import { AfterwordError } from '../../errors.ts'
+import { report } from '../../events.ts'
+
+/** The least time in ms between two reports of refusals: a full disk refuses every request. */
+const interval = 1000
+
+/** Reports the records that the log refuses: the first at once, those that follow together. */
+export class Refusals {
+  #count = 0
+  #last: string | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  /** Makes the error of a refused record, and counts it. */
+  add(why: string): AfterwordError {
+    this.#last = why
+    this.#count++
+    if (this.#timer === undefined) this.flush()
+    return new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [why])
+  }
+
+  /** Reports what was refused since the last report. */
+  readonly flush = (): void => {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#last === undefined) return
+    const error =
+      this.#count === 1
+        ? new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [this.#last])
+        : new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [`${this.#last} (${this.#count} records)`])
+    this.#count = 0
+    this.#last = undefined
+    this.#timer = setTimeout(this.flush, interval).unref()
+    report(error)
+  }
+}

@@ -1,0 +1,109 @@
+import { crc32 } from 'node:zlib'
+
+/**
+ * The log of a slot is a file of segments, a segment is a sequence of frames, and a frame has the entries of one write. A frame's head has
+ * four unsigned numbers of 32 bits, little-endian:
+ *
+ *     0  the length of the payload in bytes
+ *     4  the CRC-32 of all that follows
+ *     8  the sequence number of the segment, counted over the life of the log
+ *    12  the number of the frame in its segment
+ *
+ * The payload is text: an entry a line, each an array in JSON, behind which that of a record has a tab and the stored arguments. Frame 0 has a {@link SegmentHead} instead. A segment is filled with zeros
+ * before its first use, and used again with a new sequence number: the frames of its earlier use don't check any more.
+ */
+export const frameHeadSize = 16
+/** The sizes of segments are multiples of this one, in bytes: where a head is damaged, the next one is looked for at these offsets. */
+export const segmentUnit = 64 * 1024
+
+export interface SegmentHead {
+  /** The version of the format. */
+  readonly log: 1
+  readonly bytes: number
+  /** The sequence number of the oldest segment whose entries count. */
+  readonly oldest: number
+  /** The frames of a response are synced before it leaves: `sync: 'full'`. */
+  readonly full: boolean
+}
+
+/** The kinds of entries, each the first value of its array. */
+export const entry = {
+  /** A record is accepted: the values of a {@link RecordRow}, but for the arguments. */
+  accept: 1,
+  /** Records have ended: their ids. */
+  done: 2,
+  /** Records are in a database from now on: their ids. */
+  moved: 3,
+  /** A record is tried again later: id, attempt, moment by `Date.now()`, delay in ms. */
+  retry: 4,
+  /** A record has failed for good: id, attempt, moment by `Date.now()`, reason and error as one text. */
+  failed: 5,
+  /** The frames of a segment are synced, as those before: the segment's sequence number, the number of the last of these frames. */
+  synced: 6,
+} as const
+
+/** A record as it is stored; `owner` is one of `schema.ts`. */
+export type RecordRow = readonly [
+  id: number,
+  job: string,
+  version: number,
+  args: string,
+  options: string | null,
+  created: number,
+  attempt: number,
+  runAt: number,
+  delay: number,
+  owner: number,
+  uniqueKey: string | null,
+]
+
+/** Makes the entry of a record that is accepted. Stored arguments have neither tabs nor line breaks: JSON escapes those. */
+export function acceptEntry(row: RecordRow): string {
+  const [id, job, version, args, options, created, attempt, runAt, delay, by, uniqueKey] = row
+  const texts = `${quote(job)},${version},${quote(options)},${created},${attempt},${runAt},${delay},${by},${quote(uniqueKey)}`
+  return `[${entry.accept},${id},${texts}]\t${args}`
+}
+
+const quote = (text: string | null) => (text === null ? 'null' : JSON.stringify(text))
+
+/** Reads the entry of a record that was accepted. */
+export function parseAccepted(line: string): RecordRow {
+  const tab = line.indexOf('\t')
+  const [, id, job, version, ...rest] = JSON.parse(line.slice(0, tab)) as [kind: number, ...Omit<RecordRow, 3>]
+  return [id, job, version, line.slice(tab + 1), ...rest] as unknown as RecordRow
+}
+
+/** Writes the head of a frame, whose payload is in the buffer behind it. */
+export function writeFrameHead(buffer: Buffer, length: number, sequence: number, frame: number): void {
+  buffer.writeUInt32LE(length, 0)
+  buffer.writeUInt32LE(sequence, 8)
+  buffer.writeUInt32LE(frame, 12)
+  buffer.writeUInt32LE(crc32(buffer.subarray(8, frameHeadSize + length)), 4)
+}
+
+/** A frame that was read. */
+export interface Frame {
+  readonly sequence: number
+  readonly number: number
+  readonly payload: string
+  /** The offset of the byte behind the frame, in the buffer. */
+  readonly end: number
+}
+
+/** Reads the frame at an offset of a buffer; `undefined` where there is none that checks. */
+export function readFrame(buffer: Buffer, offset: number): Frame | undefined {
+  if (offset + frameHeadSize > buffer.length) return undefined
+  const length = buffer.readUInt32LE(offset)
+  const end = offset + frameHeadSize + length
+  if (length === 0 || end > buffer.length) return undefined
+  if (crc32(buffer.subarray(offset + 8, end)) !== buffer.readUInt32LE(offset + 4)) return undefined
+  return {
+    sequence: buffer.readUInt32LE(offset + 8),
+    number: buffer.readUInt32LE(offset + 12),
+    payload: buffer.toString('utf8', offset + frameHeadSize, end),
+    end,
+  }
+}
+
+/** The path of the log of a slot. */
+export const logOf = (folder: string, slot: number) => `${folder}/${slot}.log`

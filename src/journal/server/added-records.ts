@@ -1,0 +1,81 @@
+import type { Database, Statement } from '../../options/app-database.ts'
+import type { RecordRow } from '../files/log-format.ts'
+import type { LoggedFailure } from '../files/log-reader.ts'
+import { slotOf } from '../files/record-id.ts'
+
+/** Adds records to a database: those that come from a log, or, in an app's own database, from the app. */
+export class AddedRecords {
+  readonly #database: Database
+  readonly #insert: Statement
+  readonly #share: Statement
+  readonly #byUniqueKey: Statement
+  readonly #byOtherKeys: Statement
+  readonly #forwarded: Statement
+
+  constructor(database: Database) {
+    this.#database = database
+    const insert =
+      'INTO afterword_records (key, job, version, args, options, created, attempt, run_at, delay, owner, singleton) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+    this.#insert = database.prepare(`INSERT ${insert} ON CONFLICT (key) DO NOTHING`)
+    this.#forwarded = database.prepare(
+      'INSERT INTO afterword_forwarded VALUES (?, ?) ON CONFLICT (slot) DO UPDATE SET record = max(record, excluded.record)',
+    )
+    this.#share = database.prepare(
+      `INSERT ${insert} ON CONFLICT (key) DO NOTHING ON CONFLICT (job, singleton) WHERE singleton IS NOT NULL DO NOTHING`,
+    )
+    this.#byUniqueKey = database.prepare('SELECT key FROM afterword_records WHERE job = ? AND singleton = ?')
+    this.#byOtherKeys = database.prepare(
+      'SELECT key FROM afterword_records WHERE job = ? AND singleton IN (SELECT value FROM json_each(?))',
+    )
+  }
+
+  /** Stores a record, unless the table has it already. */
+  insert([id, job, version, args, options, created, attempt, runAt, delay, by]: RecordRow): void {
+    this.#insert.run(id, job, version, args, options, created, attempt, runAt, delay, by, null)
+  }
+
+  /**
+   * Stores a record that may have a unique key, unless the table has it already.
+   * @param otherKeys in JSON, the other forms in which a process with other encryption keys may have stored the unique key
+   * @returns the id of another record of the same job that has the unique key
+   */
+  share(row: RecordRow, otherKeys: string | null = null): number | undefined {
+    const [id, job, version, args, options, created, attempt, runAt, delay, by, uniqueKey] = row
+    const other =
+      otherKeys === null ? undefined : (this.#byOtherKeys.get(job, otherKeys) as { key: number } | undefined)
+    if (other !== undefined) return other.key === id ? undefined : other.key
+    const values = [id, job, version, args, options, created, attempt, runAt, delay, by, uniqueKey] as const
+    if (Number(this.#share.run(...values).changes) > 0 || uniqueKey === null) return undefined
+    const existing = (this.#byUniqueKey.get(job, uniqueKey) as { key: number } | undefined)?.key
+    return existing === id ? undefined : existing
+  }
+
+  /** The highest id of a record that was moved here from the log of a dead process: the records up to it are moved or done. */
+  get lastMoved(): number {
+    const row = this.#database.prepare('SELECT max(moved) AS moved FROM afterword_slots').get()
+    return (row as { moved: number | null }).moved ?? 0
+  }
+
+  set lastMoved(recordId: number) {
+    this.#database.prepare('UPDATE afterword_slots SET moved = ? WHERE slot = ?').run(recordId, slotOf(recordId))
+  }
+
+  /** The highest id of a record that a process of a slot has forwarded here from its log. */
+  lastForwarded(slot: number): number {
+    const row = this.#database.prepare('SELECT record FROM afterword_forwarded WHERE slot = ?').get(slot)
+    return (row as { record: number } | undefined)?.record ?? 0
+  }
+
+  /** Notes that a record was forwarded here: another process may have run it before the log tells that it has moved. */
+  noteForwarded(recordId: number): void {
+    this.#forwarded.run(slotOf(recordId), recordId)
+  }
+
+  /** Lists a record as failed that was in a log only, unless it is listed. */
+  insertFailed({ row, attempt, reason, error, failedAt }: LoggedFailure): void {
+    const [id, job, version, args, options, created] = row
+    this.#database
+      .prepare('INSERT OR IGNORE INTO afterword_failed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+      .run(id, job, version, args, options, created, attempt, row[10], reason, error, failedAt)
+  }
+}

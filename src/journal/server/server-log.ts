@@ -1,0 +1,64 @@
+import { closeSync, constants, fdatasyncSync, openSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Sync } from '../files/database.ts'
+import { syncFolder } from '../files/folder.ts'
+import { type RecordRow, segmentUnit } from '../files/log-format.ts'
+import { recordAt } from '../files/log-reader.ts'
+import type { FromServer, ToServer } from '../protocol.ts'
+
+const zeros = Buffer.alloc(segmentUnit)
+
+/** The log of this process as the journal's thread has it: syncs it, writes segments ahead, and reads the records that move. */
+export class ServerLog {
+  readonly #path: string
+  readonly #sync: Sync
+  #file: number | undefined
+
+  constructor(path: string, sync: Sync) {
+    this.#path = path
+    this.#sync = sync
+  }
+
+  receive(message: ToServer & { type: 'prepare' | 'sync' }, tell: (message: FromServer) => void): void {
+    const type = message.type === 'prepare' ? 'prepared' : 'synced'
+    try {
+      if (message.type === 'prepare') this.#prepare(message.offset, message.bytes)
+      else fdatasyncSync(this.#opened())
+      tell({ type })
+    } catch (error) {
+      tell({ type, error: String(error) })
+    }
+  }
+
+  /** Reads a record that was accepted; `undefined` where the log has it no more. */
+  read(recordId: number, offset: number): RecordRow | undefined {
+    try {
+      return recordAt(this.#opened(), offset, recordId)
+    } catch (error) {
+      // The file was deleted.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file)
+    this.#file = undefined
+  }
+
+  /** Writes a segment in full: then a full disk shows now, and syncing the log needs no change of the file's size or place. */
+  #prepare(offset: number, bytes: number): void {
+    const file = this.#opened()
+    for (let at = 0; at < bytes; at += segmentUnit) writeSync(file, zeros, 0, segmentUnit, offset + at)
+    if (this.#sync === 'full') fdatasyncSync(file)
+  }
+
+  #opened(): number {
+    if (this.#file !== undefined) return this.#file
+    const file = openSync(this.#path, constants.O_RDWR)
+    // The name of a new file has to outlive the machine as well.
+    if (this.#sync === 'full') syncFolder(dirname(this.#path))
+    this.#file = file
+    return file
+  }
+}
