@@ -4,12 +4,8 @@ import type { AfterwordSettings } from '../options/instance-options.ts'
 const quietGap = 0.02
 /** The most time in ms that tasks save up of a share that they did not use: a burst of requests may take all of it. */
 const mostCredit = 2
-/** The most time in ms of a slice whose tasks have waited for long. */
-const longestSlice = 5
 /** The part of `maxWait` up to which a wait changes nothing. */
 const calm = 0.5
-/** The least part of the time that requests have while tasks wait for too long. */
-const leastForRequests = 0.05
 /** The most turns in a row that are left to requests. */
 const mostSkipped = 16
 /** The time in ms up to which tasks are short: they have a slice of this length in every turn, as putting them off would cost more. */
@@ -17,7 +13,8 @@ const short = 0.02
 
 /**
  * The turn budget decides for each turn of the event loop whether tasks run in it, and for how long. Requests come first: tasks have the
- * turns in which no request was waiting, and a share of the time besides, so that they never starve. The share grows with their wait.
+ * turns in which no request was waiting, and a share of the time besides, so that they never starve. The share grows with their wait,
+ * until it is as large as that of requests.
  */
 export class TurnBudget {
   readonly #settings: AfterwordSettings
@@ -43,15 +40,17 @@ export class TurnBudget {
    * @returns whether tasks may run in it, or it is left to requests
    */
   begin(now: number, wait: number): boolean {
-    const { turnBudget } = this.#settings
+    const { turnBudget, taskShare } = this.#settings
     this.turnBegan = now
     const gap = now - this.#turnEnded
-    const earned = gap * this.#share(wait)
+    const pressure = Math.max(0, (Math.min(wait, 1) - calm) / (1 - calm))
+    const earned = gap * (taskShare + (1 - taskShare) * pressure ** 2)
     this.#credit = Math.min(mostCredit, this.#credit + earned)
     this.#quiet = gap < quietGap || this.#events === eventsHandled()
     if (this.#quiet || this.#credit >= turnBudget || this.#skipped === mostSkipped) {
       this.#skipped = 0
-      this.beginUntil = this.goOnUntil = now + Math.max(turnBudget, Math.min(longestSlice, earned))
+      this.beginUntil = this.goOnUntil =
+        now + (pressure > 0 ? Math.max(turnBudget, Math.min(mostCredit, earned)) : turnBudget)
       return true
     }
     this.#skipped++
@@ -59,14 +58,6 @@ export class TurnBudget {
     this.beginUntil = now + short
     this.goOnUntil = now + turnBudget
     return true
-  }
-
-  /** The time that tasks have for each ms of the requests: `taskShare`, or many times that where tasks have waited for long. */
-  #share(wait: number): number {
-    const { taskShare } = this.#settings
-    if (wait <= calm) return taskShare
-    const left = Math.max(leastForRequests, (1 - wait) / (1 - calm))
-    return taskShare / left ** 2
   }
 
   /** Ends a turn that leaves tasks for the next one. */
