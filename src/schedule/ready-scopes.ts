@@ -42,30 +42,33 @@ export class ReadyScopes {
     return this.#queue.empty
   }
 
+  /** Puts a scope at the end. After a task that did not wait, its other tasks have been ready for as long as before. */
   push(scope: Scope): void {
     this.#queue.push(scope)
-    this.#scopes[this.#newest]!++
+    if (scope.readySince !== undefined) return
     scope.readySince = this.#newest
     scope.readyTasks = scope.unfinished
-    this.#tasks += scope.readyTasks
+    this.#scopes[this.#newest]!++
     this.#count++
+    this.#tasks += scope.readyTasks
   }
 
-  /** Takes the first scope off the queue, which must have one. */
+  /** Takes the first scope off the queue, which must have one, for its next task. The scope counts as ready until it is removed. */
   shift(): Scope {
     const scope = this.#queue.shift() as Scope
-    this.#scopes[scope.readySince]!--
-    this.#tasks -= scope.readyTasks
-    this.#count--
+    scope.readyTasks--
+    this.#tasks--
     this.#recentTasks++
     return scope
   }
 
-  /** A scope is ready again after a task that did not wait: its other tasks have been ready since that interval. */
-  since(scope: Scope, interval: number): void {
+  /** A scope has nothing to run, or waits for something else. */
+  remove(scope: Scope): void {
+    if (scope.readySince === undefined) return
     this.#scopes[scope.readySince]!--
-    this.#scopes[interval]!++
-    scope.readySince = interval
+    this.#count--
+    this.#tasks -= scope.readyTasks
+    scope.readySince = undefined
   }
 
   /** A slice is over: its tasks took so many ms together. */

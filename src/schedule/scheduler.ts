@@ -188,11 +188,10 @@ export class Scheduler implements ScopeRunner {
 
   /** Takes a step of a scope in its turn. While the task waits for a promise, the scope takes one of the places of `concurrency`. */
   #stepInTurn(scope: Scope): void {
-    const since = scope.readySince
     const step = this.#step(scope, scope, this.#goOn)
     if (step === 'running') this.#busy++
     else if (step !== 'limited') scope.resume()
-    if (step === 'done' && scope.state === 'queued') this.#ready.since(scope, since)
+    if (scope.state !== 'queued') this.#ready.remove(scope)
   }
 
   readonly #goOn = (scope: Scope): void => {
@@ -247,6 +246,7 @@ export class Scheduler implements ScopeRunner {
     }
     if (limiter !== undefined && !limiter.tryAcquire(waiting)) {
       scope.queue.unshift(task)
+      this.#ready.remove(scope)
       limiter.wait(waiting)
       this.#now = performance.now()
       return 'limited'

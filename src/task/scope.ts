@@ -29,8 +29,8 @@ export class Scope {
   sent: SentResponse | undefined
   /** The moment at which the oldest unfinished task was deferred, by `performance.now()`. */
   since = 0
-  /** The interval in which the scope became ready, and the tasks that it had then, while `ReadyScopes` counts it. */
-  readySince = 0
+  /** The interval in which the scope became ready, and its tasks, as `ReadyScopes` counts them. */
+  readySince: number | undefined
   readyTasks = 0
   /** The tasks that wait for their turn, in order. */
   readonly queue = new Fifo<Task>()
