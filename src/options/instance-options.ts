@@ -8,8 +8,15 @@ export interface AfterwordOptions {
   /** The most tasks that wait in memory for their turn; `overload` says what happens past it. @default 100000 */
   readonly maxBacklog?: number
   /**
-   * The policy past `maxBacklog`: `'hold'` holds responses until there is room, so that clients slow down; `'before'` runs the tasks of
-   * such a request before its response; past twice that, `defer` throws `AFTERWORD_OVERLOADED`. `'reject'`: `defer` throws at once.
+   * The longest time in ms that tasks wait for the thread once they are ready to run. From half of it on, `taskShare` grows; past it,
+   * `overload` says what happens. A task that waits for its response, a retry, a limit of its job or a place of `concurrency` is not ready.
+   * @default 1000
+   */
+  readonly maxWait?: number
+  /**
+   * The policy past `maxBacklog` or `maxWait`: `'hold'` holds responses until there is room, so that clients slow down; `'before'` runs the tasks of
+   * such a request before its response; past twice `maxBacklog`, `defer` throws `AFTERWORD_OVERLOADED`. `'reject'`: `defer` throws past
+   * `maxBacklog` at once.
    * @default 'hold'
    */
   readonly overload?: 'hold' | 'before' | 'reject'
@@ -20,7 +27,8 @@ export interface AfterwordOptions {
   readonly turnBudget?: number
   /**
    * The share of the time that tasks have although requests are waiting; time that requests leave is theirs too. More: the backlog
-   * shrinks sooner under load; less: requests feel it less. @default 0.05
+   * shrinks sooner under load; less: requests feel it less. The share grows while tasks wait for longer than half of `maxWait`.
+   * @default 0.05
    */
   readonly taskShare?: number
   /**
@@ -66,6 +74,11 @@ export type AfterwordSettings = Required<AfterwordOptions>
 const afterwordRules: Rules<AfterwordOptions> = {
   concurrency: count(256, 1),
   maxBacklog: count(100_000, 1),
+  maxWait: {
+    default: 1000,
+    expected: 'a number of milliseconds above 0',
+    accepts: (value) => isNumber(value) && value > 0,
+  },
   overload: {
     default: 'hold',
     expected: "'hold', 'before' or 'reject'",

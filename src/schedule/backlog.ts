@@ -7,6 +7,7 @@ import type { RequestScope } from '../task/request-scope.ts'
 import type { Scope } from '../task/scope.ts'
 import type { Task } from '../task/task.ts'
 import { rootContext } from './current.ts'
+import type { ReadyScopes } from './ready-scopes.ts'
 
 /** The backlog counts all tasks without an outcome: how many there are, whether there is room for more, how old they are. */
 export class Backlog {
@@ -24,6 +25,7 @@ export class Backlog {
   readonly ended = { done: 0, failed: 0, timedOut: 0, cancelled: 0 }
 
   readonly #settings: AfterwordSettings
+  readonly #ready: ReadyScopes
   /** The scopes with unfinished tasks, by age. They carry the links: a Set costs more than the rest of the backlog. */
   #oldest: Scope | undefined
   #newest: Scope | undefined
@@ -32,8 +34,9 @@ export class Backlog {
   readonly #held: { readonly scope: RequestScope; readonly leave: () => void }[] = []
   #ageTimer: NodeJS.Timeout | undefined
 
-  constructor(settings: AfterwordSettings) {
+  constructor(settings: AfterwordSettings, ready: ReadyScopes) {
     this.#settings = settings
+    this.#ready = ready
   }
 
   /** Counts a task in. @throws AfterwordError `AFTERWORD_OVERLOADED` */
@@ -69,22 +72,26 @@ export class Backlog {
     this.ended[counterOf[outcome.status]]++
   }
 
-  /** The response of a scope was sent: its tasks are due. */
+  /** The response of a scope was sent: its tasks are ready. */
   release(scope: RequestScope): void {
-    this.open--
+    if (scope.busy) this.open--
     this.makeDue(scope)
+    this.#ready.coming -= scope.coming
+    scope.coming = 0
   }
 
   /** The response of a scope may leave: from now on the tasks count. */
   makeDue(scope: RequestScope): void {
     scope.released = true
+    this.#ready.coming += scope.notDue
+    scope.coming += scope.notDue
     this.notDue -= scope.notDue
     scope.notDue = 0
   }
 
-  /** As many tasks are due as are allowed. Tasks of open scopes don't count: they may wait for this very room. */
+  /** As many tasks are due as are allowed, or they wait for too long. Tasks of open scopes don't count: they may wait for this very room. */
   get full(): boolean {
-    return this.waiting - this.notDue >= this.#settings.maxBacklog
+    return this.waiting - this.notDue >= this.#settings.maxBacklog || this.#ready.wait > 1
   }
 
   /** The number of responses that wait until there is room. */
@@ -101,12 +108,12 @@ export class Backlog {
   #leave(task: Task): void {
     this.waiting--
     this.#countNotDue(task.scope, -1)
-    if (this.#held.length > 0 && !this.full) this.#letGo()
+    this.letGo()
   }
 
   /** Held responses leave as long as there is room. */
-  #letGo(): void {
-    while (!this.full) {
+  letGo(): void {
+    while (this.#held.length > 0 && !this.full) {
       const held = this.#held.shift()
       if (held === undefined) return
       this.makeDue(held.scope)

@@ -13,18 +13,14 @@ import { Backlog } from './backlog.ts'
 import { Completion } from './completion.ts'
 import { Current, rootContext } from './current.ts'
 import { MissingAdapterWatch } from './missing-adapter.ts'
+import { ReadyScopes } from './ready-scopes.ts'
 import { run } from './run.ts'
 import { SlowTasks } from './slow-tasks.ts'
 import { TurnBudget } from './turn-budget.ts'
+import { YieldedTasks } from './yielded-tasks.ts'
 
 /** The time of the host, in ms, that a task needs at least to begin. */
 const leastTimeLeft = 1
-
-/** A task that goes on when its turn comes. */
-interface Yielded {
-  readonly resolve: () => void
-  next: Yielded | undefined
-}
 
 /** A step of a scope: its queue is empty, a task has left the queue, a task waits for a promise, or the scope waits for a limiter. */
 type Step = 'empty' | 'done' | 'running' | 'limited'
@@ -42,9 +38,8 @@ export class Scheduler implements ScopeRunner {
   readonly buffers = new Set<TaskBuffer>()
 
   readonly #turnBudget: TurnBudget
-  readonly #queue = new Fifo<Scope>()
-  /** Tasks that have called `yield()`. They go on running, and take no place of `concurrency` anew. */
-  readonly #yielded = new Fifo<Yielded>()
+  readonly #ready: ReadyScopes
+  readonly #yielded = new YieldedTasks()
   #yieldedNext = false
   /** The last reading of the clock, by `performance.now()`. */
   #now = 0
@@ -58,7 +53,8 @@ export class Scheduler implements ScopeRunner {
   constructor(settings: AfterwordSettings, lifecycle: Lifecycle) {
     this.settings = settings
     this.lifecycle = lifecycle
-    this.backlog = new Backlog(settings)
+    this.#ready = new ReadyScopes(settings)
+    this.backlog = new Backlog(settings, this.#ready)
     this.completion = new Completion(this.backlog, this.current, lifecycle)
     this.#turnBudget = new TurnBudget(settings)
   }
@@ -87,7 +83,7 @@ export class Scheduler implements ScopeRunner {
 
   enqueue(scope: Scope): void {
     if (isolatesRequests) return void setImmediate(this.#stepAlone, scope)
-    this.#queue.push(scope)
+    this.#ready.push(scope)
     this.#wake()
   }
 
@@ -103,9 +99,8 @@ export class Scheduler implements ScopeRunner {
   }
 
   released(scope: RequestScope): void {
-    if (!scope.busy) return
     this.backlog.release(scope)
-    if (scope.host?.before) this.backlog.before++
+    if (scope.busy && scope.host?.before) this.backlog.before++
   }
 
   roomFor(scope: RequestScope): Promise<void> | undefined {
@@ -129,14 +124,13 @@ export class Scheduler implements ScopeRunner {
   yield(): Promise<void> {
     if (isolatesRequests) return new Promise((resolve) => void setImmediate(resolve))
     if (performance.now() < this.#turnBudget.goOnUntil) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#yielded.push({ resolve, next: undefined })
-      this.#wake()
-    })
+    const turn = this.#yielded.add()
+    this.#wake()
+    return turn
   }
 
   get #queueRuns(): boolean {
-    return !this.#queue.empty && this.#busy < this.settings.concurrency
+    return !this.#ready.empty && this.#busy < this.settings.concurrency
   }
 
   #wake(): void {
@@ -150,10 +144,12 @@ export class Scheduler implements ScopeRunner {
     this.#turnSet = false
     this.#releaseSent()
     if (this.#queueRuns || !this.#yielded.empty) {
-      const allowed = this.#turnBudget.begin()
-      this.#now = this.#turnBudget.turnBegan
-      if (allowed) this.#slice()
+      this.#now = performance.now()
+      this.#ready.tell(this.#now)
+      if (this.#turnBudget.begin(this.#now, this.#ready.wait)) this.#slice()
       if (this.#queueRuns || !this.#yielded.empty) this.#turnBudget.end(this.#now)
+      this.#ready.end(this.#now, this.#queueRuns)
+      this.backlog.letGo()
     }
     this.#wake()
   }
@@ -163,18 +159,19 @@ export class Scheduler implements ScopeRunner {
     this.#yieldedNext = !this.#yieldedNext
     if (!this.#yielded.empty && (this.#yieldedNext || !this.#queueRuns)) {
       this.#now = this.#turnBudget.goOnUntil
-      return this.#yielded.shift()?.resolve()
+      return this.#yielded.letGoOn()
     }
     let took = 0
     let longest = 0
     // The slice goes on as long as one more task of the length of the last one fits in.
     do {
       const began = this.#now
-      this.#stepInTurn(this.#queue.shift() as Scope)
+      this.#stepInTurn(this.#ready.shift())
       took = this.#now - began
       if (took > longest) longest = took
     } while (this.#queueRuns && this.#now + took < this.#turnBudget.beginUntil)
     this.#turnBudget.longest = longest
+    this.#ready.ran(this.#now - this.#turnBudget.turnBegan)
   }
 
   #releaseSent(): void {
@@ -194,6 +191,7 @@ export class Scheduler implements ScopeRunner {
     const step = this.#step(scope, scope, this.#goOn)
     if (step === 'running') this.#busy++
     else if (step !== 'limited') scope.resume()
+    if (scope.state !== 'queued') this.#ready.remove(scope)
   }
 
   readonly #goOn = (scope: Scope): void => {
@@ -248,6 +246,7 @@ export class Scheduler implements ScopeRunner {
     }
     if (limiter !== undefined && !limiter.tryAcquire(waiting)) {
       scope.queue.unshift(task)
+      this.#ready.remove(scope)
       limiter.wait(waiting)
       this.#now = performance.now()
       return 'limited'

@@ -4,6 +4,8 @@ import type { AfterwordSettings } from '../options/instance-options.ts'
 const quietGap = 0.02
 /** The most time in ms that tasks save up of a share that they did not use: a burst of requests may take all of it. */
 const mostCredit = 2
+/** The part of `maxWait` up to which a wait changes nothing. */
+const calm = 0.5
 /** The most turns in a row that are left to requests. */
 const mostSkipped = 16
 /** The time in ms up to which tasks are short: they have a slice of this length in every turn, as putting them off would cost more. */
@@ -11,7 +13,8 @@ const short = 0.02
 
 /**
  * The turn budget decides for each turn of the event loop whether tasks run in it, and for how long. Requests come first: tasks have the
- * turns in which no request was waiting, and a share of the time besides, so that they never starve.
+ * turns in which no request was waiting, and a share of the time besides, so that they never starve. The share grows with their wait,
+ * until it is as large as that of requests.
  */
 export class TurnBudget {
   readonly #settings: AfterwordSettings
@@ -31,16 +34,23 @@ export class TurnBudget {
     this.#settings = settings
   }
 
-  /** Begins a turn. @returns whether tasks may run in it, or it is left to requests */
-  begin(): boolean {
+  /**
+   * Begins a turn.
+   * @param wait the wait of the tasks, as a part of `maxWait`
+   * @returns whether tasks may run in it, or it is left to requests
+   */
+  begin(now: number, wait: number): boolean {
     const { turnBudget, taskShare } = this.#settings
-    const now = (this.turnBegan = performance.now())
+    this.turnBegan = now
     const gap = now - this.#turnEnded
-    this.#credit = Math.min(mostCredit, this.#credit + gap * taskShare)
+    const pressure = Math.max(0, (Math.min(wait, 1) - calm) / (1 - calm))
+    const earned = gap * (taskShare + (1 - taskShare) * pressure ** 2)
+    this.#credit = Math.min(mostCredit, this.#credit + earned)
     this.#quiet = gap < quietGap || this.#events === eventsHandled()
     if (this.#quiet || this.#credit >= turnBudget || this.#skipped === mostSkipped) {
       this.#skipped = 0
-      this.beginUntil = this.goOnUntil = now + turnBudget
+      this.beginUntil = this.goOnUntil =
+        now + (pressure > 0 ? Math.max(turnBudget, Math.min(mostCredit, earned)) : turnBudget)
       return true
     }
     this.#skipped++

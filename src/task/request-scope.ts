@@ -13,6 +13,8 @@ export class RequestScope extends Scope implements ResponseGate {
   released = false
   /** Tasks that have not begun while the response is not released. */
   notDue = 0
+  /** Tasks that are due, and wait for the response to be sent. */
+  coming = 0
 
   #response: ScopeResponse | undefined
   #asked = false
@@ -32,6 +34,10 @@ export class RequestScope extends Scope implements ResponseGate {
 
   get keeps(): boolean {
     return this.runner.keeps
+  }
+
+  get busy(): boolean {
+    return this.unfinished > 0
   }
 
   override get timeLeft(): number {

@@ -29,20 +29,19 @@ export class Scope {
   sent: SentResponse | undefined
   /** The moment at which the oldest unfinished task was deferred, by `performance.now()`. */
   since = 0
+  /** The interval in which the scope became ready, and its tasks, as `ReadyScopes` counts them. */
+  readySince: number | undefined
+  readyTasks = 0
   /** The tasks that wait for their turn, in order. */
   readonly queue = new Fifo<Task>()
   /** The tasks that stand in no queue: they wait for the response, a promise or a retry. */
   tracked: Set<Task> | undefined
   #named: NamedTasks | undefined
-  #unfinished = 0
+  /** The number of tasks that have no outcome yet. */
+  unfinished = 0
 
   constructor(runner: ScopeRunner) {
     this.runner = runner
-  }
-
-  /** Some tasks have no outcome yet. */
-  get busy(): boolean {
-    return this.#unfinished > 0
   }
 
   /** The time in ms that the host still gives to tasks. */
@@ -99,7 +98,7 @@ export class Scope {
     this.tracked?.delete(task)
     const { name } = task.definition.settings
     if (name !== undefined) this.#named?.delete(name, task)
-    if (--this.#unfinished > 0) return
+    if (--this.unfinished > 0) return
     this.runner.forget(this)
     this.settle()
   }
@@ -107,7 +106,7 @@ export class Scope {
   /** Counts a task in. @throws AfterwordError `AFTERWORD_CLOSED`, `AFTERWORD_OVERLOADED` */
   protected accept(task: Task): void {
     this.runner.admit(task)
-    if (this.#unfinished++ > 0) return
+    if (this.unfinished++ > 0) return
     this.runner.watch(this)
     this.opened()
   }

@@ -23,6 +23,7 @@ const requests = fc.array(fc.record({ turns: fc.nat(3), tasks: fc.array(kind, { 
 const options: fc.Arbitrary<AfterwordOptions> = fc.record({
   concurrency: fc.integer({ min: 1, max: 3 }),
   maxBacklog: fc.integer({ min: 1, max: 8 }),
+  maxWait: fc.constantFrom(0.01, 1000),
   overload: fc.constantFrom('hold', 'before', 'reject'),
   turnBudget: fc.constantFrom(0, 0.25),
   taskShare: fc.constantFrom(0.01, 1),
