@@ -1,3 +1,4 @@
+import type { AfterwordError } from '../errors.ts'
 import type { BoundOptions } from '../options/task-options.ts'
 import type { NotAdded, Outcome } from './outcome.ts'
 
@@ -10,6 +11,8 @@ export interface JobRecord {
   /** Resolves as `accepted` does, and also when the record is in a transaction of the app, which the app commits. */
   readonly entered: Promise<void>
   readonly isAccepted: boolean
+  /** The reason why the journal has refused the record. */
+  readonly refusal: AfterwordError | undefined
   /** A worker has claimed the record: it leaves the memory of this process when it is tried again. */
   readonly isClaim: boolean
   /** Hands the record to the journal; nothing to do for one that was claimed. @param onRejected is called if the journal does not add it */

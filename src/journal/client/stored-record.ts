@@ -56,6 +56,10 @@ export class StoredRecord implements JobRecord {
     return this.#state === 'accepted'
   }
 
+  get refusal(): AfterwordError | undefined {
+    return typeof this.#state === 'object' ? this.#state : undefined
+  }
+
   get accepted(): Promise<void> {
     if (this.#state === 'accepted') return Promise.resolve()
     if (typeof this.#state === 'object') return Promise.reject(this.#state)
