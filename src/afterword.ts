@@ -168,6 +168,11 @@ export class Afterword {
     return this.#scheduler.current.scope !== undefined
   }
 
+  /** The instance has a journal. For adapters. */
+  get keeps(): boolean {
+    return this.#scheduler.keeps
+  }
+
   /** Calls `fn` in the scope of a response. The same response again continues the same scope. For adapters. */
   scope<R>(response: ScopeResponse, fn: () => R): R {
     this.#lifecycle.use()

@@ -1,6 +1,6 @@
 import { instance } from '../instance.ts'
 import { enterServed, type NodeRequest, type NodeResponse } from './node/node-scope.ts'
-import { beforeBytes } from './node/own-response.ts'
+import { gateOf } from './node/own-response.ts'
 
 type Done = (error?: Error) => void
 type Raw<T> = { readonly raw: T }
@@ -33,14 +33,13 @@ export function afterword(fastify: FastifyInstance, _options: object, done: Done
 
 /** Makes a refused record an error like others, which the app's own error handler answers: nothing was sent yet. */
 function sendStored({ raw: res }: Raw<NodeResponse>, payload: unknown, done: Done): void {
-  const stored = beforeBytes(res)
-  if (stored === undefined) return done()
-  const refuse = (error: Error) => {
-    // The payload may be a file, which is not read any more.
-    ;(payload as { destroy?(): unknown } | null | undefined)?.destroy?.()
-    done(error)
-  }
-  void stored.then(() => done(), refuse)
+  const gate = gateOf(res)
+  const refusal = gate?.refusal
+  if (refusal === undefined) return done()
+  gate?.refusalTold()
+  // The payload may be a file, which is not read any more.
+  ;(payload as { destroy?(): unknown } | null | undefined)?.destroy?.()
+  done(refusal)
 }
 
 // The marks that `fastify-plugin` sets: the hooks belong to the instance that registers them, not to one of the plugin's own.

@@ -8,6 +8,16 @@ const body = `${message} Please try again.\n`
 const headers = { 'content-type': 'text/plain; charset=utf-8', 'retry-after': '1' }
 const nodeHeaders = { ...headers, 'content-length': String(body.length) }
 
+/** The head of a refusal without a body, on HTTP/2. */
+export const refusalHeaders = { ':status': status, ...headers, 'content-length': '0' }
+
+/** The bytes of a refusal on HTTP/1. The connection ends with them, for Node takes another response to be sent. */
+export function refusalBytes(method: string | undefined): string {
+  const fields = { date: new Date().toUTCString(), connection: 'close', ...nodeHeaders }
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `HTTP/1.1 ${status} ${reason}\r\n${lines.join('')}\r\n${method === 'HEAD' ? '' : body}`
+}
+
 type NodeResponse = ServerResponse | Http2ServerResponse | ServerHttp2Stream
 
 /** Answers 503 in place of a success that can't be kept. Where headers have left already, only a broken connection tells. */

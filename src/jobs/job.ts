@@ -134,7 +134,7 @@ export class Jobs {
     const call = definition.call(args, definition.uniqueKey(args))
     const record = journal.create({ ...call, delay: settings.delay, shared: true })
     current.scope?.expect(record)
-    record.submit(() => {})
+    record.submit((why) => void (why === 'refused' && current.scope?.refused()))
     await stored(record)
     return record.id
   }

@@ -1,3 +1,4 @@
+import type { AfterwordError } from '../errors.ts'
 import type { SentResponse } from '../sent-response.ts'
 import type { Outcome } from './outcome.ts'
 import type { JobRecord } from './record.ts'
@@ -21,6 +22,8 @@ export class RequestScope extends Scope implements ResponseGate {
   #atSent: Task[] | undefined
   /** Records that the response has to wait for. */
   #records: JobRecord[] | undefined
+  /** Resolves when the backlog has room for the tasks. */
+  #room: Promise<unknown> | undefined
   /** The tasks whose outcomes `finish` tells. */
   #finishing: Task[] | undefined
   #settled: PromiseWithResolvers<void> | undefined
@@ -56,21 +59,35 @@ export class RequestScope extends Scope implements ResponseGate {
     if (this.state !== 'open') return
     ;(this.#records ??= []).push(record)
     this.#askWhenSent()
+    if (record.refusal !== undefined) this.refused()
+  }
+
+  override refused(): void {
+    if (this.refusal !== undefined) this.#response?.refused?.()
+  }
+
+  get refusal(): AfterwordError | undefined {
+    if (this.#records !== undefined) for (const { refusal } of this.#records) if (refusal !== undefined) return refusal
+    return undefined
+  }
+
+  refusalTold(): void {
+    this.#records = this.#records?.filter(({ refusal }) => refusal === undefined)
   }
 
   beforeEnd(): Promise<unknown> | undefined {
-    if (this.state !== 'open' || this.released) return undefined
+    if (this.state !== 'open') return undefined
     const stored = this.beforeBytes()
-    const room = this.runner.roomFor(this)
+    const room = this.released ? undefined : (this.#room ??= this.runner.roomFor(this))
     return stored === undefined || room === undefined ? (stored ?? room) : Promise.all([stored, room])
   }
 
   beforeBytes(): Promise<unknown> | undefined {
-    if (this.state !== 'open') return undefined
-    const waits: Promise<unknown>[] = []
-    for (const record of this.#records ?? []) if (!record.isAccepted) waits.push(record.accepted)
-    this.#records = undefined
-    return waits.length > 1 ? Promise.all(waits) : waits[0]
+    if (this.state !== 'open' || this.#records === undefined) return undefined
+    let waits: Promise<unknown>[] | undefined
+    for (const record of this.#records) if (!record.isAccepted) (waits ??= []).push(record.accepted)
+    if (waits === undefined) this.#records = undefined
+    return waits === undefined || waits.length === 1 ? waits?.[0] : Promise.all(waits)
   }
 
   /** Ends the response, and resolves when no task is left: with the outcomes of those in the queue, in the order of `defer`. */

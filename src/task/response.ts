@@ -1,3 +1,4 @@
+import type { AfterwordError } from '../errors.ts'
 import type { SentResponse } from '../sent-response.ts'
 
 /** A host asks for the work of a request in its own way. A server that lives on asks nothing. */
@@ -21,6 +22,8 @@ export interface ScopeResponse {
   describe(): SentResponse
   /** Ends the response if it is still open, and discards what is written to it from now on. */
   end(): void
+  /** A record of the response was refused: `gate.refusal` tells why. Called at once where the journal refuses at the call. */
+  refused?(): void
 }
 
 /** A gate tells an adapter what its response waits for: records that are not on disk yet, and room in the backlog. */
@@ -29,9 +32,13 @@ export interface ResponseGate {
   readonly keeps: boolean
   /** Some tasks of the response have no outcome yet. */
   readonly busy: boolean
+  /** The reason why a record of the response was refused: then the response must not tell of a success. */
+  readonly refusal: AfterwordError | undefined
+  /** The response tells of the refusal: nothing waits for the refused records any more. */
+  refusalTold(): void
   /**
-   * Called when the handler has ended the response. The promise resolves when the response may leave; `undefined`: at once. The promise
-   * rejects if a record can't be stored: then the response must not tell of a success.
+   * Called when the handler has ended the response. The promise resolves when something has changed; `undefined`: the response may leave.
+   * The promise rejects if a record can't be stored.
    */
   beforeEnd(): Promise<unknown> | undefined
   /** Called before bytes that are not the last ones leave. Waits as `beforeEnd` does, but for records only. */

@@ -57,7 +57,10 @@ export class Scope {
     if (earlier !== undefined) this.runner.cancel(earlier, 'replaced')
     this.added(task)
     this.push(task)
-    task.record?.submit((why) => this.runner.cancel(task, why))
+    task.record?.submit((why) => {
+      this.runner.cancel(task, why)
+      if (why === 'refused') this.refused()
+    })
   }
 
   /** Adds a task that runs outside the queue and the limits: now, or the moment the response was sent. */
@@ -70,6 +73,9 @@ export class Scope {
 
   /** Makes the response wait for a record; outside a request there is none. */
   expect(_record: JobRecord): void {}
+
+  /** A record was refused that the response waits for; outside a request there is none. */
+  refused(): void {}
 
   /** Puts a task, also one that is to be tried again, at the end of the queue. */
   push(task: Task): void {

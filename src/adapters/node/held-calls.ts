@@ -1,38 +1,65 @@
-import { Writable } from 'node:stream'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
-import type { SentResponse } from '../../sent-response.ts'
-import { breakOff } from '../refusal.ts'
+import { breakOff, refuse } from '../refusal.ts'
+import type { HeldResponse } from './held-bytes.ts'
 
-const nowhere = new Writable({ decodeStrings: false, write: (_chunk, _encoding, done) => done() })
+type Method = (...args: unknown[]) => unknown
+type Methods = Record<string, Method | undefined>
 
-/** Checks a write. Throws the errors that Node throws at the call: later, there is no caller to throw to. */
-export function checkWrite(chunk: unknown, encoding: unknown): void {
-  // Most writes are plain, and need no check by Node.
-  const isPlain = encoding === undefined || typeof encoding === 'function'
-  if (isPlain && (typeof chunk === 'string' || chunk instanceof Uint8Array)) return
-  nowhere.write(chunk, (typeof encoding === 'function' ? undefined : encoding) as BufferEncoding)
-}
+/**
+ * Held calls stand in for held bytes on hosts that only pose as `node:http` or `node:http2`, and keep no bytes: Bun, Deno, the injected
+ * requests of tests. The calls are made when the gate lets the bytes leave.
+ */
+export class HeldCalls {
+  readonly #res: object
+  readonly #response: HeldResponse
+  #calls: (() => unknown)[] | undefined
+  #ended = false
 
-/** Checks an end, as `checkWrite` does. An end needs no chunk, and on HTTP/1 takes every falsy value for none. */
-export function checkEnd(res: object, chunk: unknown, encoding: unknown): void {
-  const isHttp2 = 'stream' in res || 'respond' in res
-  const isNone = typeof chunk === 'function' || (isHttp2 ? chunk === undefined || chunk === null : !chunk)
-  if (!isNone) checkWrite(chunk, encoding)
-}
+  constructor(res: object, response: HeldResponse) {
+    this.#res = res
+    this.#response = response
+    const target = res as Methods
+    const names = response.gate?.keeps ? ['respond', 'flushHeaders', 'write', 'end'] : ['end']
+    for (const name of names) {
+      const method = target[name]
+      if (method !== undefined) target[name] = (...args) => this.#hold(name, () => method.apply(res, args))
+    }
+  }
 
-/** Makes the calls that have waited. If one throws all the same, the response is broken off: the client must not take a part for the whole. */
-export function carryOut(
-  res: object,
-  response: { describe(): SentResponse; discardWrites(): void },
-  calls: readonly (() => unknown)[],
-): void {
-  try {
-    for (const call of calls) call()
-  } catch (cause) {
-    breakOff(res)
-    response.discardWrites()
-    const { method, path } = response.describe()
-    report(new AfterwordError('AFTERWORD_RESPONSE_FAILED', [method, path], { cause }))
+  #hold(name: string, call: () => unknown): unknown {
+    if (this.#ended) return this.#res
+    const calls = this.#calls
+    if (name === 'end') this.#ended = true
+    if (calls === undefined && this.#waits() === undefined) return call()
+    if (calls === undefined) void this.#wait([call])
+    else calls.push(call)
+    return name === 'write' ? false : this.#res
+  }
+
+  #waits(): Promise<unknown> | undefined {
+    const { gate } = this.#response
+    return this.#ended ? gate?.beforeEnd() : gate?.beforeBytes()
+  }
+
+  async #wait(calls: (() => unknown)[]): Promise<void> {
+    this.#calls = calls
+    try {
+      for (let waits = this.#waits(); waits !== undefined; waits = this.#waits()) await waits
+    } catch {
+      this.#response.gate?.refusalTold()
+      refuse(this.#res)
+      return this.#response.discardRefused()
+    }
+    this.#calls = undefined
+    try {
+      for (const call of calls) call()
+      if (!this.#ended) (this.#res as { emit?: Method }).emit?.('drain')
+    } catch (cause) {
+      breakOff(this.#res)
+      this.#response.discardRefused()
+      const { method, path } = this.#response.describe()
+      report(new AfterwordError('AFTERWORD_RESPONSE_FAILED', [method, path], { cause }))
+    }
   }
 }

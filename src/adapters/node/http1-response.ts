@@ -2,8 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { SentResponse } from '../../sent-response.ts'
 import type { Host, ResponseGate } from '../../task/response.ts'
-import { type HeldResponse, holdEnd } from './held-end.ts'
-import { discardResponseWrites, discardsWrites } from './late-write.ts'
+import { type RefusableResponse, refuseAtBarrier } from './barrier.ts'
+import { HeldCalls } from './held-calls.ts'
+import { HeldSocket } from './held-socket.ts'
+import { discardResponseWrites, discardsWrites, discardUnreported } from './late-write.ts'
 import { ownResponse } from './own-response.ts'
 
 type OwningResponse = ServerResponse & { [ownResponse]?: Http1Response }
@@ -13,11 +15,17 @@ const pipelined = Symbol('afterword.pipelined')
 type TrackedSocket = Socket & { [pipelined]?: Set<Http1Response> }
 
 /** A response of `node:http` or `node:https`, or of what poses as one. */
-export class Http1Response implements HeldResponse {
+export class Http1Response implements RefusableResponse {
   gate?: ResponseGate
   host?: Host | undefined
-  nodeEnd: HeldResponse['nodeEnd']
-  writes: HeldResponse['writes']
+  held = false
+  begun = false
+  /** The `next` of the middleware that has opened the scope. */
+  next: ((error: Error) => unknown) | undefined
+  /** The `end` of Node's response, or of a middleware. */
+  nodeEnd: ServerResponse['end'] | undefined
+  /** The handler has called `end`, which a middleware may make to wait. */
+  #ending = false
   readonly #req: IncomingMessage
   readonly #res: OwningResponse
   #state: 'open' | 'delivered' | 'aborted' = 'open'
@@ -46,7 +54,47 @@ export class Http1Response implements HeldResponse {
     res.prependListener('finish', onFinish)
     res.prependListener('close', onClose)
     if (socket !== undefined && res.socket !== socket) track(socket).add(this)
-    if (!res.writableEnded) holdEnd(res, this)
+    if (res.writableEnded) return
+    if (HeldSocket.canHold(this.#req.socket)) {
+      this.nodeEnd = res.end
+      res.end = onEnd
+    } else new HeldCalls(res, this)
+  }
+
+  /** With a journal the bytes of every response are held until the end of their turn; without one, those for which there is no room. */
+  get holdsBytes(): boolean {
+    const { gate } = this
+    return gate !== undefined && (gate.keeps || (this.#ending && gate.beforeEnd() !== undefined))
+  }
+
+  get ended(): boolean {
+    return this.#ending || this.#res.writableEnded
+  }
+
+  /** The handler ends the response. */
+  ending(): void {
+    this.#ending = true
+    if (this.gate?.keeps === false && this.gate.beforeEnd() !== undefined) HeldSocket.watch(this.#req.socket)
+  }
+
+  refused(): void {
+    if (!this.held && !this.begun) refuseAtBarrier(this.#res, this)
+  }
+
+  /** Express has a way to answer errors for each request, in `req.next`, which Connect has not. */
+  answerError(): ((error: Error) => unknown) | undefined {
+    const { next } = this.#req as { next?: unknown }
+    return 'app' in this.#res && typeof next === 'function' ? (error) => next(error) : this.next
+  }
+
+  /** A refusal was sent in place of the response. */
+  answered(error: unknown): void {
+    this.#sent(error ? 'aborted' : 'delivered')
+  }
+
+  discardRefused(): void {
+    this.discardWrites()
+    discardUnreported(this.#res)
   }
 
   finished(): void {
@@ -67,12 +115,9 @@ export class Http1Response implements HeldResponse {
   }
 
   end(): void {
-    if (!this.#res.writableEnded && !discardsWrites(this.#res)) this.#res.end()
-    this.discardWrites()
-  }
-
-  makeHead(): void {
-    if (!this.#res.headersSent) this.#res.writeHead(this.#res.statusCode)
+    if (!this.ended && !discardsWrites(this.#res)) this.#res.end()
+    // A middleware may still have to end the response, by methods that it calls later.
+    if (this.#res.writableEnded) this.discardWrites()
   }
 
   discardWrites(): void {
@@ -88,6 +133,13 @@ export class Http1Response implements HeldResponse {
     this.#callback?.(this.describe())
     this.#callback = undefined
   }
+}
+
+/** The `end` of all responses that have tasks. */
+function onEnd(this: OwningResponse, chunk?: unknown, encoding?: unknown, callback?: unknown): OwningResponse {
+  const response = this[ownResponse] as Http1Response
+  response.ending()
+  return response.nodeEnd?.call(this, chunk, encoding as BufferEncoding, callback as () => void) as OwningResponse
 }
 
 // Listeners for all responses: a closure for each would be one more object to allocate.

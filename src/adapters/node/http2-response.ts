@@ -1,25 +1,30 @@
 import type { Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { SentResponse } from '../../sent-response.ts'
 import type { Host, ResponseGate } from '../../task/response.ts'
-import { type HeldResponse, holdEnd } from './held-end.ts'
+import { type RefusableResponse, refuseAtBarrier } from './barrier.ts'
+import { HeldCalls } from './held-calls.ts'
+import { HeldStream } from './held-stream.ts'
 import { pathOf } from './http1-response.ts'
-import { discardResponseWrites, discardStreamWrites, discardsWrites } from './late-write.ts'
+import { discardResponseWrites, discardStreamWrites, discardsWrites, discardUnreported } from './late-write.ts'
 import { ownResponse } from './own-response.ts'
 
 type OwningStream = ServerHttp2Stream & { [ownResponse]?: Http2Response }
 
 /** A response of `node:http2`, written through the stream itself or through the compatibility API. */
-export class Http2Response implements HeldResponse {
+export class Http2Response implements RefusableResponse {
   gate?: ResponseGate
   host?: Host | undefined
-  nodeEnd: HeldResponse['nodeEnd']
-  writes: HeldResponse['writes']
+  held = false
+  begun = false
+  /** The framework's own way to answer an error. */
+  next: ((error: Error) => unknown) | undefined
   /** The compatibility API's response to the same stream. */
   compat: Http2ServerResponse | undefined
   readonly #stream: ServerHttp2Stream
   readonly #method: string
   readonly #path: string
   #sent = false
+  #ending = false
 
   private constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
     this.#stream = stream
@@ -52,7 +57,43 @@ export class Http2Response implements HeldResponse {
     this.compat?.prependListener('finish', sent)
     this.compat?.prependListener('close', sent)
     // The stream of a HEAD has ended before it begins.
-    if (!this.#res.writableEnded || !stream.headersSent) holdEnd(this.#res, this)
+    if (this.#res.writableEnded && stream.headersSent) return
+    if (HeldStream.canHold(stream)) this.#watchEnd()
+    else new HeldCalls(this.#res, this)
+  }
+
+  get holdsBytes(): boolean {
+    const { gate } = this
+    return gate !== undefined && (gate.keeps || (this.#ending && gate.beforeEnd() !== undefined))
+  }
+
+  get ended(): boolean {
+    return this.#ending || this.#res.writableEnded
+  }
+
+  refused(): void {
+    if (this.held || this.begun) return
+    refuseAtBarrier(this.#stream, this)
+    if (this.compat !== undefined) refuseAtBarrier(this.compat, this)
+  }
+
+  answerError(): ((error: Error) => unknown) | undefined {
+    return this.next
+  }
+
+  discardRefused(): void {
+    this.discardWrites()
+    discardUnreported(this.#res)
+  }
+
+  #watchEnd(): void {
+    const target = this.#res as { end: (...args: unknown[]) => unknown }
+    const { end } = target
+    target.end = (...args) => {
+      this.#ending = true
+      if (this.gate?.keeps === false && this.gate.beforeEnd() !== undefined) HeldStream.watch(this.#stream, this)
+      return end.apply(target, args)
+    }
   }
 
   describe(): SentResponse {
@@ -65,19 +106,15 @@ export class Http2Response implements HeldResponse {
 
   end(): void {
     if (discardsWrites(this.#res)) return
-    if (this.compat !== undefined) {
+    if (this.#ending) {
+      // A middleware may still have to end the response.
+    } else if (this.compat !== undefined) {
       if (!this.compat.writableEnded) this.compat.end()
     } else if (!this.#stream.writableEnded && !this.#stream.destroyed) {
       if (!this.#stream.headersSent) this.#stream.respond()
       this.#stream.end()
     }
-    this.discardWrites()
-  }
-
-  makeHead(): void {
-    if (this.#stream.headersSent || this.#stream.closed) return
-    if (this.compat === undefined) this.#stream.respond()
-    else this.compat.writeHead(this.compat.statusCode)
+    if (this.#res.writableEnded) this.discardWrites()
   }
 
   discardWrites(): void {

@@ -11,7 +11,12 @@ interface Target {
 
 type Method = (this: Target | undefined, ...args: never[]) => unknown
 
-/** Makes a method that writes nothing, calls back, and returns the same as the original. */
+/** The error that Node gives to the callbacks of late writes. */
+function writeAfterEnd(): Error {
+  return Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' })
+}
+
+/** Makes a method that writes nothing, calls back with an error, and returns the same as the original. */
 function discard(name: string, returned: 'this' | true | undefined): Method {
   return function (...args: unknown[]) {
     const response = this?.[discarding]
@@ -21,7 +26,7 @@ function discard(name: string, returned: 'this' | true | undefined): Method {
       report(new AfterwordError('AFTERWORD_LATE_WRITE', [name, method, path]))
     }
     const callback = args.at(-1)
-    if (typeof callback === 'function') process.nextTick(callback)
+    if (typeof callback === 'function') process.nextTick(callback, writeAfterEnd())
     return returned === 'this' ? this : returned
   }
 }
@@ -86,14 +91,6 @@ function replaceMethods(res: object, methods: Methods): void {
   if (target.createPushResponse !== undefined) target.createPushResponse = methods.createPushResponse
 }
 
-/** The methods by which a response is written now, its own or those of its class. */
-function methodsOf(res: object): Methods {
-  const { createPushResponse } = res as Methods
-  const methods = { ...discards, createPushResponse }
-  copy(res as Methods, methods)
-  return methods
-}
-
 /**
  * Discards all further writes to a response of `node:http`, or of the compatibility API of `node:http2`, and reports the
  * first one. Left alone, Node would throw `ERR_HTTP_HEADERS_SENT` or emit an `error` that ends the process, and
@@ -105,6 +102,11 @@ export function discardResponseWrites(res: object, response: { describe(): SentR
   replaceMethods(res, discards)
 }
 
+/** Discards all further writes to a response, and reports none: the response was refused. */
+export function discardUnreported(res: object): void {
+  ;(res as Target)[discarding] = null
+}
+
 /** Discards all further writes to a stream of the core API of `node:http2`. */
 export function discardStreamWrites(stream: object, response: { describe(): SentResponse }): void {
   if (discardsWrites(stream)) return
@@ -114,37 +116,4 @@ export function discardStreamWrites(stream: object, response: { describe(): Sent
 /** Writes to the response are discarded. */
 export function discardsWrites(res: object): boolean {
   return (res as Target)[discarding] !== undefined
-}
-
-/**
- * Suspends a response that its handler has ended: writes are discarded until the returned function is called. To the handler, the
- * response was sent.
- */
-export function suspendWrites(res: object, response: { discardWrites(): void }): () => void {
-  const target = res as Target & { statusCode?: number }
-  const isStream = 'respond' in res
-  const methods = isStream ? streamMethodsOf(res) : methodsOf(res)
-  const { statusCode } = target
-  const statusMessage = ownStatusMessage(res)
-  response.discardWrites()
-  return () => {
-    target[discarding] = undefined
-    // The methods become properties of the response, also those of its class: an object that loses properties gets slow.
-    if (isStream) Object.assign(res, methods)
-    else replaceMethods(res, methods as Methods)
-    // On HTTP/2 `writeHead` takes statuses that can't be set.
-    if (target.statusCode !== statusCode) Object.assign(target, { statusCode })
-    if (ownStatusMessage(res) !== statusMessage) Object.assign(res, { statusMessage })
-  }
-}
-
-function streamMethodsOf(stream: object): object {
-  return Object.fromEntries(
-    Object.keys(streamDiscards).map((name) => [name, (stream as Record<string, unknown>)[name]]),
-  )
-}
-
-/** The status message, if it was set. On HTTP/2 there is none, and Node warns of those who ask. */
-function ownStatusMessage(res: { statusMessage?: string }): string | undefined {
-  return Object.hasOwn(res, 'statusMessage') ? res.statusMessage : undefined
 }

@@ -6,6 +6,8 @@ import type { Socket } from 'node:net'
 import type { Afterword } from '../../afterword.ts'
 import { instance } from '../../instance.ts'
 import type { Host } from '../../task/response.ts'
+import { HeldSocket } from './held-socket.ts'
+import { HeldStream } from './held-stream.ts'
 import { Http1Response } from './http1-response.ts'
 import { Http2Response } from './http2-response.ts'
 import { NodeIntake, type NodeServer } from './node-intake.ts'
@@ -26,6 +28,8 @@ export function enter<T>(afterword: Afterword, req: NodeRequest, res: NodeRespon
   if (isHttp2(res)) return enterCompat(afterword, req as Http2ServerRequest, res, fn, host)
   const response = Http1Response.of(req as IncomingMessage, res)
   response.host ??= host
+  // With a journal, bytes are held until the end of the turn: also jobs that are deferred after `end` are stored before they leave.
+  if (afterword.keeps) HeldSocket.watch(req.socket as Socket)
   if (response.gate !== undefined || !mayHaveBody(req.method)) return afterword.scope(response, fn)
   return afterword.scope(response, () => {
     bindListeners(req)
@@ -60,6 +64,7 @@ export function enterStream<T>(
   if (known !== undefined) return afterword.scope(known, () => fn(known))
   const response = Http2Response.open(stream, headers)
   response.host = host
+  if (afterword.keeps) HeldStream.watch(stream, response)
   return afterword.scope(response, () => {
     bindListeners(stream)
     return fn(response)

@@ -1,0 +1,241 @@
+import type { ServerHttp2Stream } from 'node:http2'
+import { hasNodeStreams } from '../../platform.ts'
+import { breakOff, refusalHeaders } from '../refusal.ts'
+import { rehearse } from './file-response.ts'
+import { HeldBytes, type HeldResponse, writeFailure } from './held-bytes.ts'
+
+type Method = (...args: never[]) => unknown
+type Call = readonly [target: Target, name: string, args: readonly unknown[]]
+
+/** A stream, or its handle. */
+interface Target {
+  [heldStream]?: HeldStream
+}
+type Stream = ServerHttp2Stream & Target & { readonly _final: unknown }
+
+/** The key of the held bytes, on the stream and on its handle: another copy of the package finds them there. */
+const heldStream = Symbol.for('afterword.held-stream')
+
+/** Node's own key of the handle of a stream. By the handle, the head leaves, which no stream can keep. */
+let handleKey: symbol | undefined
+
+/**
+ * An HTTP/2 stream keeps the bytes of a response: the write that is due (the next ones queue up behind it in the stream's own buffer), and
+ * what Node asks of the stream's handle: its head, its reset. So all that Node tells of a stream is what it tells of one that was answered.
+ */
+export class HeldStream extends HeldBytes {
+  readonly #stream: Stream
+  readonly #watched: HeldResponse
+  readonly #calls: Call[] = []
+  #passes = false
+  #isClosed = false
+  #destroyed: { readonly error: Error | undefined } | undefined
+
+  private constructor(stream: Stream, handle: Target, response: HeldResponse) {
+    super()
+    this.#stream = stream
+    this.#watched = response
+    stream[heldStream] = this
+    handle[heldStream] = this
+    Object.assign(stream, streamMethods)
+    Object.assign(handle, handleMethods)
+  }
+
+  /** The responses of that stream can be held. */
+  static canHold(stream: object): boolean {
+    return hasNodeStreams && handleOf(stream) !== undefined
+  }
+
+  /** Watches the writes to a stream from now on. */
+  static watch(stream: ServerHttp2Stream & Target, response: HeldResponse): void {
+    if (stream[heldStream] !== undefined || !hasNodeStreams) return
+    const handle = handleOf(stream)
+    if (handle !== undefined) new HeldStream(stream as Stream, handle, response)
+  }
+
+  /** Makes a call that lets bytes leave, or keeps it. @returns what Node takes for a success */
+  send(call: Call): unknown {
+    if (this.#passes || !this.#watched.holdsBytes) return make(call)
+    if (this.response === undefined) this.hold(this.#watched)
+    this.#calls.push(call)
+    return 0
+  }
+
+  /** Resets the stream, after its response if that is whole. */
+  reset(call: Call): unknown {
+    const [code] = call[2]
+    if (this.response === undefined || code !== 0) return make(call)
+    this.#calls.push(call)
+    return undefined
+  }
+
+  /** Sends a file, whose bytes no stream of Node's keeps: Node is asked when they may leave, and before that whether it would. */
+  sendFile(call: Call): unknown {
+    const [, name, [file, headers, options]] = call
+    if (this.#passes || !this.#watched.holdsBytes) return make(call)
+    if (!rehearse(this.#stream, handleKey as symbol, name, [file, headers, options])) return undefined
+    // The handler may change its headers for the next response.
+    this.send([this.#stream, name, [file, copy(headers), copy(options)]])
+    // A path is opened first: until then the head has not left.
+    if (name === 'respondWithFD') showHeadersSent(this.#stream, true)
+    return undefined
+  }
+
+  /** Destroys the stream when the bytes have left, or at once if the client has gone. */
+  destroy(error: Error | undefined): void {
+    if (this.response === undefined || this.#hasGone) return this.#end(error)
+    this.#destroyed ??= { error }
+    this.hurry()
+  }
+
+  /** The handler closes the stream, not the client. */
+  close(): void {
+    this.#isClosed = true
+  }
+
+  /** A file that is sent has waited before. */
+  get sendsFile(): boolean {
+    return this.#stream._final === null
+  }
+
+  /** Node lets go of the handle, which takes no call any more. */
+  drop(): void {
+    this.forget()
+    this.#calls.length = 0
+  }
+
+  /** A pushed response leaves as its parent does. */
+  push(stream: ServerHttp2Stream): void {
+    HeldStream.watch(stream, this.#watched)
+  }
+
+  protected release(response: HeldResponse): void {
+    response.begun = true
+    const calls = this.#calls.splice(0)
+    this.#pass(() => {
+      for (const call of calls) {
+        const code = make(call)
+        // Node would have destroyed the stream with the error at the call.
+        if (call[1] === 'respond' && Number(code) < 0) this.#destroyed ??= { error: writeFailure() }
+      }
+    })
+    if (this.#destroyed !== undefined) this.#end(this.#destroyed.error)
+  }
+
+  protected answerRefusal(): void {
+    const stream = this.#stream
+    const calls = this.#calls.splice(0)
+    this.#pass(() => {
+      if (!stream.closed && !stream.destroyed) {
+        showHeadersSent(stream, false)
+        // What has been written can't be taken back: this head has no body.
+        stream.respond(refusalHeaders, { endStream: true })
+      }
+    })
+    this.#end(undefined)
+    fail(calls)
+  }
+
+  protected breakOff(): void {
+    const calls = this.#calls.splice(0)
+    breakOff(this.#stream)
+    fail(calls)
+  }
+
+  get #hasGone(): boolean {
+    const { closed, session } = this.#stream
+    return session === undefined || session.destroyed || (closed && !this.#isClosed)
+  }
+
+  #pass(fn: () => void): void {
+    this.#passes = true
+    Reflect.deleteProperty(this.#stream, 'headersSent')
+    try {
+      fn()
+    } finally {
+      this.#passes = false
+      Reflect.deleteProperty(this.#stream, 'headersSent')
+    }
+  }
+
+  #end(error: Error | undefined): void {
+    const calls = this.#calls.splice(0)
+    this.forget()
+    make([this.#stream, 'destroy', [error]])
+    fail(calls)
+  }
+}
+
+/** Makes a call as Node's own class does. */
+function make([target, name, args]: Call): unknown {
+  const { [name]: method } = Object.getPrototypeOf(target) as Record<string, Method>
+  return method?.apply(target, args as never[])
+}
+
+/** Calls those back whose bytes came to nothing. */
+function fail(calls: readonly Call[]): void {
+  for (const [, , args] of calls) {
+    const callback = args.at(-1)
+    if (typeof callback === 'function') callback(writeFailure())
+  }
+}
+
+/** Makes a method for all streams: a closure for each would be one more object to allocate. */
+function method(name: string, how: (held: HeldStream, call: Call) => unknown): Method {
+  return function (this: Target, ...args: unknown[]) {
+    const call: Call = [this, name, args]
+    const held = this[heldStream]
+    return held === undefined ? make(call) : how(held, call)
+  }
+}
+
+const send = (held: HeldStream, call: Call) => held.send(call)
+const sendFile = (held: HeldStream, call: Call) => held.sendFile(call)
+
+const streamMethods = {
+  _write: method('_write', send),
+  _writev: method('_writev', send),
+  _final: method('_final', send),
+  respondWithFile: method('respondWithFile', sendFile),
+  respondWithFD: method('respondWithFD', sendFile),
+  close: method('close', (held, call) => {
+    held.close()
+    return make(call)
+  }),
+  destroy: method('destroy', (held, call) => {
+    held.destroy(call[2][0] as Error | undefined)
+    return call[0]
+  }),
+  pushStream: method('pushStream', (held, [stream, name, args]) => {
+    const withHeld = args.map((arg) => {
+      if (typeof arg !== 'function') return arg
+      return (error: unknown, pushed: ServerHttp2Stream | undefined, ...rest: unknown[]) => {
+        if (pushed !== undefined) held.push(pushed)
+        arg(error, pushed, ...rest)
+      }
+    })
+    return make([stream, name, withHeld])
+  }),
+}
+
+const handleMethods = {
+  respond: method('respond', (held, call) => (held.sendsFile ? make(call) : held.send(call))),
+  rstStream: method('rstStream', (held, call) => held.reset(call)),
+  destroy: method('destroy', (held, call) => {
+    held.drop()
+    return make(call)
+  }),
+}
+
+function handleOf(stream: object): Target | undefined {
+  handleKey ??= Object.getOwnPropertySymbols(stream).find(({ description }) => description === 'kHandle')
+  return handleKey === undefined ? undefined : (stream as Record<symbol, Target>)[handleKey]
+}
+
+function showHeadersSent(stream: Stream, value: boolean): void {
+  Object.defineProperty(stream, 'headersSent', { value, configurable: true })
+}
+
+function copy(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : value
+}
