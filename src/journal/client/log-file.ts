@@ -2,7 +2,7 @@ import { closeSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:
 import { frameHeadSize, type SegmentHead, segmentUnit, writeFrameHead } from '../files/log-format.ts'
 import type { StoredRecord } from './stored-record.ts'
 
-/** The size of a segment in bytes, unless a record needs more. */
+/** The size of a segment in bytes, unless a record needs more, or the disk has less. */
 const segmentSize = 8 * segmentUnit
 /** The space in bytes that the head of a segment takes at most. */
 const headSpace = 256
@@ -36,6 +36,8 @@ export class LogFile {
   /** The end of the last segment, which may not be written yet. */
   #end = 0
   #sequence = 0
+  /** The size of the next segment. */
+  #size = segmentSize
   /** The segments whose entries count, the oldest first. The last one is written to. */
   readonly #used: Segment[] = []
   readonly #free: Segment[] = []
@@ -91,9 +93,9 @@ export class LogFile {
   /** Has a segment written ahead, unless there is one: a full disk shows before a record needs the space. */
   prepareNext(): void {
     if (this.#free.length > 0 || this.#preparing !== undefined || this.#file === undefined) return
-    this.#preparing = { offset: this.#end, bytes: segmentSize }
-    this.#end += segmentSize
-    this.#prepare(this.#preparing.offset, segmentSize)
+    this.#preparing = { offset: this.#end, bytes: this.#size }
+    this.#end += this.#size
+    this.#prepare(this.#preparing.offset, this.#size)
   }
 
   /** The segment that was written ahead is there, or could not be written. */
@@ -101,8 +103,10 @@ export class LogFile {
     const preparing = this.#preparing
     if (preparing === undefined) return
     this.#preparing = undefined
-    if (isWritten) this.#free.push(emptySegment(preparing.offset, preparing.bytes))
-    else if (preparing.offset + preparing.bytes === this.#end) this.#end = preparing.offset
+    const { offset, bytes } = preparing
+    if (isWritten) return void this.#free.push(emptySegment(offset, bytes))
+    this.#size = segmentUnit
+    if (offset + bytes === this.#end) this.#end = offset
   }
 
   /** Writes entries as one frame, which fits. Throws the errors of the file system: then the next frame takes its place. */
@@ -141,15 +145,20 @@ export class LogFile {
   /** Writes a segment in full, now: none was written ahead. */
   #create(needed: number): Segment {
     this.#file ??= openSync(this.#path, 'wx+', 0o600)
-    const bytes = Math.ceil(Math.max(needed, segmentSize) / segmentUnit) * segmentUnit
+    const least = Math.ceil(needed / segmentUnit) * segmentUnit
+    const bytes = Math.max(least, this.#size)
     const offset = this.#end
     try {
       for (let at = 0; at < bytes; at += segmentUnit) writeAll(this.#file, zeros, segmentUnit, offset + at)
     } catch (error) {
       // A segment that is written ahead meanwhile lies before this one.
       ftruncateSync(this.#file, offset)
-      throw error
+      if (bytes === least) throw error
+      // The disk is nearly full: smaller segments use the rest of it.
+      this.#size = segmentUnit
+      return this.#create(needed)
     }
+    this.#size = Math.min(segmentSize, 2 * this.#size)
     this.#end = offset + bytes
     return emptySegment(offset, bytes)
   }
