@@ -83,8 +83,16 @@ export class Http1Response implements RefusableResponse {
 
   /** Express has a way to answer errors for each request, in `req.next`, which Connect has not. */
   answerError(): ((error: Error) => unknown) | undefined {
-    const { next } = this.#req as { next?: unknown }
-    return 'app' in this.#res && typeof next === 'function' ? (error) => next(error) : this.next
+    const { next = this.next } = this.#req as { next?: Http1Response['next'] }
+    const answer = 'app' in this.#res ? next : this.next
+    return (
+      answer &&
+      ((error) => {
+        // Not every error handler knows of an error's own headers.
+        if (!this.#res.headersSent) this.#res.setHeader('retry-after', '1')
+        answer(error)
+      })
+    )
   }
 
   /** A refusal was sent in place of the response. */
