@@ -66,6 +66,7 @@ export class Shutdown {
     lifecycle.advance('draining')
     completion.unloadRetries()
     this.#registry.journal?.stopClaiming()
+    completion.handBackClaims()
     const drained = await drain(this.#scheduler, timeLeft())
     // The functions may close the database that the journal is in.
     const flushed = this.#registry.journal?.flushed()

@@ -13,7 +13,7 @@ beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-ids-'))))
 afterEach(() => rmSync(folder, { recursive: true }))
 
 const settings = { retention: 0, maxPayload: 100 }
-const owner = { take: () => {} }
+const owner = { take: () => {}, rooms: () => [], roomFor: () => Infinity, whenRoom: () => {} }
 const journals: Record<string, () => Journal> = {
   'in a folder': () => openFolderJournal({ path: folder, sync: 'normal', ...settings }, owner),
   "in an app's own database": () =>

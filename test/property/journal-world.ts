@@ -80,7 +80,7 @@ export class Peer implements Disposable {
     this.#databases.set(where, database)
     const store = where === 'shared' ? 'shared' : 'own'
     const table = new RecordTable(database, { store, process: this.process, sync: 'normal', adopted })
-    return { where, store: table, hasOrphans: adopted }
+    return { where, store: table, hasOrphans: table.claimable.hasOrphans }
   }
 }
 

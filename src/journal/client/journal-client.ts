@@ -47,7 +47,8 @@ export class JournalClient implements Journal {
     this.#codec = codec
     this.#locks = locks
     this.#claims = new Claims(
-      (most, alone) => channel.post({ type: 'claim', most, alone }),
+      (claim) => channel.post(claim),
+      claimer,
       () => this.#idle,
     )
     this.#claimer = claimer
@@ -92,7 +93,7 @@ export class JournalClient implements Journal {
 
   hasRoom(job: string): boolean {
     const { shared, jobs } = this.#settings
-    return shared && this.#claims.hasRoom && (jobs === undefined || jobs.includes(job))
+    return shared && this.#claims.hasRoom(job) && (jobs === undefined || jobs.includes(job))
   }
 
   stopClaiming(): void {
@@ -145,7 +146,8 @@ export class JournalClient implements Journal {
         return this.#afterGroup()
       case 'claimed':
         this.#claims.filled(message)
-        return this.#run(message.records)
+        this.#run(message.records)
+        return this.#claims.taken()
       case 'claimable':
         return this.#jobs.length > 0 ? this.#claims.fill() : undefined
       case 'orphaned-slot':

@@ -33,6 +33,8 @@ export class StoredRecord implements JobRecord {
   readonly #encryptError: StoredRecordOptions['encryptError']
   #begun = false
   #handedBack = false
+  /** The record was made elsewhere, or before, and is claimed. */
+  readonly #isTaken: boolean
 
   constructor(
     queue: WriteQueue,
@@ -45,6 +47,7 @@ export class StoredRecord implements JobRecord {
     this.#claims = claims
     this.#orphaned = orphaned
     this.#encryptError = encryptError
+    this.#isTaken = values === undefined
     this.#state = values === undefined ? 'accepted' : 'accepting'
   }
 
@@ -139,6 +142,14 @@ export class StoredRecord implements JobRecord {
     }
     // The claims that are asked for now count this outcome as still to be stored.
     this.#claims?.remove(this)
+  }
+
+  handBackEarly(): boolean {
+    // The files of a slot are this process's until it ends.
+    if (!this.#isTaken || this.#queue.store !== 'shared') return false
+    this.handBack()
+    this.#claims?.remove(this)
+    return true
   }
 
   /** The process ends in order, which is no crash. */

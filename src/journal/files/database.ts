@@ -95,7 +95,17 @@ export function setSync(database: Database, sync: Sync): void {
   database.exec(`PRAGMA synchronous = ${sync === 'full' ? 'FULL' : 'NORMAL'}`)
 }
 
-function moveAside(path: string): string {
+/** The number of pages that one statement gives back to the disk. */
+const freedAtOnce = 256
+
+/** Gives some of the free pages of a database back to the disk. @returns whether those were all */
+export function giveSpaceBack(database: Database): boolean {
+  database.exec(`PRAGMA incremental_vacuum(${freedAtOnce})`)
+  return (database.prepare('PRAGMA freelist_count').get() as { freelist_count: number }).freelist_count === 0
+}
+
+/** Moves a database aside, with the files beside it. @returns its path then */
+export function moveAside(path: string): string {
   const suffix = `damaged-${new Date().toISOString().replaceAll(':', '-')}`
   for (const part of ['', '-wal', '-shm']) {
     if (existsSync(path + part)) renameSync(path + part, `${path}.${suffix}${part}`)

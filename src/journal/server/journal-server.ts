@@ -2,6 +2,7 @@ import { pid } from 'node:process'
 import { isBusy } from '../files/database.ts'
 import { idOf, slotOf } from '../files/record-id.ts'
 import type { ClaimedRow, CommitGroup, FromServer, RunnableJobs, ServerOptions, ToServer } from '../protocol.ts'
+import type { Rooms } from './claimable-records.ts'
 import type { Databases } from './databases.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { RecordTable } from './record-table.ts'
@@ -34,6 +35,8 @@ export class JournalServer {
   #clock = Date.now()
   #dataVersion = 0
   #encryptedTold = false
+  /** The jobs of which the client knows that records are due: it asks for them when they have room. */
+  #full: Rooms = new Map()
   #enlisted = false
   /** The ids of claims that the server before this one has sent, and that the client still has. */
   #stillClaimed: readonly number[] | undefined
@@ -70,7 +73,7 @@ export class JournalServer {
         this.#stillClaimed = message.claimed
         return
       case 'claim':
-        return this.#sendClaims(message.most, message.alone)
+        return this.#sendClaims(message)
       case 'adopt':
         for (const slot of message.slots)
           this.#try(() => this.#databases.owned.adopt(slot, (slot) => this.#release(slot)))
@@ -101,29 +104,39 @@ export class JournalServer {
   }
 
   /** Sends claims of records that this process can run: first of those without suspicion, then a single suspect. */
-  #sendClaims(most: number, alone: boolean): void {
+  #sendClaims({ most, alone, rooms: given }: ToServer & { type: 'claim' }): void {
+    const rooms = new Map(given)
+    const full = new Set<string>()
     const records: ClaimedRow[] = []
     let suspects = false
     let behind = false
+    let next = Infinity
     const tables = this.#tables
     const first = (table: RecordTable) => {
       const room = most - records.length
-      const rows = this.#claim(table, () => (room > 0 ? table.claimable.claim(this.#jobsOf(table), room) : []))
+      const rows = this.#claim(table, () => (room > 0 ? table.claimable.claim(this.#jobsOf(table), room, rooms) : []))
       if (table === this.#shared) behind = rows.length === room
       records.push(...rows)
     }
     const then = (table: RecordTable) => {
-      if (records.length > 0 || !alone) suspects ||= table.claimable.hasSuspects(this.#jobsOf(table))
-      else records.push(...this.#claim(table, () => table.claimable.claimSuspect(this.#jobsOf(table))))
+      const jobs = this.#jobsOf(table)
+      if (records.length === 0 && alone) {
+        records.push(...this.#claim(table, () => table.claimable.claimSuspect(jobs, rooms)))
+      }
+      const outlook = table.claimable.outlook(jobs, rooms)
+      for (const job of outlook.full) full.add(job)
+      suspects ||= outlook.suspects
+      next = Math.min(next, outlook.next)
     }
     const tried = [first, then].flatMap((hand) => tables.map((table) => this.#try(() => hand(table))))
-    this.#tell({ type: 'claimed', records, suspects, behind })
+    this.#full = new Map(Array.from(full, (job) => [job, 0]))
+    this.#tell({ type: 'claimed', records, suspects, behind, full: [...full] })
     // Records that could not be claimed stay where they are, for a later time.
     if (tried.includes(false)) setTimeout(() => this.#tell({ type: 'claimable' }), sharedInterval)
     // The first page of orphans had none: look at the next one.
     else if (records.length === 0 && tables.some(({ claimable }) => claimable.hasOrphans))
       this.#tell({ type: 'claimable' })
-    this.#try(() => this.#wakeLater())
+    this.#wakeAt(next)
   }
 
   #claim(table: RecordTable, take: () => ClaimedRow[]): ClaimedRow[] {
@@ -145,14 +158,14 @@ export class JournalServer {
   /** Tells the client if a record is claimable, else sets a timer until there will be one. Where that fails, the server soon looks again. */
   #look(): void {
     this.#try(() => {
-      if (this.#tables.some((table) => table.claimable.any(this.#jobsOf(table)))) this.#tell({ type: 'claimable' })
-      this.#wakeLater()
+      const outlooks = this.#tables.map((table) => table.claimable.outlook(this.#jobsOf(table), this.#full))
+      if (outlooks.some(({ due }) => due)) this.#tell({ type: 'claimable' })
+      this.#wakeAt(Math.min(...outlooks.map(({ next }) => next)))
     })
   }
 
-  #wakeLater(): void {
+  #wakeAt(next: number): void {
     clearTimeout(this.#wake)
-    const next = Math.min(...this.#tables.map((table) => table.claimable.nextRun(this.#jobsOf(table))))
     if (next === Infinity || this.#closed) return
     this.#wake = setTimeout(() => this.#look(), Math.min(Math.max(next - Date.now(), 1), longestWait)).unref()
   }
@@ -171,8 +184,8 @@ export class JournalServer {
   #enlist(): void {
     const enlist = () => {
       if (!this.#enlisted) {
-        this.#shared.release(this.#ownSlot)
-        this.#shared.claimable.resetClock()
+        this.#shared.upkeep.release(this.#ownSlot)
+        this.#shared.upkeep.resetClock()
       }
       this.#shared.enlist(pid, this.#jobs.known)
     }
@@ -185,10 +198,10 @@ export class JournalServer {
     this.#lookForEncrypted()
     this.#databases.owned.update(this.#ownJobs, (slot) => this.#release(slot))
     if (Date.now() >= this.#forgetAt) {
-      for (const table of this.#tables) table.forget(Date.now() - this.#retention)
+      for (const table of this.#tables) table.upkeep.forget(Date.now() - this.#retention)
       this.#forgetAt = Date.now() + forgetInterval
     }
-    if (Date.now() < this.#clock) for (const table of this.#tables) table.claimable.resetClock()
+    if (Date.now() < this.#clock) for (const table of this.#tables) table.upkeep.resetClock()
     this.#clock = Date.now()
     // Another process may have retried a failed record by hand.
     this.#look()
@@ -196,7 +209,7 @@ export class JournalServer {
 
   /** The process of the slot has died: its claims of shared records are free. */
   #release(slot: number): void {
-    if (this.#shared.otherSlots.has(slot)) this.#shared.atomically(() => this.#shared.release(slot))
+    if (this.#shared.otherSlots.has(slot)) this.#shared.atomically(() => this.#shared.upkeep.release(slot))
   }
 
   /** Reports, once, that a record waits for a key that this process does not have. */
@@ -234,7 +247,7 @@ export class JournalServer {
     clearTimeout(this.#wake)
     clearInterval(this.#watch)
     try {
-      this.#shared.atomically(() => this.#shared.leave())
+      this.#shared.atomically(() => this.#shared.upkeep.leave())
     } catch {
       // The next process of the slot does that.
     }

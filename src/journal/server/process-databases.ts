@@ -112,7 +112,7 @@ export class ProcessDatabases implements OwnDatabases {
     const { process, sync, keyIds } = this.#options
     const database = openDatabase(this.#pathOf(slot), sync, this.#tell, !adopted)
     const table = new RecordTable(database, { store: 'own', process, sync, adopted, keyIds })
-    table.claimable.resetClock()
+    table.upkeep.resetClock()
     this.#slots.set(slot, { table, database })
     return table
   }
