@@ -1,7 +1,7 @@
 import type { Database, Statement } from '../../options/app-database.ts'
 import { claimerOf, ownedBy, owner } from '../files/schema.ts'
 import type { ClaimedRow, RunnableJobs, Store } from '../protocol.ts'
-import { type Kind, kindsSql, RunnableKinds } from './record-kinds.ts'
+import { type Kind, RunnableKinds, WaitingKinds } from './record-kinds.ts'
 
 /** The number of crashes during its runs after which a record is not run again. */
 const mostCrashes = 3
@@ -37,9 +37,8 @@ export class ClaimableRecords {
   readonly #database: Database
   readonly #runnable: RunnableKinds
   readonly #isAdopted: boolean
-  readonly #kinds: Statement
+  readonly #kinds: WaitingKinds
   readonly #due: Statement
-  readonly #head: Statement
   readonly #anyMine: Statement
   readonly #anySuspect: Statement
   readonly #suspect: Statement
@@ -54,16 +53,15 @@ export class ClaimableRecords {
     this.#runnable = new RunnableKinds(keyIds)
     this.#isAdopted = adopted
     const any = (where: string) => database.prepare(`SELECT 1 FROM afterword_records WHERE ${where} LIMIT 1`)
-    this.#kinds = database.prepare(kindsSql)
+    this.#kinds = new WaitingKinds(database)
     this.#anyMine = any(`owner > 0 AND ${ownedBy(process)}`)
     this.#anySuspect = any('crashes > 0')
     this.#anyPoison = any(isPoison)
     const row =
       'SELECT key AS recordId, job, version, args, options, attempt, crashes, owner < 0 OR crashes > 0 AS orphaned, run_at AS runAt FROM afterword_records'
     this.#due = database.prepare(
-      `${row} WHERE ${isOfKind} AND crashes = 0 AND run_at <= ?3 ORDER BY run_at, key LIMIT ?4`,
+      `${row} WHERE ${isOfKind} AND crashes = 0 AND run_at <= ?3 AND (run_at < ?3 OR key <= ?4) ORDER BY run_at, key LIMIT ?5`,
     )
-    this.#head = database.prepare(`SELECT min(run_at) AS head FROM afterword_records WHERE ${isOfKind} AND crashes = 0`)
     this.#suspect = database.prepare(
       `${row} WHERE ${isOfKind} AND crashes > 0 AND run_at <= ?3 ORDER BY crashes, run_at, key LIMIT 1`,
     )
@@ -81,22 +79,24 @@ export class ClaimableRecords {
     if (this.hasOrphans) this.#takeOver.run(Date.now())
     const now = Date.now()
     const isOpen = ({ job }: Kind) => (rooms.get(job) ?? 1) > 0
-    let kinds = this.#wanted(jobs).filter(({ crashes, head }) => crashes === 0 && head <= now)
+    const isDue = ({ crashes, head }: Kind) => crashes === 0 && head <= now
+    let kinds = this.#wanted(jobs).filter(isDue)
     const rows: Row[] = []
     while (rows.length < most) {
-      kinds = kinds.filter(isOpen).sort((a, b) => a.head - b.head)
-      const [kind, next] = kinds
+      kinds = kinds.filter(isOpen).sort(byDate)
+      const [kind, next = { head: now, recordId: Number.MAX_SAFE_INTEGER }] = kinds
       if (kind === undefined) break
       const room = Math.min(most - rows.length, rooms.get(kind.job) ?? most)
-      const taken = this.#due.all(kind.owner, kind.kind, next?.head ?? now, room) as Row[]
+      // The records before the first one of the next kind.
+      const taken = this.#due.all(kind.owner, kind.kind, next.head, next.recordId, room) as Row[]
       for (const row of taken) {
         this.#claim.run(row.recordId)
         rows.push(row)
       }
-      if (rooms.has(kind.job)) rooms.set(kind.job, room - taken.length)
-      const { head } = this.#head.get(kind.owner, kind.kind) as { head: number | null }
+      if (rooms.has(kind.job)) rooms.set(kind.job, (rooms.get(kind.job) as number) - taken.length)
+      const first = this.#kinds.lookAgain(kind)
       kinds.shift()
-      if (head !== null && head <= now) kinds.push({ ...kind, head })
+      if (first !== undefined && isDue(first)) kinds.push(first)
     }
     return this.#sent(rows.sort((a, b) => a.runAt - b.runAt || a.recordId - b.recordId))
   }
@@ -130,7 +130,7 @@ export class ClaimableRecords {
 
   #wanted(jobs: RunnableJobs): Kind[] {
     const wants = this.#runnable.of(jobs)
-    return (this.#kinds.all() as Kind[]).filter((kind) => wants(kind) === 'runs')
+    return this.#kinds.all().filter((kind) => wants(kind) === 'runs')
   }
 
   #suspects(wanted: readonly Kind[], rooms: Rooms, full?: Set<string>): Row[] {
@@ -176,13 +176,23 @@ export class ClaimableRecords {
   encryptedByOthers(jobs: RunnableJobs): { readonly recordId: number; readonly job: string } | undefined {
     const now = Date.now()
     const wants = this.#runnable.of(jobs)
-    return (this.#kinds.all() as Kind[]).find((kind) => wants(kind) === 'sealed' && kind.head <= now)
+    return this.#kinds.all().find((kind) => wants(kind) === 'sealed' && kind.head <= now)
+  }
+
+  /** A transaction was rolled back. */
+  rolledBack(): void {
+    this.#kinds.forget()
   }
 
   /** The database has records that this process runs, or could run at some time. */
   isFor(jobs: RunnableJobs): boolean {
     return this.hasOrphans || this.#anyMine.get() !== undefined || this.#wanted(jobs).length > 0
   }
+}
+
+/** Compares the first records of kinds. */
+function byDate(a: Kind, b: Kind): number {
+  return a.head - b.head || a.recordId - b.recordId
 }
 
 type Row = Omit<ClaimedRow, 'store' | 'orphaned'> & { readonly orphaned: number; readonly runAt: number }

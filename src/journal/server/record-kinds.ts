@@ -1,3 +1,4 @@
+import type { Database, Statement } from '../../options/app-database.ts'
 import { owner } from '../files/schema.ts'
 import type { KnownJob, RunnableJobs } from '../protocol.ts'
 
@@ -17,24 +18,69 @@ export interface Kind {
   readonly head: number
 }
 
+const columns = (row: string) =>
+  `${row}.owner, ${row}.kind, ${row}.key, ${row}.job, ${row}.version, ${row}.crashes, ${row}.run_at`
+const asKind = `owner, kind, key AS recordId, job, version, crashes, run_at AS head,
+  substr(kind, instr(kind, ':') + 1, length(kind) - length(job) - instr(kind, ':') - 1) AS keyId`
+
 /**
- * In SQL: the kinds of claimable records that there are. One step in the index leads from a kind to the next one, however many records
- * are of that kind, and however many jobs the process knows.
+ * In SQL: all kinds. One step in the index leads from a kind to the next one, however many records are of that kind, and however many
+ * jobs the process knows.
  */
-export const kindsSql = `
+const allSql = `
   WITH RECURSIVE kinds (owner, kind, key, job, version, crashes, run_at) AS (
-    SELECT column1, '', 0, '', 0, 0, 0 FROM (VALUES ${Object.values(owner)
-      .map((owner) => `(${owner})`)
-      .join(', ')})
+    SELECT column1, '', 0, '', 0, 0, 0 FROM (VALUES (${Object.values(owner).join('), (')}))
     UNION ALL
-    SELECT first.owner, first.kind, first.key, first.job, first.version, first.crashes, first.run_at
-    FROM kinds CROSS JOIN afterword_records AS first WHERE first.key = (
+    SELECT ${columns('first')} FROM kinds CROSS JOIN afterword_records AS first WHERE first.key = (
       SELECT key FROM afterword_records AS loose
       WHERE loose.owner <= 0 AND loose.owner = kinds.owner AND loose.kind > kinds.kind
-      ORDER BY loose.kind, loose.crashes, loose.run_at LIMIT 1))
-  SELECT owner, kind, key AS recordId, job, version, crashes, run_at AS head,
-    substr(kind, instr(kind, ':') + 1, length(kind) - length(job) - instr(kind, ':') - 1) AS keyId
-  FROM kinds WHERE key > 0`
+      ORDER BY loose.kind, loose.crashes, loose.run_at, loose.key LIMIT 1))
+  SELECT ${asKind} FROM kinds WHERE key > 0`
+const oneSql = `SELECT ${asKind} FROM afterword_records
+  WHERE owner <= 0 AND owner = ?1 AND kind = ?2 ORDER BY crashes, run_at, key LIMIT 1`
+
+/** The kinds of records that wait in a database, read again when the database has changed. */
+export class WaitingKinds {
+  readonly #all: Statement
+  readonly #one: Statement
+  readonly #version: Statement
+  #kinds: Kind[] = []
+  #seen = ''
+
+  constructor(database: Database) {
+    this.#all = database.prepare(allSql)
+    this.#one = database.prepare(oneSql)
+    // The first number changes with each commit of another process, the second one with each change of this process.
+    this.#version = database.prepare("SELECT data_version || ' ' || total_changes() AS seen FROM pragma_data_version")
+  }
+
+  all(): readonly Kind[] {
+    const seen = this.#now
+    if (seen !== this.#seen) {
+      this.#kinds = this.#all.all() as Kind[]
+      this.#seen = seen
+    }
+    return this.#kinds
+  }
+
+  /** Looks at one kind again, since this process has changed records of no other. @returns the kind, if there still are records of it */
+  lookAgain({ owner, kind }: Kind): Kind | undefined {
+    const found = this.#one.get(owner, kind) as Kind | undefined
+    const others = this.#kinds.filter((other) => other.kind !== kind || other.owner !== owner)
+    this.#kinds = found === undefined ? others : [...others, found]
+    this.#seen = this.#now
+    return found
+  }
+
+  /** Forgets all that was read in a transaction which was rolled back. */
+  forget(): void {
+    this.#seen = ''
+  }
+
+  get #now(): string {
+    return (this.#version.get() as { seen: string }).seen
+  }
+}
 
 /** The kinds of records that a process runs. */
 export class RunnableKinds {

@@ -103,6 +103,7 @@ export class RecordTable {
     if (!this.#begun) return
     this.#begun = false
     this.#block = this.#blockBefore
+    this.claimable.rolledBack()
     try {
       this.#database.exec('ROLLBACK')
     } catch {}
