@@ -75,7 +75,7 @@ export class Shutdown {
 
     lifecycle.advance('stopping')
     completion.unloadWaiting()
-    await this.#registry.journal?.close()
+    await this.#registry.journal?.close(timeLeft())
     return drained
   }
 

@@ -87,6 +87,6 @@ export interface Journal {
   stopClaiming(): void
   /** Resolves when the outcomes of records so far are stored. */
   flushed(): Promise<void>
-  /** Stores what is on its way, and lets go of the folder. */
-  close(): Promise<void>
+  /** Stores what is on its way, and lets go of the folder. @param within the time in ms for what can also be left to the next process */
+  close(within: number): Promise<void>
 }

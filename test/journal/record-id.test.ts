@@ -33,10 +33,10 @@ test.each(Object.keys(journals))(
     last.submit(() => {})
     await last.accepted
     last.finish({ status: 'done', value: undefined }, 1)
-    await first.close()
+    await first.close(0)
     const second = open()
     expect(Number.parseInt(second.create(call).id, 36)).toBeGreaterThan(Number.parseInt(last.id, 36))
     expect(Number.parseInt(last.id, 36)).toBeGreaterThan(Number.parseInt(firstId, 36) + blockSize)
-    await second.close()
+    await second.close(0)
   },
 )

@@ -46,9 +46,12 @@ export class Peer implements Disposable {
       owned: {
         tables: [],
         of: (key) => (slotOf(key) === slot ? this.own : this.adopted.get(slotOf(key)))?.store,
-        adopt() {},
+        adopt: () => undefined,
         update() {},
       },
+      tables: [this.own.store, this.shared.store],
+      sharedFile: undefined,
+      setAside: () => false,
       close() {},
     }
     this.groups = new GroupCommit(ground)

@@ -100,14 +100,15 @@ export class JournalClient implements Journal {
     this.#claims.stop()
   }
 
-  async close(): Promise<void> {
+  async close(within: number): Promise<void> {
+    const until = performance.now() + within
     this.#claims.stop()
     // Should the server die meanwhile, the next one stores the outcomes of records.
     for (let tries = 2; tries > 0 && !(await this.#closeQueues()); tries--);
     if (this.#channel.up) {
       this.#closing = true
       this.#channel.busy = true
-      this.#channel.post({ type: 'close' })
+      this.#channel.post({ type: 'close', within: Math.max(0, until - performance.now()) })
       await this.#closed.promise
     }
     await this.#channel.close()

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { openDatabase, type Report } from '../files/database.ts'
+import type { DatabaseSync } from 'node:sqlite'
+import { moveAside, openDatabase, type Report } from '../files/database.ts'
 import type { FolderServerOptions } from '../protocol.ts'
 import { type OwnDatabases, ProcessDatabases, type SlotEvents, shut } from './process-databases.ts'
 import { RecordTable } from './record-table.ts'
@@ -11,22 +12,68 @@ export interface Databases {
   readonly own: RecordTable
   /** The table for records that any process may claim. */
   readonly shared: RecordTable
-  close(): void
+  /** The tables of all databases. */
+  readonly tables: readonly RecordTable[]
+  /** The file to which other processes write; `undefined` for none. */
+  readonly sharedFile: string | undefined
+  /** A table turns out to be damaged: its database is moved aside and reported, and a new one begun. @returns false where it stays */
+  setAside(table: RecordTable, error: unknown): boolean
+  /** @param until by `performance.now()`: free pages are given back until then */
+  close(until: number): void
 }
 
 /** Opens the databases of a folder: those of slots, and the one that the processes share. */
 export function openFolder(options: FolderServerOptions, tell: Report, events: SlotEvents): Databases {
-  const { folder, process, sync, keyIds } = options
-  const slots = new ProcessDatabases(options, tell, events)
-  const database = openDatabase(join(folder, 'shared.db'), sync, tell)
-  const shared = new RecordTable(database, { store: 'shared', process, sync, keyIds })
-  return {
-    owned: slots,
-    own: slots.own,
-    shared,
-    close() {
-      slots.close()
-      shut(database)
-    },
+  return new FolderDatabases(options, tell, events)
+}
+
+class FolderDatabases implements Databases {
+  readonly owned: ProcessDatabases
+  readonly sharedFile: string
+  readonly #options: FolderServerOptions
+  readonly #tell: Report
+  #database: DatabaseSync
+  #shared: RecordTable
+
+  constructor(options: FolderServerOptions, tell: Report, events: SlotEvents) {
+    this.#options = options
+    this.#tell = tell
+    this.owned = new ProcessDatabases(options, tell, events)
+    this.sharedFile = join(options.folder, 'shared.db')
+    this.#database = openDatabase(this.sharedFile, options.sync, tell)
+    this.#shared = this.#tableOf(this.#database)
+  }
+
+  get own(): RecordTable {
+    return this.owned.own
+  }
+
+  get shared(): RecordTable {
+    return this.#shared
+  }
+
+  get tables(): RecordTable[] {
+    return [...this.owned.tables, this.#shared]
+  }
+
+  setAside(table: RecordTable, error: unknown): boolean {
+    if (table !== this.#shared) return this.owned.setAside(table, error)
+    this.#database.close()
+    this.#tell('AFTERWORD_JOURNAL_DAMAGED', [this.sharedFile, moveAside(this.sharedFile)], error)
+    this.#database = openDatabase(this.sharedFile, this.#options.sync, this.#tell)
+    this.#shared = this.#tableOf(this.#database)
+    return true
+  }
+
+  close(until: number): void {
+    this.owned.close(until)
+    shut(this.#database, until)
+  }
+
+  #tableOf(database: DatabaseSync): RecordTable {
+    const { process, sync, keyIds } = this.#options
+    const table = new RecordTable(database, { store: 'shared', process, sync, keyIds })
+    table.neverWait()
+    return table
   }
 }

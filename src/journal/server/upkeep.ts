@@ -1,5 +1,5 @@
 import type { Database } from '../../options/app-database.ts'
-import { giveSpaceBack } from '../files/database.ts'
+import { giveSpaceBack, isSmall } from '../files/database.ts'
 import { slotSize } from '../files/record-id.ts'
 import { isClaimer, ownedBy, owner } from '../files/schema.ts'
 import { notPutOff } from './claimable-records.ts'
@@ -17,6 +17,8 @@ export class Upkeep {
   readonly #isOurs: boolean
   /** In SQL: this process owns the record. */
   readonly #isMine: string
+  /** The table that is being checked, and the last key of it that was. */
+  #checked: readonly [table: 'records' | 'failed', after: number] = ['records', 0]
 
   constructor(database: Database, process: number, isOurs: boolean) {
     this.#database = database
@@ -76,6 +78,27 @@ export class Upkeep {
     const old = `SELECT key FROM afterword_failed WHERE failed_at < ? LIMIT ${pageSize}`
     const { changes } = this.#database.prepare(`DELETE FROM afterword_failed WHERE key IN (${old})`).run(before)
     return Number(changes) < pageSize
+  }
+
+  /** The file was checked when it was opened, or need not be. */
+  get isChecked(): boolean {
+    return !this.#isOurs || isSmall(this.#database)
+  }
+
+  /** Reads a page of all records, which throws where the file is damaged. @returns whether that was the last page */
+  check(): boolean {
+    const [table, after] = this.#checked
+    const columns =
+      table === 'records' ? 'length(job) + length(options)' : 'length(job) + length(options) + length(error)'
+    const rows = this.#database
+      .prepare(
+        `SELECT key, length(args) + ${columns} FROM afterword_${table} WHERE key > ? ORDER BY key LIMIT ${pageSize}`,
+      )
+      .all(after) as { key: number }[]
+    const last = rows.at(-1)
+    if (last === undefined && table === 'records') this.#checked = ['failed', 0]
+    else if (last !== undefined) this.#checked = [table, last.key]
+    return last === undefined && table === 'failed'
   }
 
   /** Gives a page of space back to the disk. @returns whether that was the last page */
