@@ -66,6 +66,7 @@ export class Shutdown {
     lifecycle.advance('draining')
     completion.unloadRetries()
     this.#registry.journal?.stopClaiming()
+    completion.handBackClaims()
     const drained = await drain(this.#scheduler, timeLeft())
     // The functions may close the database that the journal is in.
     const flushed = this.#registry.journal?.flushed()
@@ -74,7 +75,7 @@ export class Shutdown {
 
     lifecycle.advance('stopping')
     completion.unloadWaiting()
-    await this.#registry.journal?.close()
+    await this.#registry.journal?.close(timeLeft())
     return drained
   }
 

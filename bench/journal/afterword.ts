@@ -15,7 +15,7 @@ const noop = () => {}
 export function openJournal(folder: string, sync: 'normal' | 'full') {
   const journal = openFolderJournal(
     { path: join(folder, 'journal'), sync, retention: week, maxPayload },
-    { take: noop },
+    { take: noop, rooms: () => [], roomFor: () => Infinity, whenRoom: noop },
   )
   return async () => {
     const record = journal.create({ job, version: 1, args: [payload()] })

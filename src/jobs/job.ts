@@ -115,6 +115,7 @@ export class Jobs {
     const journal = settings.keep ? this.#registry.journal : undefined
     const record = journal?.create(definition.call(args, uniqueKey, isDispatched))
     const task = addTask(this.#scheduler, tasks, handler, args, isDispatched || settings.now, record)
+    if (record?.isClaim) this.#worker.expect(task, name)
     if (record === undefined && uniqueKey !== undefined) this.#uniqueKeys.claim(task, name, uniqueKey)
     return task
   }

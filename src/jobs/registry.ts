@@ -8,6 +8,7 @@ export class Registry {
   journal: Journal | undefined
   readonly #claimed = new Map<string, unknown>()
   readonly #kept = new Map<string, JobDefinition>()
+  readonly #limited = new Set<string>()
 
   /** @throws AfterwordError `AFTERWORD_INVALID_JOB_NAME`, `AFTERWORD_NOT_A_FUNCTION`, `AFTERWORD_DUPLICATE_JOB` */
   claim(kind: 'job' | 'batch', name: string, work: unknown): void {
@@ -26,11 +27,17 @@ export class Registry {
   /** Adds a job whose calls are kept. */
   add(definition: JobDefinition): void {
     this.#kept.set(definition.name, definition)
+    if (definition.tasks.limiter !== undefined) this.#limited.add(definition.name)
   }
 
   /** A job whose calls are kept. */
   find(name: string): JobDefinition | undefined {
     return this.#kept.get(name)
+  }
+
+  /** The names of the kept jobs that have a limiter. */
+  get limited(): string[] {
+    return [...this.#limited]
   }
 
   /** The names and versions of the jobs whose calls are kept. */

@@ -17,6 +17,8 @@ export class Worker {
   /** The option `worker`. */
   #configured: WorkOptions = {}
   #concurrency = 0
+  /** The claims of each limited job that have not begun when they were last looked at. */
+  readonly #waiting = new Map<string, Set<Task>>()
 
   /** @internal */
   constructor(scheduler: Scheduler, registry: Registry) {
@@ -69,6 +71,33 @@ export class Worker {
     })
   }
 
+  /** Counts a claim of a limited job, until it begins. @internal */
+  expect(task: Task, job: string): void {
+    if (task.definition.limiter === undefined) return
+    const waiting = this.#waiting.get(job) ?? new Set()
+    this.#waiting.set(job, waiting.add(task))
+  }
+
+  /** @internal */
+  roomFor(job: string): number {
+    const limiter = this.#registry.find(job)?.tasks.limiter
+    if (limiter === undefined) return Infinity
+    const waiting = this.#waiting.get(job)
+    for (const task of waiting ?? []) if (task.state !== 'waiting') waiting?.delete(task)
+    return Math.max(0, limiter.room - (waiting?.size ?? 0))
+  }
+
+  /** @internal */
+  rooms(): [job: string, room: number][] {
+    return this.#registry.limited.map((job) => [job, this.roomFor(job)])
+  }
+
+  /** @internal */
+  whenRoom(job: string, call: () => void): void {
+    if (this.roomFor(job) > 0) call()
+    else this.#registry.find(job)?.tasks.limiter?.whenRoom(call)
+  }
+
   /** Runs each claim in a scope of its own. @internal */
   take(claims: readonly Claim[]): void {
     if (this.#scheduler.lifecycle.state === 'closed') return
@@ -79,6 +108,7 @@ export class Worker {
       const scope = new Scope(this.#scheduler)
       const task = rootContext.runInAsyncScope(() => new Task(scope, tasks, known.handlerOf(version), args, record))
       task.attempt = attempt
+      this.expect(task, job)
       scope.add(task)
     }
   }

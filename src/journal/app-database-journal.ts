@@ -46,7 +46,7 @@ export function openAppDatabaseJournal(options: AppDatabaseJournalOptions, claim
     isForeign: () => isInTransaction(options.database),
     keyIds: codec.keyIds,
   })
-  const channel = new LocalChannel(databasesOf(table, folder), { process, retention })
+  const channel = new LocalChannel(databasesOf(table, folder, pathOf(options.database)), { process, retention })
   const queue = new AppWriteQueue(options.database, table, channel)
   const parts = {
     process,
@@ -96,25 +96,29 @@ function firstOf<T>(items: Iterable<T>): T | undefined {
 }
 
 /** The databases of the server: all records are in the one table, and slots are only locks. */
-function databasesOf(table: RecordTable, folder: string | undefined): Databases {
+function databasesOf(table: RecordTable, folder: string | undefined, file: string | undefined): Databases {
   return {
     own: table,
     shared: table,
+    tables: [table],
+    sharedFile: file,
+    setAside: () => false,
     owned: {
       tables: [],
       of: () => undefined,
-      update(_jobs, onOrphaned) {
+      update(_jobs, { release }) {
         for (const slot of folder === undefined ? [] : slotsIn(folder)) {
           const lock = ProcessLock.take(folder as string, slot)
           if (lock === undefined) continue
           try {
-            onOrphaned(slot)
+            release(slot)
           } finally {
             lock.release()
           }
         }
       },
-      adopt() {},
+      adopt: () => undefined,
+      recover: () => false,
     },
     close() {},
   }

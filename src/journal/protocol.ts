@@ -83,13 +83,19 @@ export type ToServer =
   | { readonly type: 'jobs'; readonly jobs: RunnableJobs }
   /** The server is a new one: of the claims of the server before, the process has these. */
   | { readonly type: 'resume'; readonly claimed: readonly number[] }
-  /** Asks for claims. @param alone no claim runs now: a suspect may be sent */
-  | { readonly type: 'claim'; readonly most: number; readonly alone: boolean }
+  /** Asks for claims. @param alone no claim runs now: a suspect may be sent @param rooms how many calls of each limited job can begin */
+  | {
+      readonly type: 'claim'
+      readonly most: number
+      readonly alone: boolean
+      readonly rooms: readonly (readonly [job: string, room: number])[]
+    }
   /** The process has the locks of these slots. */
   | { readonly type: 'adopt'; readonly slots: readonly number[] }
   /** Some record may be claimable. */
   | { readonly type: 'look' }
-  | { readonly type: 'close' }
+  /** Ends the server. @param within the time in ms that it may take to leave all in order */
+  | { readonly type: 'close'; readonly within: number }
 
 /** A record that is claimed. */
 export interface ClaimedRow {
@@ -113,12 +119,17 @@ export type FromServer =
   | { readonly type: 'refused'; readonly store: Store }
   /** Answers `prepare` and `sync`. @param error is set where that failed */
   | { readonly type: 'prepared' | 'synced'; readonly error?: string }
-  /** Answers `claim`. @param suspects some records wait to be claimed alone @param behind more shared records are due */
+  /**
+   * Answers `claim`.
+   * @param suspects some records wait to be claimed alone @param behind more shared records are due
+   * @param full the jobs with records that are due, and that had no room: the client asks again when they have some
+   */
   | {
       readonly type: 'claimed'
       readonly records: readonly ClaimedRow[]
       readonly suspects: boolean
       readonly behind: boolean
+      readonly full: readonly string[]
     }
   /** Some record may be claimable. */
   | { readonly type: 'claimable' }

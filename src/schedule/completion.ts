@@ -53,6 +53,13 @@ export class Completion {
     for (const task of [...this.#retries.keys()]) if (task.record?.isAccepted) this.unload(task)
   }
 
+  /** Hands the claims back that have not begun: other processes run them while this one ends. */
+  handBackClaims(): void {
+    for (const task of [...this.#backlog.tasks()]) {
+      if (task.state === 'waiting' && task.record?.handBackEarly()) this.unload(task)
+    }
+  }
+
   /** Unloads the stored tasks that have not begun. */
   unloadWaiting(): void {
     for (const task of [...this.#backlog.tasks()]) {

@@ -13,6 +13,9 @@ export class Limiter implements RunLimiter {
   readonly #begun: number[] = []
   #oldest = 0
   #timer: NodeJS.Timeout | undefined
+  /** The last run that was admitted. */
+  #admitted: WaitingRun | undefined
+  #onRoom: (() => void) | undefined
 
   constructor(concurrency: number, rate: Rate | undefined) {
     this.#concurrency = concurrency
@@ -44,22 +47,58 @@ export class Limiter implements RunLimiter {
     this.admit()
   }
 
+  get room(): number {
+    // A run that waits goes before all that come later.
+    if (!this.#waiting.empty) return 0
+    const admitted = this.#admitted?.admittedBy === this ? 1 : 0
+    return Math.max(0, Math.min(this.#concurrency - this.#running, this.#beginnings) - admitted)
+  }
+
+  whenRoom(call: () => void): void {
+    this.#onRoom = call
+    this.admit()
+  }
+
   admit(): void {
-    if (this.#waiting.empty) return
+    if (this.#waiting.empty && this.#onRoom === undefined) return
     const wait = this.#msUntilRoom()
     if (wait === Infinity) return
     if (wait > 0) {
       this.#timer ??= rootContext.runInAsyncScope(setTimeout, undefined, this.#onTime, Math.ceil(wait))
+      // Only runs that wait hold the process.
+      if (this.#waiting.empty) this.#timer?.unref()
+      else this.#timer?.ref()
       return
     }
-    const next = this.#waiting.shift() as WaitingRun
+    const next = this.#waiting.shift()
+    if (next === undefined) return this.#tellRoom()
+    this.#admitted = next
     next.admittedBy = this
     next.resume()
+  }
+
+  #tellRoom(): void {
+    const onRoom = this.#onRoom
+    this.#onRoom = undefined
+    onRoom?.()
   }
 
   readonly #onTime = (): void => {
     this.#timer = undefined
     this.admit()
+  }
+
+  /** The number of runs that the rate lets begin now. */
+  get #beginnings(): number {
+    if (this.#rate === undefined) return Infinity
+    const { runs, per } = this.#rate
+    const from = performance.now() - per
+    let beginnings = runs - this.#begun.length
+    for (let i = 0; i < this.#begun.length; i++) {
+      if ((this.#begun[(this.#oldest + i) % this.#begun.length] as number) > from) break
+      beginnings++
+    }
+    return beginnings
   }
 
   /** The time in ms until there is room; `Infinity` where only the end of a run makes some. */

@@ -11,6 +11,10 @@ export interface RunLimiter {
   release(): void
   /** Admits the next run that waits, if there is room. */
   admit(): void
+  /** The number of runs that could begin now, besides those that wait. */
+  readonly room: number
+  /** Calls `call` once, when no run waits and there is room. */
+  whenRoom(call: () => void): void
 }
 
 /** A scope, or a single task, whose next run waits for a limiter. */

@@ -21,6 +21,8 @@ export interface JobRecord {
   submit(onRejected: (why: NotAdded) => void): void
   /** Notes that the record runs, in case it ends this process. Resolves when that is stored; `undefined` where it need not be. */
   markStarted(): Promise<void> | undefined
+  /** Hands a claim that has not begun back at once. @returns false where no other process could run it yet */
+  handBackEarly(): boolean
   /** The record is tried again, `delay` ms from now. */
   retry(attempt: number, delay: number): void
   /** The record has its outcome. */
@@ -68,6 +70,12 @@ export interface ClaimSettings {
 /** A claimer runs the claims of a journal: the worker. */
 export interface Claimer {
   take(claims: readonly Claim[]): void
+  /** The number of calls of each limited job that can begin now. */
+  rooms(): [job: string, room: number][]
+  /** The number of calls of a job that can begin now; `Infinity` where it has no limit. */
+  roomFor(job: string): number
+  /** Calls `call` once, when a call of the job can begin: that may be at once. */
+  whenRoom(job: string, call: () => void): void
 }
 
 /** A journal stores the records of one instance. */
@@ -84,6 +92,6 @@ export interface Journal {
   stopClaiming(): void
   /** Resolves when the outcomes of records so far are stored. */
   flushed(): Promise<void>
-  /** Stores what is on its way, and lets go of the folder. */
-  close(): Promise<void>
+  /** Stores what is on its way, and lets go of the folder. @param within the time in ms for what can also be left to the next process */
+  close(within: number): Promise<void>
 }

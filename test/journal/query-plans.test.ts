@@ -31,8 +31,8 @@ test('frequent statements use an index and scan no other records', () => {
   const jobs = { known: [['a', 1]], shared: [['a', 1]] } as const
   store.atomically(() => {
     store.claimable.quarantine()
-    store.claimable.claim(jobs, 64)
-    store.claimable.claimSuspect(jobs)
+    store.claimable.claim(jobs, 64, new Map())
+    store.claimable.claimSuspect(jobs, new Map())
     store.added.insert([2 ** 44 + 1, 'a', 1, '[]', null, 0, 0, 0, 0, 2 ** 44, null])
     store.added.share([2 ** 44 + 2, 'a', 1, '[]', null, 0, 0, 0, 0, 0, 'single'], '["single"]')
     store.beginRun(2 ** 44 + 1)
@@ -41,15 +41,16 @@ test('frequent statements use an index and scan no other records', () => {
     store.failed(2 ** 44 + 1, 1, 'failed', null)
     store.done([2 ** 44 + 1, 2 ** 44 + 2])
   })
-  store.claimable.any(jobs)
-  store.claimable.nextRun(jobs)
+  store.claimable.outlook(jobs, new Map())
+  store.claimable.encryptedByOthers(jobs)
+  store.claimable.isFor(jobs)
+  store.upkeep.release(2)
+  store.upkeep.leave()
+  store.upkeep.resetClock()
+  store.upkeep.forget(0)
   expect(plans.size).toBeGreaterThan(15)
-  expect(
-    new Set([...plans].filter(([, steps]) => steps.some((step) => endless.test(step))).map(([sql]) => sql)),
-  ).toEqual(
-    new Set([
-      // Once for a slot that is taken over, and where nothing else is left in it.
-      expect.stringMatching(/^SELECT 1 FROM afterword_records WHERE owner IN \(\d+, \d+\) LIMIT 1$/),
-    ]),
-  )
+  // These pass over no more than the claims of this process.
+  const orphans = /owner > 0 AND NOT owner IN \(\d+, \d+\) LIMIT (1|1000\))$/
+  const slow = [...plans].filter(([sql, steps]) => !orphans.test(sql) && steps.some((step) => endless.test(step)))
+  expect(slow.map(([sql]) => sql)).toEqual([])
 })

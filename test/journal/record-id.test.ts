@@ -13,7 +13,7 @@ beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-ids-'))))
 afterEach(() => rmSync(folder, { recursive: true }))
 
 const settings = { retention: 0, maxPayload: 100 }
-const owner = { take: () => {} }
+const owner = { take: () => {}, rooms: () => [], roomFor: () => Infinity, whenRoom: () => {} }
 const journals: Record<string, () => Journal> = {
   'in a folder': () => openFolderJournal({ path: folder, sync: 'normal', ...settings }, owner),
   "in an app's own database": () =>
@@ -33,10 +33,10 @@ test.each(Object.keys(journals))(
     last.submit(() => {})
     await last.accepted
     last.finish({ status: 'done', value: undefined }, 1)
-    await first.close()
+    await first.close(0)
     const second = open()
     expect(Number.parseInt(second.create(call).id, 36)).toBeGreaterThan(Number.parseInt(last.id, 36))
     expect(Number.parseInt(last.id, 36)).toBeGreaterThan(Number.parseInt(firstId, 36) + blockSize)
-    await second.close()
+    await second.close(0)
   },
 )

@@ -49,9 +49,13 @@ export class Peer implements Disposable {
       owned: {
         tables: [],
         of: (key) => (slotOf(key) === slot ? this.own : this.adopted.get(slotOf(key)))?.store,
-        adopt() {},
+        adopt: () => undefined,
+        recover: () => false,
         update() {},
       },
+      tables: [this.own.store, this.shared.store],
+      sharedFile: undefined,
+      setAside: () => false,
       close() {},
     }
     this.groups = new GroupCommit(ground, (recordId) => this.log.get(recordId))
@@ -83,7 +87,7 @@ export class Peer implements Disposable {
     this.#databases.set(where, database)
     const store = where === 'shared' ? 'shared' : 'own'
     const table = new RecordTable(database, { store, process: this.process, sync: 'normal', adopted })
-    return { where, store: table, hasOrphans: adopted }
+    return { where, store: table, hasOrphans: table.claimable.hasOrphans }
   }
 }
 

@@ -51,8 +51,8 @@ const start = fc.constant(
     world.peers.push(peer)
     const { store } = peer.shared
     store.atomically(() => {
-      store.release(slot)
-      store.claimable.resetClock()
+      store.upkeep.release(slot)
+      store.upkeep.resetClock()
     })
     model.leave('shared', (process) => slotOf(process) === slot && process !== peer.process)
     model.resetClock('shared')
@@ -63,7 +63,7 @@ const die = pick.map((pick) => ofPeer('death', pick, (_model, peer, world) => wo
 
 const end = pick.map((pick) =>
   ofPeer('end', pick, (model, peer, world) => {
-    peer.shared.store.atomically(() => peer.shared.store.leave())
+    peer.shared.store.atomically(() => peer.shared.store.upkeep.leave())
     model.end(peer.process)
     world.drop(peer)
   }),
@@ -73,9 +73,9 @@ const end = pick.map((pick) =>
 const adopt = pick.map((pick) =>
   ofPeer('adoption', pick, (model, peer, world) => {
     for (const slot of world.slots.filter((slot) => !world.isHeld(slot))) {
-      peer.shared.store.atomically(() => peer.shared.store.release(slot))
+      peer.shared.store.atomically(() => peer.shared.store.upkeep.release(slot))
       model.leave('shared', (process) => slotOf(process) === slot)
-      peer.adopt(slot).store.claimable.resetClock()
+      peer.adopt(slot).store.upkeep.resetClock()
       model.resetClock(slot)
     }
   }),
@@ -212,7 +212,8 @@ const handOut = fc
     ofPeer(`hand-out ${JSON.stringify({ jobs, most, suspects, fails })}`, pick, (model, peer, world) => {
       for (const opened of peer.stores) {
         const { store, where } = opened
-        const take = () => (suspects ? store.claimable.claimSuspect(jobs) : store.claimable.claim(jobs, most))
+        const take = () =>
+          suspects ? store.claimable.claimSuspect(jobs, new Map()) : store.claimable.claim(jobs, most, new Map())
         if (fails) {
           const disk = new Error('The disk is full')
           const attempt = () => {
@@ -260,7 +261,7 @@ const letGo = fc.tuple(pick, runnable).map(([pick, jobs]) =>
 /** The journal's thread died while it sent claims: the process has only some of them. */
 const restart = fc.tuple(pick, fc.nat()).map(([pick, mask]) =>
   ofPeer('restart', pick, (model, peer, world) => {
-    peer.shared.store.atomically(() => peer.shared.store.release(slotOf(peer.process)))
+    peer.shared.store.atomically(() => peer.shared.store.upkeep.release(slotOf(peer.process)))
     for (const { store, where } of peer.stores) {
       const taken = model.recordsIn(where).filter(({ owner, taken }) => owner === peer.process && taken)
       const held = taken.map(({ key }) => key).filter((_key, i) => ((mask >> i) & 1) === 1)
@@ -278,7 +279,7 @@ const clock = fc.constantFrom(40, 40, 100, 100, 1000, 24 * 3_600_000, -24 * 3_60
     if (ms > 0) return
     // Whoever lives finds out.
     for (const { store, where } of world.peers.flatMap(({ stores }) => stores)) {
-      store.claimable.resetClock()
+      store.upkeep.resetClock()
       model.resetClock(where)
     }
   }),

@@ -1,4 +1,5 @@
-import type { FromServer } from '../protocol.ts'
+import type { Claimer } from '../../task/record.ts'
+import type { FromServer, ToServer } from '../protocol.ts'
 import type { StoredRecord } from './stored-record.ts'
 
 /** The most records that are asked for at once: they come in one message. */
@@ -10,7 +11,8 @@ const longestWait = 10
 export class Claims {
   /** The most claims that the process has at once. */
   concurrency = 1
-  readonly #ask: (most: number, alone: boolean) => void
+  readonly #ask: (claim: ToServer & { type: 'claim' }) => void
+  readonly #claimer: Claimer
   /** No group is on its way to be stored. */
   readonly #isIdle: () => boolean
   readonly #claimed = new Set<StoredRecord>()
@@ -21,11 +23,14 @@ export class Claims {
   #suspects = false
   /** More shared records are due than there was room for. */
   #behind = false
+  /** The jobs with records that are due, and that had no room. */
+  #full: readonly string[] = []
   #timer: NodeJS.Timeout | undefined
   #stopped = false
 
-  constructor(ask: (most: number, alone: boolean) => void, isIdle: () => boolean) {
+  constructor(ask: (claim: ToServer & { type: 'claim' }) => void, claimer: Claimer, isIdle: () => boolean) {
     this.#ask = ask
+    this.#claimer = claimer
     this.#isIdle = isIdle
   }
 
@@ -37,9 +42,10 @@ export class Claims {
     if (this.#claimed.delete(record)) this.fill()
   }
 
-  /** There is room for one more claim, and no record waits for it. */
-  get hasRoom(): boolean {
-    return !this.#behind && !this.#stopped && this.#claimed.size < this.concurrency
+  /** There is room for one more claim of a job, and no record waits for it. */
+  hasRoom(job: string): boolean {
+    if (this.#behind || this.#stopped || this.#claimed.size >= this.concurrency) return false
+    return !this.#full.includes(job) && this.#claimer.roomFor(job) > 0
   }
 
   /** The process claims nothing any more. */
@@ -69,15 +75,25 @@ export class Claims {
     const most = this.concurrency - this.#claimed.size
     if (most <= 0) return
     this.#asking = true
-    this.#ask(Math.min(most, mostAtOnce), alone)
+    this.#ask({ type: 'claim', most: Math.min(most, mostAtOnce), alone, rooms: this.#claimer.rooms() })
   }
 
   /** The server has answered. */
-  filled({ records, suspects, behind }: FromServer & { type: 'claimed' }): void {
+  filled({ records, suspects, behind, full }: FromServer & { type: 'claimed' }): void {
     this.#asking = false
+    this.#full = full
     this.#suspects = suspects
     this.#behind = behind
     this.#careful = records.some(({ crashes }) => crashes > 0)
+  }
+
+  /** The claims of the answer are taken: asks again when a job has room whose records are due. */
+  taken(): void {
+    for (const job of this.#full) this.#claimer.whenRoom(job, this.#fillSoon)
+  }
+
+  readonly #fillSoon = (): void => {
+    if (!this.#stopped) this.fill()
   }
 
   /** All is stored: claims that had to wait for that may follow. */

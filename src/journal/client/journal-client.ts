@@ -55,7 +55,8 @@ export class JournalClient implements Journal {
     this.#codec = codec
     this.#locks = locks
     this.#claims = new Claims(
-      (most, alone) => channel.post({ type: 'claim', most, alone }),
+      (claim) => channel.post(claim),
+      claimer,
       () => this.#idle,
     )
     this.#claimer = claimer
@@ -110,14 +111,15 @@ export class JournalClient implements Journal {
 
   hasRoom(job: string): boolean {
     const { shared, jobs } = this.#settings
-    return shared && this.#claims.hasRoom && (jobs === undefined || jobs.includes(job))
+    return shared && this.#claims.hasRoom(job) && (jobs === undefined || jobs.includes(job))
   }
 
   stopClaiming(): void {
     this.#claims.stop()
   }
 
-  async close(): Promise<void> {
+  async close(within: number): Promise<void> {
+    const until = performance.now() + within
     this.#claims.stop()
     this.#log?.close('the journal is closed')
     // Should the server die meanwhile, the next one stores the outcomes of records.
@@ -126,7 +128,7 @@ export class JournalClient implements Journal {
     if (this.#channel.up) {
       this.#closing = true
       this.#channel.busy = true
-      this.#channel.post({ type: 'close' })
+      this.#channel.post({ type: 'close', within: Math.max(0, until - performance.now()) })
       await this.#closed.promise
     }
     await this.#channel.close()
@@ -172,7 +174,8 @@ export class JournalClient implements Journal {
         return this.#log?.prepared(message.error === undefined)
       case 'claimed':
         this.#claims.filled(message)
-        return this.#run(message.records)
+        this.#run(message.records)
+        return this.#claims.taken()
       case 'claimable':
         return this.#jobs.length > 0 ? this.#claims.fill() : undefined
       case 'orphaned-slot':

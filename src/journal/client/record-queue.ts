@@ -1,8 +1,11 @@
 import type { RecordRow } from '../files/log-format.ts'
+import type { Store } from '../protocol.ts'
 import type { StoredRecord } from './stored-record.ts'
 
 /** A change queue stores the changes of a record's state: in the log, or in a database. */
 export interface ChangeQueue {
+  /** The database; `undefined` for the log. */
+  readonly store?: Store
   /** Stores that a record is done or cancelled. */
   done(record: Recorded): void
   /** Stores a transition. @param kind one of `transition` in `protocol.ts`, with its two values */

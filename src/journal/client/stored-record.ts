@@ -53,6 +53,8 @@ export class StoredRecord implements JobRecord {
   readonly #encryptError: StoredRecordOptions['encryptError']
   #begun = false
   #handedBack = false
+  /** The record was made elsewhere, or before, and is claimed. */
+  readonly #isTaken: boolean
 
   constructor(
     queue: ChangeQueue,
@@ -67,6 +69,7 @@ export class StoredRecord implements JobRecord {
     this.#claims = claims
     this.#orphaned = orphaned
     this.#encryptError = encryptError
+    this.#isTaken = added === undefined
     this.#state = added === undefined ? 'accepted' : 'accepting'
     this.#isForwarded = forward === undefined
   }
@@ -193,6 +196,14 @@ export class StoredRecord implements JobRecord {
     }
     // The claims that are asked for now count this outcome as still to be stored.
     this.#claims?.remove(this)
+  }
+
+  handBackEarly(): boolean {
+    // The files of a slot are this process's until it ends.
+    if (!this.#isTaken || this.#queue.store !== 'shared') return false
+    this.handBack()
+    this.#claims?.remove(this)
+    return true
   }
 
   /** The process ends in order, which is no crash. */

@@ -73,6 +73,15 @@ const migrations: readonly string[] = [
 
   -- The highest id of a record that a process of the slot has forwarded here from its log; records are forwarded in the order of their ids.
   CREATE TABLE afterword_forwarded (slot INTEGER PRIMARY KEY, record INTEGER NOT NULL) STRICT;
+  -- The kind of a record decides which processes can run it: its version, the id of the key that encrypts it, its job.
+  ALTER TABLE afterword_records ADD COLUMN kind TEXT NOT NULL GENERATED ALWAYS AS (
+    version || ':' || CASE WHEN substr(args, 1, 7) = 'sealed:' THEN substr(args, 8, 8) ELSE '' END || ':' || job
+  ) VIRTUAL;
+  DROP INDEX afterword_loose;
+  -- Begins anew with each kind: however many records of one kind there are, the next kind is one step away.
+  CREATE INDEX afterword_loose ON afterword_records (owner, kind, crashes, run_at) WHERE owner <= 0;
+  CREATE INDEX afterword_owned ON afterword_records (owner) WHERE owner > 0;
+  CREATE INDEX afterword_failures ON afterword_failed (failed_at);
   `,
 ]
 

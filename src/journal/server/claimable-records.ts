@@ -1,148 +1,156 @@
 import type { Database, Statement } from '../../options/app-database.ts'
 import { claimerOf, ownedBy, owner } from '../files/schema.ts'
-import { isReadableSql } from '../format/encrypted-text.ts'
-import type { ClaimedRow, KnownJob, RunnableJobs, Store } from '../protocol.ts'
+import type { ClaimedRow, RunnableJobs, Store } from '../protocol.ts'
+import { type Kind, RunnableKinds, WaitingKinds } from './record-kinds.ts'
 
 /** The number of crashes during its runs after which a record is not run again. */
 const mostCrashes = 3
 /** The number of records of a dead process that are looked at in one go. */
 const pageSize = 1000
-/** The time in ms by which a clock may be behind before it counts as set back. */
-const clockSlack = 1000
-
-/** The records that a process may claim: of an owner, of a job, up to a version. The index has them in the order in which they are due. */
-type Wanted = readonly [owner: number, job: string, version: number]
 
 // SQLite uses a partial index only where the condition of that index is repeated.
-const isWanted = 'owner <= 0 AND owner = ?1 AND job = ?2 AND version <= ?3'
-const isDue = `${isWanted} AND crashes = 0 AND run_at <= ?4`
+const isOfKind = 'owner <= 0 AND owner = ?1 AND kind = ?2'
 // The `+` keeps SQLite from the index of claimable records: the index of records with crashes is the shorter one.
 const isPoison = `crashes > 0 AND crashes >= ${mostCrashes} AND +owner <= 0`
 
 /** In SQL: the record is due its delay after ?1 at the latest. The clock may have been set back since the record got its date. */
 export const notPutOff = 'run_at = min(run_at, ?1 + delay)'
 
+/** The rooms of jobs: the number of calls of each that its process can begin now. A job that is missing has no limit. */
+export type Rooms = ReadonlyMap<string, number>
+
+/** The records that wait in a database, as a process sees them that runs some of them. */
+export interface Outlook {
+  /** Some record can be claimed now. */
+  readonly due: boolean
+  /** The jobs with records that are due, and without room. */
+  readonly full: readonly string[]
+  /** The moment at which the next record is due, by `Date.now()`; `Infinity` for never. */
+  readonly next: number
+  /** Some record waits to be claimed alone. */
+  readonly suspects: boolean
+}
+
 /** The claimable records of a database, which no process runs: finds and claims them. */
 export class ClaimableRecords {
   readonly #store: Store
   readonly #database: Database
-  /** Records from this id on whose owner is not this process belong to a dead process; `Infinity` where none do. */
-  #orphansFrom: number
-  /** The value of `#orphansFrom` before the transaction that is open. */
-  #orphansBefore = 0
+  readonly #runnable: RunnableKinds
+  readonly #isAdopted: boolean
+  readonly #kinds: WaitingKinds
   readonly #due: Statement
-  readonly #anyDue: Statement
-  readonly #anyEncrypted: Statement
   readonly #anyMine: Statement
-  readonly #anyOpen: Statement
   readonly #anySuspect: Statement
-  readonly #nextRun: Statement
   readonly #suspect: Statement
   readonly #claim: Statement
-  readonly #pageEnd: Statement
+  readonly #anyOrphan: Statement
   readonly #takeOver: Statement
   readonly #anyPoison: Statement
-  #wanted: readonly Wanted[] = []
-  #wantedOf: RunnableJobs | undefined
 
   constructor(database: Database, { store, process, adopted = false, keyIds = [] }: ClaimableOptions) {
     this.#store = store
     this.#database = database
-    this.#orphansFrom = adopted ? 0 : Infinity
-    const isOpen = isReadableSql('args', keyIds)
+    this.#runnable = new RunnableKinds(keyIds)
+    this.#isAdopted = adopted
     const any = (where: string) => database.prepare(`SELECT 1 FROM afterword_records WHERE ${where} LIMIT 1`)
-    this.#anyDue = any(`${isDue} AND ${isOpen}`)
-    this.#anyMine = any(ownedBy(process))
-    this.#anyOpen = any(`${isWanted} AND ${isOpen}`)
+    this.#kinds = new WaitingKinds(database)
+    this.#anyMine = any(`owner > 0 AND ${ownedBy(process)}`)
     this.#anySuspect = any('crashes > 0')
     this.#anyPoison = any(isPoison)
-    // No process claims it, so that it is among the first records.
-    const first = `SELECT key, job, args FROM afterword_records WHERE ${isDue} ORDER BY run_at LIMIT ${pageSize}`
-    this.#anyEncrypted = database.prepare(`SELECT key AS recordId, job FROM (${first}) WHERE NOT ${isOpen} LIMIT 1`)
     const row =
       'SELECT key AS recordId, job, version, args, options, attempt, crashes, owner < 0 OR crashes > 0 AS orphaned, run_at AS runAt FROM afterword_records'
-    this.#due = database.prepare(`${row} WHERE ${isDue} AND ${isOpen} ORDER BY run_at, key LIMIT ?5`)
-    this.#nextRun = database.prepare(
-      `SELECT min(run_at) AS next FROM afterword_records WHERE ${isWanted} AND crashes = 0 AND run_at > ?4`,
+    this.#due = database.prepare(
+      `${row} WHERE ${isOfKind} AND crashes = 0 AND run_at <= ?3 AND (run_at < ?3 OR key <= ?4) ORDER BY run_at, key LIMIT ?5`,
     )
     this.#suspect = database.prepare(
-      `${row} WHERE crashes > 0 AND ${isWanted} AND run_at <= ?4 AND ${isOpen} ORDER BY crashes, run_at, key LIMIT 1`,
+      `${row} WHERE ${isOfKind} AND crashes > 0 AND run_at <= ?3 ORDER BY crashes, run_at, key LIMIT 1`,
     )
     this.#claim = database.prepare(`UPDATE afterword_records SET owner = ${claimerOf(process)} WHERE key = ?`)
-    this.#pageEnd = database.prepare(
-      `SELECT max(key) AS last FROM (SELECT key FROM afterword_records WHERE key >= ? ORDER BY key LIMIT ${pageSize})`,
-    )
+    const isOrphan = `owner > 0 AND NOT ${ownedBy(process)}`
+    this.#anyOrphan = any(isOrphan)
     this.#takeOver = database.prepare(
       `UPDATE afterword_records SET owner = ${owner.orphaned}, ${notPutOff}
-      WHERE key BETWEEN ?2 AND ?3 AND owner > 0 AND NOT ${ownedBy(process)}`,
+      WHERE key IN (SELECT key FROM afterword_records WHERE ${isOrphan} LIMIT ${pageSize})`,
     )
   }
 
-  /** A transaction has begun, in which records may be claimed. */
-  begin(): void {
-    this.#orphansBefore = this.#orphansFrom
-  }
-
-  rollback(): void {
-    this.#orphansFrom = this.#orphansBefore
-  }
-
-  /** Claims records, in the order in which they are due. */
-  claim(jobs: RunnableJobs, most: number): ClaimedRow[] {
-    this.#orphanPage()
+  /** Claims records, in the order in which they are due. @param rooms is reduced by what is claimed */
+  claim(jobs: RunnableJobs, most: number, rooms: Map<string, number>): ClaimedRow[] {
+    if (this.hasOrphans) this.#takeOver.run(Date.now())
     const now = Date.now()
-    const due = this.#each(jobs).flatMap((wanted) => this.#due.all(...wanted, now, most) as Row[])
-    return this.#claimed(due.sort((a, b) => a.runAt - b.runAt || a.recordId - b.recordId).slice(0, most))
+    const isOpen = ({ job }: Kind) => (rooms.get(job) ?? 1) > 0
+    const isDue = ({ crashes, head }: Kind) => crashes === 0 && head <= now
+    let kinds = this.#wanted(jobs).filter(isDue)
+    const rows: Row[] = []
+    while (rows.length < most) {
+      kinds = kinds.filter(isOpen).sort(byDate)
+      const [kind, next = { head: now, recordId: Number.MAX_SAFE_INTEGER }] = kinds
+      if (kind === undefined) break
+      const room = Math.min(most - rows.length, rooms.get(kind.job) ?? most)
+      // The records before the first one of the next kind.
+      const taken = this.#due.all(kind.owner, kind.kind, next.head, next.recordId, room) as Row[]
+      for (const row of taken) {
+        this.#claim.run(row.recordId)
+        rows.push(row)
+      }
+      if (rooms.has(kind.job)) rooms.set(kind.job, (rooms.get(kind.job) as number) - taken.length)
+      const first = this.#kinds.lookAgain(kind)
+      kinds.shift()
+      if (first !== undefined && isDue(first)) kinds.push(first)
+    }
+    return this.#sent(rows.sort((a, b) => a.runAt - b.runAt || a.recordId - b.recordId))
   }
 
   /** Claims a suspect: a record that ran when a process ended. Suspects run alone, so that the next crash tells which one it was. */
-  claimSuspect(jobs: RunnableJobs): ClaimedRow[] {
-    const suspects = this.#suspects(jobs)
-    return this.#claimed(
-      suspects.sort((a, b) => a.crashes - b.crashes || a.runAt - b.runAt || a.recordId - b.recordId).slice(0, 1),
+  claimSuspect(jobs: RunnableJobs, rooms: Rooms): ClaimedRow[] {
+    const [suspect] = this.#suspects(this.#wanted(jobs), rooms).sort(
+      (a, b) => a.crashes - b.crashes || a.runAt - b.runAt || a.recordId - b.recordId,
     )
+    if (suspect === undefined) return []
+    this.#claim.run(suspect.recordId)
+    return this.#sent([suspect])
   }
 
-  hasSuspects(jobs: RunnableJobs): boolean {
-    return this.#suspects(jobs).length > 0
+  /** @param rooms jobs that are full have no record to be claimed */
+  outlook(jobs: RunnableJobs, rooms: Rooms): Outlook {
+    const now = Date.now()
+    const full = new Set<string>()
+    const wanted = this.#wanted(jobs)
+    let due = this.hasOrphans
+    let next = Infinity
+    for (const { job, crashes, head } of wanted) {
+      if (crashes > 0) continue
+      if (head > now) next = Math.min(next, head)
+      else if (rooms.get(job) === 0) full.add(job)
+      else due = true
+    }
+    const suspects = this.#suspects(wanted, rooms, full).length > 0
+    return { due: due || suspects, full: [...full], next, suspects }
   }
 
-  #suspects(jobs: RunnableJobs): Row[] {
+  #wanted(jobs: RunnableJobs): Kind[] {
+    const wants = this.#runnable.of(jobs)
+    return this.#kinds.all().filter((kind) => wants(kind) === 'runs')
+  }
+
+  #suspects(wanted: readonly Kind[], rooms: Rooms, full?: Set<string>): Row[] {
     if (this.#anySuspect.get() === undefined) return []
     const now = Date.now()
-    return this.#each(jobs).flatMap((wanted) => this.#suspect.all(...wanted, now) as Row[])
+    const rows = wanted.flatMap(({ owner, kind }) => this.#suspect.all(owner, kind, now) as Row[])
+    return rows.filter(({ job }) => {
+      const isFull = rooms.get(job) === 0
+      if (isFull) full?.add(job)
+      return !isFull
+    })
   }
 
-  #claimed(rows: readonly Row[]): ClaimedRow[] {
-    for (const { recordId } of rows) this.#claim.run(recordId)
+  #sent(rows: readonly Row[]): ClaimedRow[] {
     return rows.map(({ runAt: _, ...row }) => ({ ...row, orphaned: row.orphaned === 1, store: this.#store }))
   }
 
-  /** Orphaned records are for any process that knows the job; free ones, and orphaned claims, for workers. */
-  #each(jobs: RunnableJobs): readonly Wanted[] {
-    if (this.#wantedOf !== jobs) {
-      this.#wantedOf = jobs
-      const of = (by: number, known: readonly KnownJob[]) => known.map(([job, version]): Wanted => [by, job, version])
-      this.#wanted = [
-        ...of(owner.orphaned, jobs.known),
-        ...of(owner.free, jobs.shared),
-        ...of(owner.orphanedClaim, jobs.shared),
-      ]
-    }
-    return this.#wanted
-  }
-
-  /** Marks the next page of a dead process's records as orphaned. A million of them at once would keep other statements waiting. */
-  #orphanPage(): void {
-    if (!this.hasOrphans) return
-    const { last } = this.#pageEnd.get(this.#orphansFrom) as { last: number | null }
-    if (last !== null) this.#takeOver.run(Date.now(), this.#orphansFrom, last)
-    this.#orphansFrom = last === null ? Infinity : last + 1
-  }
-
-  /** Some records of dead processes are not marked as orphaned yet. */
+  /** Some records of dead processes are not marked as orphaned yet. A million of them at once would keep other statements waiting. */
   get hasOrphans(): boolean {
-    return this.#orphansFrom < Infinity
+    return this.#isAdopted && this.#anyOrphan.get() !== undefined
   }
 
   /** Lists the records as failed that have crashed too many processes. @returns their ids and jobs */
@@ -164,49 +172,27 @@ export class ClaimableRecords {
     }[]
   }
 
-  /** The moment at which the next record is due, by `Date.now()`; `Infinity` for never. */
-  nextRun(jobs: RunnableJobs): number {
-    const now = Date.now()
-    const nexts = this.#each(jobs).map((wanted) => (this.#nextRun.get(...wanted, now) as { next: number | null }).next)
-    return Math.min(...nexts.map((next) => next ?? Infinity))
-  }
-
-  /** Some record is claimable. */
-  any(jobs: RunnableJobs): boolean {
-    const now = Date.now()
-    return (
-      this.hasOrphans ||
-      this.#each(jobs).some((wanted) => this.#anyDue.get(...wanted, now) !== undefined) ||
-      this.hasSuspects(jobs)
-    )
-  }
-
   /** Finds a record that waits for a key which this process does not have. */
   encryptedByOthers(jobs: RunnableJobs): { readonly recordId: number; readonly job: string } | undefined {
     const now = Date.now()
-    for (const wanted of this.#each(jobs)) {
-      const found = this.#anyEncrypted.get(...wanted, now) as { recordId: number; job: string } | undefined
-      if (found !== undefined) return found
-    }
-    return undefined
+    const wants = this.#runnable.of(jobs)
+    return this.#kinds.all().find((kind) => wants(kind) === 'sealed' && kind.head <= now)
+  }
+
+  /** A transaction was rolled back. */
+  rolledBack(): void {
+    this.#kinds.forget()
   }
 
   /** The database has records that this process runs, or could run at some time. */
   isFor(jobs: RunnableJobs): boolean {
-    return (
-      this.hasOrphans ||
-      this.#each(jobs).some((wanted) => this.#anyOpen.get(...wanted) !== undefined) ||
-      // There is no index of these: the statement comes last.
-      this.#anyMine.get() !== undefined
-    )
+    return this.hasOrphans || this.#anyMine.get() !== undefined || this.#wanted(jobs).length > 0
   }
+}
 
-  /** Lets records that wait by a clock which was set back since wait their delay from now on. */
-  resetClock(): void {
-    this.#database
-      .prepare(`UPDATE afterword_records SET ${notPutOff} WHERE owner <= 0 AND run_at - delay > ?1 + ?2`)
-      .run(Date.now(), clockSlack)
-  }
+/** Compares the first records of kinds. */
+function byDate(a: Kind, b: Kind): number {
+  return a.head - b.head || a.recordId - b.recordId
 }
 
 type Row = Omit<ClaimedRow, 'store' | 'orphaned'> & { readonly orphaned: number; readonly runAt: number }

@@ -1,42 +1,41 @@
 import { pid } from 'node:process'
 import type { ErrorCode } from '../../errors.ts'
-import { isBusy } from '../files/database.ts'
+import { isBusy, isDamage } from '../files/database.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import { idOf, slotOf } from '../files/record-id.ts'
 import type { ClaimedRow, CommitGroup, FromServer, RunnableJobs, ServerOptions, ToServer } from '../protocol.ts'
+import { ChangeWatch } from './change-watch.ts'
+import type { Rooms } from './claimable-records.ts'
 import type { Databases } from './databases.ts'
 import { GroupCommit } from './group-commit.ts'
+import { Maintenance } from './maintenance.ts'
 import type { RecordTable } from './record-table.ts'
 
-/** The interval in ms at which the server looks for dead siblings, with as much again of jitter. */
-const siblingInterval = 500
-/** The interval in ms at which the server looks for shared records of other processes. */
-const sharedInterval = 100
+/** The delay in ms after which records that could not be claimed, or a process that could not be listed, are tried again. */
+const busyDelay = 100
 /** The time in ms for which other processes may lock the shared database before a group for it is refused. */
 const longestBusy = 5000
 /** The longest sleep in ms: the clock may be set meanwhile. */
 const longestWait = 60_000
-/** The interval in ms at which old failures are forgotten. */
-const forgetInterval = 3_600_000
+
+/** The time in ms that a server has at least to end in order. */
+const leastForClose = 100
 
 /** The journal's server, in a thread of its own: commits groups, claims records for the client, looks after dead processes. */
 export class JournalServer {
   readonly #databases: Databases
   readonly #groupCommit: GroupCommit
-  readonly #shared: RecordTable
   readonly #tell: (message: FromServer) => void
-  readonly #ownSlot: number
-  readonly #retention: number
+  readonly #maintenance: Maintenance
+  readonly #watch: ChangeWatch
   #jobs: RunnableJobs = { known: [], shared: [] }
   /** The jobs whose records this process runs from its own databases: all that it knows. */
   #ownJobs: RunnableJobs = { known: [], shared: [] }
   #wake: NodeJS.Timeout | undefined
-  #watch: NodeJS.Timeout | undefined
-  #forgetAt = 0
-  #clock = Date.now()
   #dataVersion = 0
   #encryptedTold = false
-  #enlisted = false
+  /** The jobs of which the client knows that records are due: it asks for them when they have room. */
+  #full: Rooms = new Map()
   /** The ids of claims that the server before this one has sent, and that the client still has. */
   #stillClaimed: readonly number[] | undefined
   /** The tables in which the other claims of that server are free again. */
@@ -48,14 +47,26 @@ export class JournalServer {
   constructor(databases: Databases, { process, retention }: ServerOptions, tell: (message: FromServer) => void) {
     this.#databases = databases
     this.#groupCommit = new GroupCommit(databases, (recordId, offset) => this.#read(recordId, offset))
-    this.#shared = databases.shared
     this.#tell = tell
-    this.#ownSlot = slotOf(process)
-    this.#retention = retention
-    this.#shared.neverWait()
+    const ownJobs = () => this.#ownJobs
+    this.#maintenance = new Maintenance({
+      databases,
+      retention,
+      get ownJobs() {
+        return ownJobs()
+      },
+      try: (fn) => this.#try(fn),
+      look: () => this.#look(),
+      lookAround: () => this.#lookAround(),
+      setAside: (table, error) => this.#setAside(table, error),
+      recovered: () => {
+        this.#reported = undefined
+      },
+    })
+    this.#watch = new ChangeWatch(databases.sharedFile, () => this.#lookIfChanged())
     this.#enlist()
-    this.#lookAgain()
-    this.#watchShared()
+    this.#maintenance.enlisted(slotOf(process))
+    this.#maintenance.begin()
   }
 
   receive(message: ToServer): void {
@@ -77,20 +88,23 @@ export class JournalServer {
         this.#stillClaimed = message.claimed
         return
       case 'claim':
-        return this.#sendClaims(message.most, message.alone)
+        return this.#sendClaims(message)
       case 'adopt':
-        for (const slot of message.slots)
-          this.#try(() => this.#databases.owned.adopt(slot, (slot) => this.#release(slot)))
+        for (const slot of message.slots) this.#maintenance.adopt(slot)
         return this.#look()
       case 'look':
         return this.#look()
       case 'close':
-        return this.#close()
+        return this.#close(message.within)
     }
   }
 
-  get #tables(): RecordTable[] {
-    return [...this.#databases.owned.tables, this.#shared]
+  get #tables(): readonly RecordTable[] {
+    return this.#databases.tables
+  }
+
+  get #shared(): RecordTable {
+    return this.#databases.shared
   }
 
   #commit(group: CommitGroup, until: number): void {
@@ -99,12 +113,12 @@ export class JournalServer {
       this.#tell({ type: 'committed', store, duplicates: this.#groupCommit.commit(group) })
     } catch (error) {
       if (store === 'shared' && isBusy(error) && Date.now() < until) {
-        setTimeout(() => this.#commit(group, until), 1 + 3 * Math.random())
-      } else {
-        // A process that reads or recovers the database of a slot is done soon.
-        if (store === 'shared' || !isBusy(error)) this.#report('AFTERWORD_JOURNAL_BEHIND', String(error))
-        this.#tell({ type: 'refused', store })
+        return void setTimeout(() => this.#commit(group, until), 1 + 3 * Math.random())
       }
+      // A process that reads or recovers the database of a slot is done soon.
+      if (store === 'shared' || !isBusy(error)) this.#report('AFTERWORD_JOURNAL_BEHIND', String(error))
+      this.#tell({ type: 'refused', store })
+      if (store === 'shared') this.#try(() => this.#setAside(this.#shared, error))
       return
     }
     // Other processes may have to wait for a record, or this one may run it.
@@ -112,29 +126,41 @@ export class JournalServer {
   }
 
   /** Sends claims of records that this process can run: first of those without suspicion, then a single suspect. */
-  #sendClaims(most: number, alone: boolean): void {
+  #sendClaims({ most, alone, rooms: given }: ToServer & { type: 'claim' }): void {
+    const rooms = new Map(given)
+    const full = new Set<string>()
     const records: ClaimedRow[] = []
     let suspects = false
     let behind = false
+    let next = Infinity
     const tables = this.#tables
     const first = (table: RecordTable) => {
       const room = most - records.length
-      const rows = this.#claim(table, () => (room > 0 ? table.claimable.claim(this.#jobsOf(table), room) : []))
+      const rows = this.#claim(table, () => (room > 0 ? table.claimable.claim(this.#jobsOf(table), room, rooms) : []))
       if (table === this.#shared) behind = rows.length === room
       records.push(...rows)
     }
     const then = (table: RecordTable) => {
-      if (records.length > 0 || !alone) suspects ||= table.claimable.hasSuspects(this.#jobsOf(table))
-      else records.push(...this.#claim(table, () => table.claimable.claimSuspect(this.#jobsOf(table))))
+      const jobs = this.#jobsOf(table)
+      if (records.length === 0 && alone) {
+        records.push(...this.#claim(table, () => table.claimable.claimSuspect(jobs, rooms)))
+      }
+      const outlook = table.claimable.outlook(jobs, rooms)
+      for (const job of outlook.full) full.add(job)
+      suspects ||= outlook.suspects
+      next = Math.min(next, outlook.next)
     }
-    const tried = [first, then].flatMap((hand) => tables.map((table) => this.#try(() => hand(table))))
-    this.#tell({ type: 'claimed', records, suspects, behind })
+    const tried = [first, then].flatMap((hand) =>
+      tables.map((table) => this.#try(() => this.#on(table, () => hand(table)))),
+    )
+    this.#full = new Map(Array.from(full, (job) => [job, 0]))
+    this.#tell({ type: 'claimed', records, suspects, behind, full: [...full] })
     // Records that could not be claimed stay where they are, for a later time.
-    if (tried.includes(false)) setTimeout(() => this.#tell({ type: 'claimable' }), sharedInterval)
+    if (tried.includes(false)) setTimeout(() => this.#tell({ type: 'claimable' }), busyDelay)
     // The first page of orphans had none: look at the next one.
     else if (records.length === 0 && tables.some(({ claimable }) => claimable.hasOrphans))
       this.#tell({ type: 'claimable' })
-    this.#try(() => this.#wakeLater())
+    this.#wakeAt(next)
   }
 
   #claim(table: RecordTable, take: () => ClaimedRow[]): ClaimedRow[] {
@@ -156,58 +182,49 @@ export class JournalServer {
   /** Tells the client if a record is claimable, else sets a timer until there will be one. Where that fails, the server soon looks again. */
   #look(): void {
     this.#try(() => {
-      if (this.#tables.some((table) => table.claimable.any(this.#jobsOf(table)))) this.#tell({ type: 'claimable' })
-      this.#wakeLater()
+      let due = false
+      let next = Infinity
+      const look = (table: RecordTable) => {
+        const outlook = table.claimable.outlook(this.#jobsOf(table), this.#full)
+        due ||= outlook.due
+        next = Math.min(next, outlook.next)
+      }
+      for (const table of this.#tables) this.#on(table, () => look(table))
+      if (due) this.#tell({ type: 'claimable' })
+      this.#wakeAt(next)
     })
   }
 
-  #wakeLater(): void {
+  #wakeAt(next: number): void {
     clearTimeout(this.#wake)
-    const next = Math.min(...this.#tables.map((table) => table.claimable.nextRun(this.#jobsOf(table))))
     if (next === Infinity || this.#closed) return
     this.#wake = setTimeout(() => this.#look(), Math.min(Math.max(next - Date.now(), 1), longestWait)).unref()
   }
 
-  #watchShared(): void {
-    const watch = () => {
+  /** Looks where another process has written to the shared database. @returns whether one has */
+  #lookIfChanged(): boolean {
+    let changed = false
+    this.#try(() => {
       const { dataVersion } = this.#shared
-      if (dataVersion === this.#dataVersion) return
+      changed = dataVersion !== this.#dataVersion
       this.#dataVersion = dataVersion
-      this.#look()
-    }
-    this.#watch = setInterval(() => this.#jobs.known.length > 0 && this.#try(watch), sharedInterval).unref()
+      if (changed) this.#look()
+    })
+    return changed
   }
 
-  /** Lists this process and its jobs, for those who look at the records. First, records of dead processes of this slot are orphaned. */
+  /** Lists this process and its jobs, for those who look at the records. */
   #enlist(): void {
-    const enlist = () => {
-      if (!this.#enlisted) {
-        this.#shared.release(this.#ownSlot)
-        this.#shared.claimable.resetClock()
-      }
-      this.#shared.enlist(pid, this.#jobs.known)
+    const enlist = () => this.#shared.enlist(pid, this.#jobs.known)
+    if (!this.#try(() => this.#shared.atomically(enlist))) {
+      setTimeout(() => this.#closed || this.#enlist(), busyDelay).unref()
     }
-    if (this.#try(() => this.#shared.atomically(enlist))) this.#enlisted = true
-    else setTimeout(() => this.#closed || this.#enlist(), sharedInterval).unref()
     this.#look()
   }
 
-  #lookForSiblings(): void {
+  #lookAround(): void {
+    this.#watch.check()
     this.#lookForEncrypted()
-    this.#databases.owned.update(this.#ownJobs, (slot) => this.#release(slot))
-    if (Date.now() >= this.#forgetAt) {
-      for (const table of this.#tables) table.forget(Date.now() - this.#retention)
-      this.#forgetAt = Date.now() + forgetInterval
-    }
-    if (Date.now() < this.#clock) for (const table of this.#tables) table.claimable.resetClock()
-    this.#clock = Date.now()
-    // Another process may have retried a failed record by hand.
-    this.#look()
-  }
-
-  /** The process of the slot has died: its claims of shared records are free. */
-  #release(slot: number): void {
-    if (this.#shared.otherSlots.has(slot)) this.#shared.atomically(() => this.#shared.release(slot))
   }
 
   /** Reports, once, that a record waits for a key that this process does not have. */
@@ -219,6 +236,23 @@ export class JournalServer {
       this.#encryptedTold = true
       return this.#tell({ type: 'report', code: 'AFTERWORD_SEALED', values: [found.job, idOf(found.recordId)] })
     }
+  }
+
+  /** Calls `fn`, which reads a table. Throws what it throws; a damaged database is moved aside. */
+  #on(table: RecordTable, fn: () => void): void {
+    try {
+      fn()
+    } catch (error) {
+      if (!this.#setAside(table, error)) throw error
+    }
+  }
+
+  /** Moves the database of a table aside if an error says that it is damaged. @returns whether it was moved */
+  #setAside(table: RecordTable, error: unknown): boolean {
+    const isShared = table === this.#shared
+    if (!isDamage(error) || !this.#databases.setAside(table, error)) return false
+    if (isShared) this.#enlist()
+    return true
   }
 
   /** Calls `fn`, which is tried again later: a full disk, say, passes. Reports lasting trouble once. @returns whether `fn` succeeded */
@@ -252,21 +286,13 @@ export class JournalServer {
     return row
   }
 
-  #lookAgain(): void {
-    if (this.#try(() => this.#lookForSiblings())) this.#reported = undefined
-    setTimeout(() => this.#closed || this.#lookAgain(), siblingInterval * (1 + Math.random())).unref()
-  }
-
-  #close(): void {
+  #close(within: number): void {
     this.#closed = true
     clearTimeout(this.#wake)
-    clearInterval(this.#watch)
-    try {
-      this.#shared.atomically(() => this.#shared.leave())
-    } catch {
-      // The next process of the slot does that.
-    }
-    this.#databases.close()
+    this.#watch.close()
+    const until = performance.now() + Math.max(leastForClose, within)
+    this.#maintenance.close(until)
+    this.#databases.close(until)
     this.#tell({ type: 'closed' })
   }
 }

@@ -17,14 +17,15 @@ export class LogRecovery {
   readonly #path: string
   readonly #slot: number
   readonly #own: RecordTable
-  readonly #shared: RecordTable
+  /** The shared table, which is another one once the file was moved aside. */
+  readonly #shared: () => RecordTable
   readonly #tell: Report
   readonly #segments: Iterator<LogContents>
   #contents: LogContents | undefined
   #rows: RecordRow[] | undefined
   #next = 0
 
-  constructor(path: string, slot: number, own: RecordTable, shared: RecordTable, tell: Report) {
+  constructor(path: string, slot: number, own: RecordTable, shared: () => RecordTable, tell: Report) {
     this.#path = path
     this.#slot = slot
     this.#own = own
@@ -55,7 +56,7 @@ export class LogRecovery {
 
   #unmoved({ pending }: LogContents): RecordRow[] {
     const { lastMoved } = this.#own.added
-    const lastForwarded = this.#shared.added.lastForwarded(this.#slot)
+    const lastForwarded = this.#shared().added.lastForwarded(this.#slot)
     const isLeft = (row: RecordRow) => row[0] > lastMoved && !(isShared(row) && row[0] <= lastForwarded)
     return [...pending.values()].filter(isLeft).sort(([a], [b]) => a - b)
   }
@@ -63,9 +64,9 @@ export class LogRecovery {
   #movePage(page: readonly RecordRow[]): void {
     const shared = page.filter(isShared)
     if (shared.length > 0) {
-      this.#shared.atomically(() => {
-        for (const row of shared) this.#shared.added.share(row[9] === owner.free ? row : ownedBy(row, owner.orphaned))
-        this.#shared.added.noteForwarded(shared.at(-1)?.[0] as number)
+      this.#shared().atomically(() => {
+        for (const row of shared) this.#shared().added.share(row[9] === owner.free ? row : ownedBy(row, owner.orphaned))
+        this.#shared().added.noteForwarded(shared.at(-1)?.[0] as number)
       }, true)
     }
     this.#own.atomically(() => {

@@ -1,7 +1,7 @@
-import { statSync } from 'node:fs'
+import { existsSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { openDatabase, type Report } from '../files/database.ts'
+import { giveSpaceBack, moveAside, openDatabase, type Report } from '../files/database.ts'
 import { logOf } from '../files/log-format.ts'
 import { ProcessLock, slotsIn } from '../files/process-lock.ts'
 import { slotOf } from '../files/record-id.ts'
@@ -14,10 +14,19 @@ export interface OwnDatabases {
   readonly tables: readonly RecordTable[]
   /** The table of a record; `undefined` if its slot was released: then no table has the record any more. */
   of(recordId: number): RecordTable | undefined
-  /** Looks for slots of dead processes. @param jobs the jobs that this process runs @param onOrphaned is called with each slot, first */
-  update(jobs: RunnableJobs, onOrphaned: (slot: number) => void): void
-  /** Adopts a slot whose lock this process has. @param onOrphaned is called with the slot, first */
-  adopt(slot: number, onOrphaned: (slot: number) => void): void
+  /** Looks for slots of dead processes, and lets go of slots that this process does not need. @param jobs the jobs that this process runs */
+  update(jobs: RunnableJobs, slots: SlotsInUse): void
+  /** Adopts a slot whose lock this process has. @returns its table; `undefined` where there is no new one */
+  adopt(slot: number): RecordTable | undefined
+  /** Moves the next records from the log of an adopted slot to the databases. @returns whether more follow */
+  recover(slot: number): boolean
+}
+
+export interface SlotsInUse {
+  /** Is called with each slot of a dead process, while this process has its lock. */
+  release(slot: number): void
+  /** The slots to keep. */
+  readonly keep: ReadonlySet<number>
 }
 
 interface Slot {
@@ -29,6 +38,10 @@ interface Slot {
 
 /** The delay in ms after which a slot that could not be adopted is tried again. */
 const adoptAgain = 500
+/** The number of rounds in which each slot that was left is looked at. */
+const leftRounds = 16
+/** The time in ms for which the free pages of a slot that is let go are given back, while messages wait. */
+const longestShut = 5
 
 /** The thread of the requests holds the locks of slots. Should this thread die, adopted slots stay with the process, which runs their records. */
 export interface SlotEvents {
@@ -36,23 +49,25 @@ export interface SlotEvents {
   orphaned(slot: number): void
   /** The process does not need the slot any more. */
   released(slot: number): void
-  /** Records of a dead process have moved from its log to a database. */
-  recovered(): void
 }
 
 /** The databases of this process: that of its own slot, and those of dead processes, until they are empty. */
 export class ProcessDatabases implements OwnDatabases {
   readonly #options: FolderServerOptions
-  readonly #shared: RecordTable
+  readonly #shared: () => RecordTable
   readonly #tell: Report
   readonly #events: SlotEvents
   readonly #slots = new Map<number, Slot>()
-  /** Slots with records that only another process can run, each with the date of its last change. */
-  readonly #forOthers = new Map<number, number | undefined>()
+  /** Slots without records for this process, each with the mark of its files: looked at again when those have changed. */
+  readonly #left = new Map<number, string>()
+  /** All slots, and the date of the folder when they were listed. */
+  #all: readonly number[] = []
+  #listedAt: number | undefined
+  #rounds = 0
   #jobs: RunnableJobs | undefined
   readonly own: RecordTable
 
-  constructor(options: FolderServerOptions, shared: RecordTable, tell: Report, events: SlotEvents) {
+  constructor(options: FolderServerOptions, shared: () => RecordTable, tell: Report, events: SlotEvents) {
     this.#options = options
     this.#shared = shared
     this.#tell = tell
@@ -70,46 +85,66 @@ export class ProcessDatabases implements OwnDatabases {
   }
 
   /** Asks for the slots of dead processes, and releases those without records, or with records for other processes only. */
-  update(jobs: RunnableJobs): void {
+  update(jobs: RunnableJobs, { keep }: SlotsInUse): void {
     const { folder, process } = this.#options
-    if (jobs !== this.#jobs) this.#forOthers.clear()
+    if (jobs !== this.#jobs) this.#left.clear()
     this.#jobs = jobs
-    for (const slot of slotsIn(folder)) {
-      if (this.#slots.has(slot) || this.#forOthers.get(slot) === this.#changed(slot)) continue
+    this.#lookAtLeft()
+    for (const slot of this.#all) {
+      if (this.#slots.has(slot) || this.#left.has(slot)) continue
+      if (!existsSync(this.#pathOf(slot))) {
+        this.#left.set(slot, this.#markOf(slot))
+        continue
+      }
       const lock = ProcessLock.take(folder, slot)
       lock?.release()
       if (lock !== undefined) this.#events.orphaned(slot)
     }
     for (const [slot, { table, recovery }] of this.#slots) {
-      if (slot === slotOf(process) || recovery !== undefined) continue
-      if (table.empty) this.#release(slot)
+      if (slot === slotOf(process) || keep.has(slot) || recovery !== undefined) continue
       // Until the jobs of this process are known, the slot stays.
-      else if (jobs.known.length > 0 && !table.claimable.isFor(jobs)) {
-        this.#release(slot)
-        this.#forOthers.set(slot, this.#changed(slot))
-      }
+      const isLeft = table.empty || (jobs.known.length > 0 && !table.claimable.isFor(jobs))
+      if (!isLeft) continue
+      this.#release(slot)
     }
   }
 
-  /** The date of the last change of a slot's database, in ms. */
-  #changed(slot: number): number | undefined {
-    return statSync(this.#pathOf(slot), { throwIfNoEntry: false })?.mtimeMs
+  /** Forgets what it knows of slots that have changed. A process that takes a slot makes files: then the folder changes as well. */
+  #lookAtLeft(): void {
+    const { folder } = this.#options
+    const { mtimeMs } = statSync(folder)
+    const isSame = mtimeMs === this.#listedAt
+    if (!isSame) this.#all = slotsIn(folder)
+    this.#listedAt = mtimeMs
+    this.#rounds++
+    for (const [slot, mark] of this.#left) {
+      // Files that were made in the very moment of the last look may not show in the date of the folder.
+      const isDue = !isSame || slot % leftRounds === this.#rounds % leftRounds
+      if (isDue && mark !== this.#markOf(slot)) this.#left.delete(slot)
+    }
+  }
+
+  /** The dates and sizes of a slot's files. */
+  #markOf(slot: number): string {
+    const path = this.#pathOf(slot)
+    const mark = (stats: Stats | undefined) => `${stats?.mtimeMs} ${stats?.size}`
+    return [path, `${path}-wal`, logOf(this.#options.folder, slot)]
+      .map((file) => mark(statSync(file, { throwIfNoEntry: false })))
+      .join(' ')
   }
 
   #pathOf(slot: number): string {
     return join(this.#options.folder, `${slot}.db`)
   }
 
-  close(): void {
-    for (const slot of [...this.#slots.keys()]) this.#release(slot)
+  close(until: number): void {
+    for (const slot of [...this.#slots.keys()]) this.#release(slot, until)
   }
 
-  adopt(slot: number, onOrphaned: (slot: number) => void): void {
-    if (this.#slots.has(slot)) return
+  adopt(slot: number): RecordTable | undefined {
+    if (this.#slots.has(slot)) return undefined
     try {
-      onOrphaned(slot)
-      this.#open(slot, true)
-      this.#recover(slot)
+      return this.#open(slot, true)
     } catch (error) {
       // Another process may be writing. The lock stays: this process may run records of the slot.
       setTimeout(() => this.#events.orphaned(slot), adoptAgain)
@@ -117,49 +152,53 @@ export class ProcessDatabases implements OwnDatabases {
     }
   }
 
-  /** Moves records from the log of a dead process, step by step: groups and claims have their turns in between. */
-  #recover(slot: number): void {
-    const { recovery } = this.#slots.get(slot) ?? {}
-    if (recovery === undefined) return
-    try {
-      const more = recovery.step()
-      this.#events.recovered()
-      if (more) return void setImmediate(() => this.#recover(slot))
-      this.#recovered(slot)
-    } catch {
-      // Another process may be writing, or the disk is full.
-      setTimeout(() => this.#recover(slot), adoptAgain).unref()
-    }
+  /** Moves the next records from the log of a dead process to the databases. @returns whether more follow */
+  recover(slot: number): boolean {
+    const found = this.#slots.get(slot)
+    if (found?.recovery?.step()) return true
+    if (found !== undefined) found.recovery = undefined
+    return false
   }
 
-  #recovered(slot: number): void {
-    const found = this.#slots.get(slot)
-    if (found !== undefined) found.recovery = undefined
+  /** Moves a damaged database of a dead process aside. The records of the slot that this process runs are in it. */
+  setAside(damaged: RecordTable, error: unknown): boolean {
+    for (const [slot, { table, database }] of this.#slots) {
+      if (table !== damaged || table === this.own) continue
+      this.#slots.delete(slot)
+      database.close()
+      const path = this.#pathOf(slot)
+      this.#tell('AFTERWORD_JOURNAL_DAMAGED', [path, moveAside(path)], error)
+      this.#events.released(slot)
+      return true
+    }
+    return false
   }
 
   #open(slot: number, adopted: boolean): RecordTable {
     const { process, sync, keyIds } = this.#options
     const database = openDatabase(this.#pathOf(slot), sync, this.#tell, !adopted)
     const table = new RecordTable(database, { store: 'own', process, sync, adopted, keyIds })
-    table.claimable.resetClock()
     const log = logOf(this.#options.folder, slot)
     const recovery = adopted ? new LogRecovery(log, slot, table, this.#shared, this.#tell) : undefined
     this.#slots.set(slot, { table, database, recovery })
     return table
   }
 
-  #release(slot: number): void {
+  #release(slot: number, until = performance.now() + longestShut): void {
     const { database } = this.#slots.get(slot) as Slot
     this.#slots.delete(slot)
-    shut(database)
+    shut(database, until)
+    // The next process of the slot may change the files as soon as it gets the lock.
+    this.#left.set(slot, this.#markOf(slot))
     if (slot !== slotOf(this.#options.process)) this.#events.released(slot)
   }
 }
 
-/** Closes a database; its free pages go back to the disk. */
-export function shut(database: DatabaseSync): void {
+/** Closes a database; its free pages go back to the disk, as far as there is time. @param until by `performance.now()` */
+export function shut(database: DatabaseSync, until: number): void {
   try {
-    database.exec('PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)')
+    while (performance.now() < until && !giveSpaceBack(database));
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
   } catch {
     // Another process works with the database, or the disk is full: neither is a reason to keep it open.
   }

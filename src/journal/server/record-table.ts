@@ -1,10 +1,11 @@
 import type { Database, Statement } from '../../options/app-database.ts'
 import { busy, type Sync, setSync } from '../files/database.ts'
-import { blockOf, slotOf, slotSize } from '../files/record-id.ts'
-import { claimerOf, isClaimer, ownedBy, owner } from '../files/schema.ts'
+import { blockOf, slotOf } from '../files/record-id.ts'
+import { claimerOf, ownedBy, owner } from '../files/schema.ts'
 import type { KnownJob, Store } from '../protocol.ts'
 import { AddedRecords } from './added-records.ts'
-import { type ClaimableOptions, ClaimableRecords, notPutOff } from './claimable-records.ts'
+import { type ClaimableOptions, ClaimableRecords } from './claimable-records.ts'
+import { Upkeep } from './upkeep.ts'
 
 /** The table of records in one database, as a process that owns some of them sees it. Each change of a record requires that the process owns it. */
 export class RecordTable {
@@ -12,6 +13,7 @@ export class RecordTable {
   readonly claimable: ClaimableRecords
   /** The records that come from a log, or from the app. */
   readonly added: AddedRecords
+  readonly upkeep: Upkeep
   readonly #database: Database
   readonly #process: number
   readonly #sync: Sync | undefined
@@ -38,6 +40,7 @@ export class RecordTable {
     this.store = store
     this.claimable = new ClaimableRecords(database, options)
     this.added = new AddedRecords(database)
+    this.upkeep = new Upkeep(database, process, sync !== undefined)
     this.#database = database
     this.#process = process
     this.#block = blockOf(process)
@@ -68,7 +71,6 @@ export class RecordTable {
     this.#database.exec('BEGIN IMMEDIATE')
     this.#begun = true
     this.#blockBefore = this.#block
-    this.claimable.begin()
   }
 
   commit(): void {
@@ -81,7 +83,7 @@ export class RecordTable {
     if (!this.#begun) return
     this.#begun = false
     this.#block = this.#blockBefore
-    this.claimable.rollback()
+    this.claimable.rolledBack()
     try {
       this.#database.exec('ROLLBACK')
     } catch {}
@@ -147,18 +149,6 @@ export class RecordTable {
     this.#begin.run(recordId)
   }
 
-  /** The processes of a slot have died, but for this one: their claims are free. */
-  release(slot: number): void {
-    const between = `BETWEEN ${slot * slotSize} AND ${(slot + 1) * slotSize - 1}`
-    this.#database
-      .prepare(
-        `UPDATE afterword_records SET owner = iif(${isClaimer}, ${owner.orphanedClaim}, ${owner.orphaned}), ${notPutOff}
-        WHERE owner ${between} AND NOT ${this.#isMine}`,
-      )
-      .run(Date.now())
-    this.#database.exec(`DELETE FROM afterword_processes WHERE process ${between} AND process <> ${this.#process}`)
-  }
-
   /** The slots of the processes that are listed, but for this one. */
   get otherSlots(): Set<number> {
     const rows = this.#database
@@ -174,13 +164,6 @@ export class RecordTable {
       .run(this.#process, pid, JSON.stringify(jobs), JSON.stringify(this.#keyIds))
   }
 
-  /** The process ends in order: its records are for others. */
-  leave(): void {
-    this.#database.exec(`
-      UPDATE afterword_records SET owner = iif(${isClaimer}, ${owner.free}, ${owner.orphaned}) WHERE ${this.#isMine};
-      DELETE FROM afterword_processes WHERE process = ${this.#process}`)
-  }
-
   has(recordId: number): boolean {
     return this.#database.prepare('SELECT 1 FROM afterword_records WHERE key = ?').get(recordId) !== undefined
   }
@@ -192,11 +175,6 @@ export class RecordTable {
   /** A number that changes with each commit of another process. */
   get dataVersion(): number {
     return (this.#database.prepare('PRAGMA data_version').get() as { data_version: number }).data_version
-  }
-
-  /** Forgets records that failed before a date, in ms since 1970. */
-  forget(before: number): void {
-    this.#database.prepare('DELETE FROM afterword_failed WHERE failed_at < ?').run(before)
   }
 
   /** The record id is of a block that is not begun yet. */

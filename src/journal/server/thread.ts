@@ -9,7 +9,6 @@ const post = (message: FromServer) => parentPort?.postMessage(message)
 const databases = openFolder(data, (code, values, cause) => post({ type: 'report', code, values, cause }), {
   orphaned: (slot) => post({ type: 'orphaned-slot', slot }),
   released: (slot) => post({ type: 'released-slot', slot }),
-  recovered: () => post({ type: 'claimable' }),
 })
 const server = new JournalServer(databases, data, post)
 parentPort?.on('message', (message) => server.receive(message))

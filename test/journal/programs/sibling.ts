@@ -5,6 +5,7 @@ import {
   configure,
   currentTask,
   instance,
+  type JobOptions,
   job,
   subscribe,
   type Worker,
@@ -23,6 +24,8 @@ export interface SiblingSettings {
   /** Stored arguments of an earlier version get that version behind them. */
   readonly upgrades?: boolean
   readonly key?: string
+  /** The limits of some of its jobs. */
+  readonly limits?: Record<string, Pick<JobOptions, 'concurrency' | 'rate'>>
 }
 
 export type ToSibling =
@@ -35,7 +38,7 @@ export type ToSibling =
   | { type: 'leave' }
 
 const [folder = '', json = '{}'] = process.argv.slice(2)
-const { name, options, knows, version = 1, upgrades = false, key }: SiblingSettings = JSON.parse(json)
+const { name, options, knows, version = 1, upgrades = false, key, limits }: SiblingSettings = JSON.parse(json)
 const tell = (message: object) => process.send?.(message)
 
 // On a busy machine any task is slow.
@@ -76,7 +79,11 @@ const jobs = Object.fromEntries(
   Object.entries(handlers)
     .filter(([name]) => knows?.includes(name) ?? true)
     .map(([name, handler]) => {
-      const more = { ...(upgrades && { upgrade: upgrade as never }), ...(key !== undefined && { key }) }
+      const more = {
+        ...(upgrades && { upgrade: upgrade as never }),
+        ...(key !== undefined && { key }),
+        ...limits?.[name],
+      }
       return [name, job(name, handler, { version, backoff: 0, ...more })]
     }),
 )

@@ -1,0 +1,180 @@
+import type { RunnableJobs } from '../protocol.ts'
+import type { Databases } from './databases.ts'
+import type { RecordTable } from './record-table.ts'
+
+/** The interval in ms at which dead siblings are looked for, with as much again of jitter. */
+const interval = 500
+/** The interval in ms at which old failures are forgotten. */
+const forgetInterval = 3_600_000
+/** The pause in ms after a page that could not be written. */
+const longPause = 100
+
+/** The server, as its maintenance sees it. */
+interface Maintained {
+  readonly databases: Databases
+  /** The time in ms for which failed records stay listed. */
+  readonly retention: number
+  /** The jobs whose records this process runs from its own databases. */
+  readonly ownJobs: RunnableJobs
+  /** Calls `fn`, and reports its trouble. @returns whether `fn` succeeded */
+  try(fn: () => void): boolean
+  /** Moves a damaged database aside. @returns false where the error is another one */
+  setAside(table: RecordTable, error: unknown): boolean
+  /** Some record may be claimable. */
+  look(): void
+  /** Looks for what changes with time only. */
+  lookAround(): void
+  /** All went well for a while. */
+  recovered(): void
+}
+
+/** A chore takes any number of pages. Each is a transaction of its own. @returns whether that was the last page */
+type Chore = () => boolean
+
+/**
+ * The maintenance looks after dead siblings, old failures, free space and the clock. All that may concern any number of records goes page
+ * by page, with pauses in which messages are served: no group waits for more than one page.
+ */
+export class Maintenance {
+  readonly #server: Maintained
+  readonly #chores: Chore[] = []
+  /** Slots whose processes still have claims: this process keeps their locks, since the next process of the slot may claim others. */
+  readonly #releasing = new Set<number>()
+  #step: NodeJS.Timeout | undefined
+  #round: NodeJS.Timeout | undefined
+  #forgetAt = 0
+  #clock = Date.now()
+  #closed = false
+
+  constructor(server: Maintained) {
+    this.#server = server
+  }
+
+  /** Looks around now, and at an interval. */
+  begin(): void {
+    if (this.#server.try(() => this.#lookAround())) this.#server.recovered()
+    this.#round = setTimeout(() => this.begin(), interval * (1 + Math.random())).unref()
+  }
+
+  /** The processes of a slot have died, whose lock this process has: its records are this process's, and their claims are free. */
+  adopt(slot: number): void {
+    const { databases, look } = this.#server
+    // Outcomes of its records may follow at once.
+    this.#server.try(() => {
+      const table = databases.owned.adopt(slot)
+      if (table !== undefined) this.#begin(table)
+    })
+    this.#add(() => {
+      const more = databases.owned.recover(slot)
+      look()
+      return !more
+    })
+    this.#releasing.add(slot)
+    this.#add(() => {
+      if (!this.#release(slot)) return false
+      this.#releasing.delete(slot)
+      look()
+      return true
+    })
+  }
+
+  /** A server begins: the processes before this one on its slot have died. */
+  enlisted(slot: number): void {
+    this.#add(() => this.#release(slot))
+    this.#begin(this.#server.databases.shared)
+  }
+
+  /** Does what an orderly end needs, as far as there is time. @param until by `performance.now()` */
+  close(until: number): void {
+    this.#closed = true
+    clearTimeout(this.#step)
+    clearTimeout(this.#round)
+    const { shared } = this.#server.databases
+    try {
+      while (!shared.atomically(() => shared.upkeep.leave()) && performance.now() < until);
+    } catch {
+      // The next process of the slot does that.
+    }
+  }
+
+  /** A table is there from now on: dates of records may be of another clock, and a large file was not checked. */
+  #begin(table: RecordTable): void {
+    this.#resetClock(table)
+    if (!table.upkeep.isChecked) this.#add(() => this.#check(table))
+  }
+
+  #check(table: RecordTable): boolean {
+    if (!this.#server.databases.tables.includes(table)) return true
+    try {
+      return table.upkeep.check()
+    } catch (error) {
+      if (!this.#server.setAside(table, error)) throw error
+      return true
+    }
+  }
+
+  #lookAround(): void {
+    const { databases, ownJobs, look, lookAround } = this.#server
+    lookAround()
+    databases.owned.update(ownJobs, { release: (slot) => void this.#release(slot), keep: this.#releasing })
+    if (Date.now() >= this.#forgetAt) {
+      for (const table of databases.tables) this.#forget(table)
+      this.#forgetAt = Date.now() + forgetInterval
+    }
+    if (Date.now() < this.#clock) for (const table of databases.tables) this.#resetClock(table)
+    this.#clock = Date.now()
+    // Another process may have retried a failed record by hand.
+    look()
+  }
+
+  #release(slot: number): boolean {
+    const { shared } = this.#server.databases
+    return !shared.otherSlots.has(slot) || shared.atomically(() => shared.upkeep.release(slot))
+  }
+
+  #forget(table: RecordTable): void {
+    const { retention, databases } = this.#server
+    let some = false
+    this.#add(() => {
+      if (!databases.tables.includes(table)) return true
+      const isLast = table.atomically(() => table.upkeep.forget(Date.now() - retention))
+      if (isLast && some) this.#add(() => !databases.tables.includes(table) || table.upkeep.giveSpaceBack())
+      some = true
+      return isLast
+    })
+  }
+
+  #resetClock(table: RecordTable): void {
+    const { databases, look } = this.#server
+    let from: number | undefined = 0
+    this.#add(() => {
+      if (!databases.tables.includes(table)) return true
+      from = table.atomically(() => table.upkeep.resetClock(from))
+      if (from === undefined) look()
+      return from === undefined
+    })
+  }
+
+  #add(chore: Chore): void {
+    this.#chores.push(chore)
+    this.#goOn(0)
+  }
+
+  #goOn(pause: number): void {
+    if (this.#closed || this.#chores.length === 0) return
+    this.#step ??= setTimeout(this.#onStep, pause).unref()
+  }
+
+  readonly #onStep = (): void => {
+    this.#step = undefined
+    const chore = this.#chores.shift() as Chore
+    const began = performance.now()
+    let isLast = false
+    const isDone = this.#server.try(() => {
+      isLast = chore()
+    })
+    if (!isLast) this.#chores.push(chore)
+    // Half of the time is for others.
+    this.#goOn(isDone ? performance.now() - began : longPause)
+  }
+}
