@@ -183,7 +183,7 @@ export class AfterwordError extends Error {
   declare readonly statusCode?: number
   /** Headers that belong to `status`. */
   declare readonly headers?: Readonly<Record<string, string>>
-  /** By the convention of the package `http-errors`: false where the client is not to read the message. */
+  /** The client is not to read the message: a convention of the package `http-errors`. */
   declare readonly expose?: boolean
 
   constructor(code: ErrorCode, values: readonly unknown[] = [], options?: ErrorOptions) {

@@ -71,12 +71,6 @@ export class Scope {
     else setImmediate(() => this.runner.start(task))
   }
 
-  /** Makes the response wait for a record; outside a request there is none. */
-  expect(_record: JobRecord): void {}
-
-  /** A record was refused that the response waits for; outside a request there is none. */
-  refused(): void {}
-
   /** Puts a task, also one that is to be tried again, at the end of the queue. */
   push(task: Task): void {
     this.tracked?.delete(task)
@@ -118,6 +112,8 @@ export class Scope {
   }
 
   // The scope of a request does more at these moments; calls of `super` would cost more.
+  expect(_record: JobRecord): void {}
+  refused(): void {}
   protected opened(): void {}
   protected added(_task: Task): void {}
   protected settle(): void {}

@@ -1,5 +1,4 @@
 import { pid } from 'node:process'
-import type { ErrorCode } from '../../errors.ts'
 import { isBusy, isDamage } from '../files/database.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import { idOf, slotOf } from '../files/record-id.ts'
@@ -116,7 +115,7 @@ export class JournalServer {
         return void setTimeout(() => this.#commit(group, until), 1 + 3 * Math.random())
       }
       // A process that reads or recovers the database of a slot is done soon.
-      if (store === 'shared' || !isBusy(error)) this.#report('AFTERWORD_JOURNAL_BEHIND', String(error))
+      if (store === 'shared' || !isBusy(error)) this.#report(String(error))
       this.#tell({ type: 'refused', store })
       if (store === 'shared') this.#try(() => this.#setAside(this.#shared, error))
       return
@@ -261,15 +260,16 @@ export class JournalServer {
       fn()
       return true
     } catch (error) {
-      if (!isBusy(error)) this.#report('AFTERWORD_JOURNAL_BEHIND', String(error))
+      if (!isBusy(error)) this.#report(String(error))
       return false
     }
   }
 
   /** Reports trouble, unless it is the one that was reported last. */
-  #report(code: ErrorCode, message: string): void {
+  #report(message: string): void {
     if (message === this.#reported) return
     this.#reported = message
+    const code = this.#databases.log === undefined ? 'AFTERWORD_JOURNAL_REFUSED' : 'AFTERWORD_JOURNAL_BEHIND'
     this.#tell({ type: 'report', code, values: [message] })
   }
 
