@@ -98,6 +98,7 @@ export class JournalClient implements Journal {
 
   stopClaiming(): void {
     this.#claims.stop()
+    this.#channel.post({ type: 'stop' })
   }
 
   async close(within: number): Promise<void> {
