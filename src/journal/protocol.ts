@@ -94,6 +94,8 @@ export type ToServer =
   | { readonly type: 'adopt'; readonly slots: readonly number[] }
   /** Some record may be claimable. */
   | { readonly type: 'look' }
+  /** The process claims nothing any more. */
+  | { readonly type: 'stop' }
   /** Ends the server. @param within the time in ms that it may take to leave all in order */
   | { readonly type: 'close'; readonly within: number }
 

@@ -211,6 +211,7 @@ describe.each(Object.entries(libraries))('configure({ journal: { database } }) w
 
   test('onShutdown() may close the database: records that have run do not run again', async () => {
     const database = open(file)
+    using reports = new Reports()
     const afterword = new Afterword({ journal: { database } })
     afterword.onShutdown(() => void database.close())
     const ran = afterword.job('ship', () => {}).defer()
@@ -218,6 +219,7 @@ describe.each(Object.entries(libraries))('configure({ journal: { database } }) w
     await afterword.close()
     expect(await ran.outcome).toMatchObject({ status: 'done' })
     expect(rows(open(file), 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 0 }])
+    expect(reports.codes).toEqual([])
   })
 
   test('a database that is closed too early is reported, and keeps no record of the open transaction', async () => {

@@ -116,6 +116,7 @@ export class JournalClient implements Journal {
 
   stopClaiming(): void {
     this.#claims.stop()
+    this.#channel.post({ type: 'stop' })
   }
 
   async close(within: number): Promise<void> {

@@ -114,7 +114,10 @@ const freedAtOnce = 256
 /** Gives some of the free pages of a database back to the disk. @returns whether those were all */
 export function giveSpaceBack(database: Database): boolean {
   database.exec(`PRAGMA incremental_vacuum(${freedAtOnce})`)
-  return (database.prepare('PRAGMA freelist_count').get() as { freelist_count: number }).freelist_count === 0
+  const isLast = (database.prepare('PRAGMA freelist_count').get() as { freelist_count: number }).freelist_count === 0
+  // The file becomes shorter when its log is written back.
+  if (isLast) database.exec('PRAGMA wal_checkpoint')
+  return isLast
 }
 
 /** Moves a database aside, with the files beside it. @returns its path then */

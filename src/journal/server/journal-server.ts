@@ -17,8 +17,9 @@ const longestBusy = 5000
 /** The longest sleep in ms: the clock may be set meanwhile. */
 const longestWait = 60_000
 
-/** The time in ms that a server has at least to end in order. */
+/** The time in ms that a server has to end in order, at least and at most: free pages that are left go back another time. */
 const leastForClose = 100
+const mostForClose = 1000
 
 /** The journal's server, in a thread of its own: commits groups, claims records for the client, looks after dead processes. */
 export class JournalServer {
@@ -39,6 +40,8 @@ export class JournalServer {
   #stillClaimed: readonly number[] | undefined
   /** The tables in which the other claims of that server are free again. */
   readonly #swept = new WeakSet<RecordTable>()
+  /** The process claims nothing any more: an app may close its database from now on. */
+  #stopped = false
   #closed = false
   /** The trouble that was reported last, until all is well again. */
   #reported: string | undefined
@@ -93,6 +96,8 @@ export class JournalServer {
         return this.#look()
       case 'look':
         return this.#look()
+      case 'stop':
+        return this.#stopLooking()
       case 'close':
         return this.#close(message.within)
     }
@@ -180,6 +185,7 @@ export class JournalServer {
 
   /** Tells the client if a record is claimable, else sets a timer until there will be one. Where that fails, the server soon looks again. */
   #look(): void {
+    if (this.#stopped) return
     this.#try(() => {
       let due = false
       let next = Infinity
@@ -196,7 +202,7 @@ export class JournalServer {
 
   #wakeAt(next: number): void {
     clearTimeout(this.#wake)
-    if (next === Infinity || this.#closed) return
+    if (next === Infinity || this.#stopped) return
     this.#wake = setTimeout(() => this.#look(), Math.min(Math.max(next - Date.now(), 1), longestWait)).unref()
   }
 
@@ -286,12 +292,18 @@ export class JournalServer {
     return row
   }
 
-  #close(within: number): void {
-    this.#closed = true
+  #stopLooking(): void {
+    this.#stopped = true
     clearTimeout(this.#wake)
     this.#watch.close()
-    const until = performance.now() + Math.max(leastForClose, within)
-    this.#maintenance.close(until)
+    this.#maintenance.stop()
+  }
+
+  #close(within: number): void {
+    this.#closed = true
+    this.#stopLooking()
+    const until = performance.now() + Math.min(Math.max(leastForClose, within), mostForClose)
+    this.#maintenance.leave(until)
     this.#databases.close(until)
     this.#tell({ type: 'closed' })
   }

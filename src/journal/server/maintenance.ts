@@ -2,12 +2,12 @@ import type { RunnableJobs } from '../protocol.ts'
 import type { Databases } from './databases.ts'
 import type { RecordTable } from './record-table.ts'
 
-/** The interval in ms at which dead siblings are looked for, with as much again of jitter. */
-const interval = 500
+/** The interval in ms at which dead siblings are looked for, with half as much again of jitter. */
+const interval = 750
 /** The interval in ms at which old failures are forgotten. */
 const forgetInterval = 3_600_000
 /** The pause in ms after a page that could not be written. */
-const longPause = 100
+const longPause = 500
 
 /** The server, as its maintenance sees it. */
 interface Maintained {
@@ -44,7 +44,7 @@ export class Maintenance {
   #round: NodeJS.Timeout | undefined
   #forgetAt = 0
   #clock = Date.now()
-  #closed = false
+  #stopped = false
 
   constructor(server: Maintained) {
     this.#server = server
@@ -53,7 +53,8 @@ export class Maintenance {
   /** Looks around now, and at an interval. */
   begin(): void {
     if (this.#server.try(() => this.#lookAround())) this.#server.recovered()
-    this.#round = setTimeout(() => this.begin(), interval * (1 + Math.random())).unref()
+    if (this.#stopped) return
+    this.#round = setTimeout(() => this.begin(), interval * (1 + Math.random() / 2)).unref()
   }
 
   /** The processes of a slot have died, whose lock this process has: its records are this process's, and their claims are free. */
@@ -62,15 +63,16 @@ export class Maintenance {
     // Outcomes of its records may follow at once.
     this.#server.try(() => {
       const table = databases.owned.adopt(slot)
-      if (table !== undefined) this.#begin(table)
-    })
-    this.#add(() => {
-      const more = databases.owned.recover(slot)
-      look()
-      return !more
+      if (table === undefined) return
+      this.#begin(table)
+      this.#add(table, () => {
+        const more = databases.owned.recover(slot)
+        look()
+        return !more
+      })
     })
     this.#releasing.add(slot)
-    this.#add(() => {
+    this.#add(databases.shared, () => {
       if (!this.#release(slot)) return false
       this.#releasing.delete(slot)
       look()
@@ -80,15 +82,20 @@ export class Maintenance {
 
   /** A server begins: the processes before this one on its slot have died. */
   enlisted(slot: number): void {
-    this.#add(() => this.#release(slot))
-    this.#begin(this.#server.databases.shared)
+    const { shared } = this.#server.databases
+    this.#add(shared, () => this.#release(slot))
+    this.#begin(shared)
+  }
+
+  /** Leaves what is left to other processes, and to the next one. */
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#step)
+    clearTimeout(this.#round)
   }
 
   /** Does what an orderly end needs, as far as there is time. @param until by `performance.now()` */
-  close(until: number): void {
-    this.#closed = true
-    clearTimeout(this.#step)
-    clearTimeout(this.#round)
+  leave(until: number): void {
     const { shared } = this.#server.databases
     try {
       while (!shared.atomically(() => shared.upkeep.leave()) && performance.now() < until);
@@ -100,17 +107,7 @@ export class Maintenance {
   /** A table is there from now on: dates of records may be of another clock, and a large file was not checked. */
   #begin(table: RecordTable): void {
     this.#resetClock(table)
-    if (!table.upkeep.isChecked) this.#add(() => this.#check(table))
-  }
-
-  #check(table: RecordTable): boolean {
-    if (!this.#server.databases.tables.includes(table)) return true
-    try {
-      return table.upkeep.check()
-    } catch (error) {
-      if (!this.#server.setAside(table, error)) throw error
-      return true
-    }
+    if (!table.upkeep.isChecked) this.#add(table, () => table.upkeep.check())
   }
 
   #lookAround(): void {
@@ -133,35 +130,40 @@ export class Maintenance {
   }
 
   #forget(table: RecordTable): void {
-    const { retention, databases } = this.#server
-    let some = false
-    this.#add(() => {
-      if (!databases.tables.includes(table)) return true
-      const isLast = table.atomically(() => table.upkeep.forget(Date.now() - retention))
-      if (isLast && some) this.#add(() => !databases.tables.includes(table) || table.upkeep.giveSpaceBack())
-      some = true
+    let many = false
+    this.#add(table, () => {
+      const isLast = table.atomically(() => table.upkeep.forget(Date.now() - this.#server.retention))
+      if (isLast && many) this.#add(table, () => table.upkeep.giveSpaceBack())
+      many = true
       return isLast
     })
   }
 
   #resetClock(table: RecordTable): void {
-    const { databases, look } = this.#server
     let from: number | undefined = 0
-    this.#add(() => {
-      if (!databases.tables.includes(table)) return true
+    this.#add(table, () => {
       from = table.atomically(() => table.upkeep.resetClock(from))
-      if (from === undefined) look()
+      if (from === undefined) this.#server.look()
       return from === undefined
     })
   }
 
-  #add(chore: Chore): void {
-    this.#chores.push(chore)
+  /** Adds a chore, which ends with its table. */
+  #add(table: RecordTable, chore: Chore): void {
+    const { databases, setAside } = this.#server
+    this.#chores.push(() => {
+      try {
+        return !databases.tables.includes(table) || chore()
+      } catch (error) {
+        if (!setAside(table, error)) throw error
+        return true
+      }
+    })
     this.#goOn(0)
   }
 
   #goOn(pause: number): void {
-    if (this.#closed || this.#chores.length === 0) return
+    if (this.#stopped || this.#chores.length === 0) return
     this.#step ??= setTimeout(this.#onStep, pause).unref()
   }
 
@@ -174,6 +176,7 @@ export class Maintenance {
       isLast = chore()
     })
     if (!isLast) this.#chores.push(chore)
+    if (this.#chores.length === 0) this.#releasing.clear()
     // Half of the time is for others.
     this.#goOn(isDone ? performance.now() - began : longPause)
   }
