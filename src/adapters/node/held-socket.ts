@@ -112,10 +112,15 @@ export class HeldSocket extends HeldBytes {
     const res = this.#socket._httpMessage as ServerResponse
     res.statusCode = 503
     const bytes = refusalBytes(res.req.method)
-    this.#write.call(this.#socket, bytes as never, 'latin1' as never, ((error?: Error) => {
-      response.answered?.(error)
-      this.#end(undefined)
-    }) as never)
+    this.#write.call(
+      this.#socket,
+      bytes as never,
+      'latin1' as never,
+      ((error?: Error) => {
+        response.answered?.(error)
+        this.#end(undefined)
+      }) as never,
+    )
   }
 
   protected breakOff(): void {

@@ -20,8 +20,8 @@ export class Http1Response implements RefusableResponse {
   host?: Host | undefined
   held = false
   begun = false
-  /** The `next` of the middleware that has opened the scope. */
-  next: ((error: Error) => unknown) | undefined
+  /** The framework's way to answer an error. */
+  answersError: ((error: Error) => unknown) | undefined
   /** The `end` of Node's response, or of a middleware. */
   nodeEnd: ServerResponse['end'] | undefined
   /** The handler has called `end`, which a middleware may make to wait. */
@@ -84,7 +84,7 @@ export class Http1Response implements RefusableResponse {
   /** Express has a way to answer errors for each request, in `req.next`, which Connect has not. */
   answerError(): ((error: Error) => unknown) | undefined {
     const { next } = this.#req as { next?: unknown }
-    return 'app' in this.#res && typeof next === 'function' ? (error) => next(error) : this.next
+    return 'app' in this.#res && typeof next === 'function' ? (error) => next(error) : this.answersError
   }
 
   /** A refusal was sent in place of the response. */
