@@ -7,5 +7,5 @@ export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (erro
 /** Opens a scope for each request: `app.use(afterword())`, before the routes that defer. */
 export function afterword(): Middleware {
   // Not the function itself: Express takes one of four parameters for an error handler.
-  return (req, res, next) => enterServed(req, res, next)
+  return (req, res, next) => enterServed(req, res, next, undefined, next)
 }

@@ -1,6 +1,6 @@
 import { instance } from '../instance.ts'
 import { enterServed, type NodeRequest, type NodeResponse } from './node/node-scope.ts'
-import { gateOf } from './node/own-response.ts'
+import { takeRefusal } from './node/own-response.ts'
 
 type Done = (error?: Error) => void
 type Raw<T> = { readonly raw: T }
@@ -33,11 +33,10 @@ export function afterword(fastify: FastifyInstance, _options: object, done: Done
 
 /** Makes a refused record an error like others, which the app's own error handler answers: nothing was sent yet. */
 function sendStored({ raw: res }: Raw<NodeResponse>, payload: unknown, done: Done): void {
-  const gate = gateOf(res)
-  const refusal = gate?.refusal
-  if (refusal === undefined) return done()
-  gate?.refusalTold()
-  // The payload may be a file, which is not read any more.
+  const refusal = takeRefusal(res)
+  if (refusal === undefined)
+    return done()
+    // The payload may be a file, which is not read any more.
   ;(payload as { destroy?(): unknown } | null | undefined)?.destroy?.()
   done(refusal)
 }

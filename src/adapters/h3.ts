@@ -1,6 +1,7 @@
 import { type H3Event as FullH3Event, toResponse } from 'h3'
 import { instance } from '../instance.ts'
 import { enterServed, type NodeRequest, type NodeResponse } from './node/node-scope.ts'
+import { takeRefusal } from './node/own-response.ts'
 import { inScope } from './web/fetch-scope.ts'
 
 type WaitUntil = (work: Promise<unknown>) => void
@@ -20,7 +21,14 @@ export function afterword(): (event: H3Event, next: () => unknown) => unknown {
     event.waitUntil = (work) => instance().waitUntil(work)
     const node = event.runtime?.node
     if (node?.res != null) {
-      return enterServed(node.req as NodeRequest, node.res as NodeResponse, next, waitUntil && { waitUntil })
+      const res = node.res as NodeResponse
+      const orRefusal = async () => {
+        const result = await next()
+        const refusal = takeRefusal(res)
+        if (refusal !== undefined) throw refusal
+        return result
+      }
+      return enterServed(node.req as NodeRequest, res, orRefusal, waitUntil && { waitUntil })
     }
     return inScope(event.req, [event.req], async () => toResponse(await next(), event as FullH3Event))
   }

@@ -1,5 +1,7 @@
 import { instance } from '../instance.ts'
 import { enterServed, type NodeRequest, type NodeResponse } from './node/node-scope.ts'
+import { takeRefusal } from './node/own-response.ts'
+import { refused } from './refusal.ts'
 import { inScope } from './web/fetch-scope.ts'
 import { own } from './web/platform-context.ts'
 
@@ -24,7 +26,10 @@ interface NodeEnv {
 export function afterword(): (c: HonoContext, next: () => Promise<void>) => Promise<void> {
   return async (c, next) => {
     provideWaitUntil(Object.getPrototypeOf(c))
-    if (isNode(c.env)) return enterServed(c.env.incoming, c.env.outgoing, next)
+    if (isNode(c.env)) {
+      await enterServed(c.env.incoming, c.env.outgoing, next)
+      return answerRefusal(c, c.env.outgoing)
+    }
     const response = await inScope(c.req.raw, [c.env, c.executionCtx], async () => {
       await next()
       return c.res
@@ -34,6 +39,16 @@ export function afterword(): (c: HonoContext, next: () => Promise<void>) => Prom
     c.res = undefined
     c.res = response
   }
+}
+
+/** Makes a refused record an error like others, which `app.onError` answers. Hono's own answer is what the error brings along. */
+function answerRefusal(c: HonoContext, outgoing: NodeResponse): void {
+  const refusal = takeRefusal(outgoing)
+  if (refusal === undefined) return
+  void c.res?.body?.cancel().catch(() => {})
+  // A response that replaces another one takes the headers of that one too.
+  c.res = undefined
+  throw Object.assign(refusal, { getResponse: refused })
 }
 
 function isNode(env: unknown): env is NodeEnv {

@@ -4,9 +4,13 @@ import { enterServed, type NodeRequest, type NodeResponse } from './node/node-sc
 interface KoaContext {
   readonly req: NodeRequest
   readonly res: NodeResponse
+  onerror(error: Error): void
 }
 
 /** Opens a scope for each request: `app.use(afterword())`, ahead of all other middleware. */
 export function afterword(): <R>(context: KoaContext, next: () => Promise<R>) => Promise<R> {
-  return ({ req, res }, next) => enterServed(req, res, next)
+  return (context, next) => {
+    const { req, res } = context
+    return enterServed(req, res, next, undefined, (error) => context.onerror(error))
+  }
 }

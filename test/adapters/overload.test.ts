@@ -36,14 +36,15 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise(setImmediate)
 }
 
-/** A header, a body, and then what must no longer count. */
+/** A header, a body, and then what must no longer count: Node throws at it, whether the response is held or has left. */
 function listener(defer: () => void): RequestListener {
   return (_req, res) => {
     defer()
     res.setHeader('x-kept', 'yes')
+    res.on('error', () => {})
     res.end('kept')
     res.statusCode = 500
-    res.setHeader('x-kept', 'no')
+    expect(() => res.setHeader('x-kept', 'no')).toThrow()
     res.end('lost')
   }
 }

@@ -155,7 +155,7 @@ describe('a change of the shared database by another process', () => {
       return true
     })
     using other = open('shared')
-    other.exec('INSERT INTO afterword_slots VALUES (400, 1)')
+    other.exec('INSERT INTO afterword_slots (slot, block) VALUES (400, 1)')
     await changed.promise
     watch.close()
     expect(existsSync(join(folder, 'none.db'))).toBe(false)

@@ -27,7 +27,8 @@ export class HeldStream extends HeldBytes {
   readonly #stream: Stream
   readonly #watched: HeldResponse
   readonly #calls: Call[] = []
-  #passes = false
+  /** Calls are made at once, or those that write bytes come to nothing. */
+  #mode: 'watching' | 'passing' | 'swallowing' = 'watching'
   #isClosed = false
   #destroyed: { readonly error: Error | undefined } | undefined
 
@@ -55,7 +56,8 @@ export class HeldStream extends HeldBytes {
 
   /** Makes a call that lets bytes leave, or keeps it. @returns what Node takes for a success */
   send(call: Call): unknown {
-    if (this.#passes || !this.#watched.holdsBytes) return make(call)
+    if (this.#mode === 'swallowing') return swallow(call)
+    if (this.#mode === 'passing' || !this.#watched.holdsBytes) return make(call)
     if (this.response === undefined) this.hold(this.#watched)
     this.#calls.push(call)
     return 0
@@ -72,7 +74,7 @@ export class HeldStream extends HeldBytes {
   /** Sends a file, whose bytes no stream of Node's keeps: Node is asked when they may leave, and before that whether it would. */
   sendFile(call: Call): unknown {
     const [, name, [file, headers, options]] = call
-    if (this.#passes || !this.#watched.holdsBytes) return make(call)
+    if (this.#mode !== 'watching' || !this.#watched.holdsBytes) return make(call)
     if (!rehearse(this.#stream, handleKey as symbol, name, [file, headers, options])) return undefined
     // The handler may change its headers for the next response.
     this.send([this.#stream, name, [file, copy(headers), copy(options)]])
@@ -122,18 +124,18 @@ export class HeldStream extends HeldBytes {
     if (this.#destroyed !== undefined) this.#end(this.#destroyed.error)
   }
 
+  /** Answers by a head without a body: what has been written can't be taken back. A stream that is reset would drop the head. */
   protected answerRefusal(): void {
     const stream = this.#stream
-    const calls = this.#calls.splice(0)
+    const calls = this.#calls.splice(0).filter(([, name]) => name.startsWith('_'))
+    if (stream.closed || stream.destroyed) return this.#end(undefined)
     this.#pass(() => {
-      if (!stream.closed && !stream.destroyed) {
-        showHeadersSent(stream, false)
-        // What has been written can't be taken back: this head has no body.
-        stream.respond(refusalHeaders, { endStream: true })
-      }
+      showHeadersSent(stream, false)
+      make([stream, 'respond', [refusalHeaders, { endStream: true }]])
     })
-    this.#end(undefined)
-    fail(calls)
+    this.#mode = 'swallowing'
+    for (const call of calls) swallow(call)
+    if (this.#destroyed !== undefined) make([stream, 'close', []])
   }
 
   protected breakOff(): void {
@@ -148,12 +150,12 @@ export class HeldStream extends HeldBytes {
   }
 
   #pass(fn: () => void): void {
-    this.#passes = true
+    this.#mode = 'passing'
     Reflect.deleteProperty(this.#stream, 'headersSent')
     try {
       fn()
     } finally {
-      this.#passes = false
+      this.#mode = 'watching'
       Reflect.deleteProperty(this.#stream, 'headersSent')
     }
   }
@@ -170,6 +172,14 @@ export class HeldStream extends HeldBytes {
 function make([target, name, args]: Call): unknown {
   const { [name]: method } = Object.getPrototypeOf(target) as Record<string, Method>
   return method?.apply(target, args as never[])
+}
+
+/** Makes the end of a stream, and calls a write back of which no byte is sent. */
+function swallow(call: Call): unknown {
+  const [, name, args] = call
+  if (name === '_final' || !name.startsWith('_')) return make(call)
+  ;(args.at(-1) as () => void)()
+  return undefined
 }
 
 /** Calls those back whose bytes came to nothing. */

@@ -20,8 +20,8 @@ export class Http1Response implements RefusableResponse {
   host?: Host | undefined
   held = false
   begun = false
-  /** The `next` of the middleware that has opened the scope. */
-  next: ((error: Error) => unknown) | undefined
+  /** The framework's way to answer an error. */
+  answersError: ((error: Error) => unknown) | undefined
   /** The `end` of Node's response, or of a middleware. */
   nodeEnd: ServerResponse['end'] | undefined
   /** The handler has called `end`, which a middleware may make to wait. */
@@ -83,8 +83,8 @@ export class Http1Response implements RefusableResponse {
 
   /** Express has a way to answer errors for each request, in `req.next`, which Connect has not. */
   answerError(): ((error: Error) => unknown) | undefined {
-    const { next = this.next } = this.#req as { next?: Http1Response['next'] }
-    const answer = 'app' in this.#res ? next : this.next
+    const { next = this.answersError } = this.#req as { next?: Http1Response['answersError'] }
+    const answer = 'app' in this.#res ? next : this.answersError
     return (
       answer &&
       ((error) => {

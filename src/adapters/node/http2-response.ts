@@ -16,8 +16,8 @@ export class Http2Response implements RefusableResponse {
   host?: Host | undefined
   held = false
   begun = false
-  /** The framework's own way to answer an error. */
-  next: ((error: Error) => unknown) | undefined
+  /** The framework's way to answer an error. */
+  answersError: ((error: Error) => unknown) | undefined
   /** The compatibility API's response to the same stream. */
   compat: Http2ServerResponse | undefined
   readonly #stream: ServerHttp2Stream
@@ -78,7 +78,7 @@ export class Http2Response implements RefusableResponse {
   }
 
   answerError(): ((error: Error) => unknown) | undefined {
-    return this.next
+    return this.answersError
   }
 
   discardRefused(): void {

@@ -15,19 +15,35 @@ import { NodeIntake, type NodeServer } from './node-intake.ts'
 /** A request and its response as Node hands them to a framework. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 export type NodeResponse = ServerResponse | Http2ServerResponse
+/** The way of a framework to answer an error of one of its requests. */
+export type AnswerError = (error: Error) => unknown
 
 /** Calls `fn` in the scope of a request, for middleware, and makes the server of the request part of the shutdown. */
-export function enterServed<T>(req: NodeRequest, res: NodeResponse, fn: () => T, host?: Host): T {
+export function enterServed<T>(
+  req: NodeRequest,
+  res: NodeResponse,
+  fn: () => T,
+  host?: Host,
+  answerError?: AnswerError,
+): T {
   const { server } = req.socket as Socket & { server?: NodeServer }
   if (server !== undefined) NodeIntake.watch(server, instance())
-  return enter(instance(), req, res, fn, host)
+  return enter(instance(), req, res, fn, host, answerError)
 }
 
 /** Calls `fn` in the scope of a request, opened here or before. */
-export function enter<T>(afterword: Afterword, req: NodeRequest, res: NodeResponse, fn: () => T, host?: Host): T {
-  if (isHttp2(res)) return enterCompat(afterword, req as Http2ServerRequest, res, fn, host)
+export function enter<T>(
+  afterword: Afterword,
+  req: NodeRequest,
+  res: NodeResponse,
+  fn: () => T,
+  host?: Host,
+  answerError?: AnswerError,
+): T {
+  if (isHttp2(res)) return enterCompat(afterword, req as Http2ServerRequest, res, fn, host, answerError)
   const response = Http1Response.of(req as IncomingMessage, res)
   response.host ??= host
+  response.answersError ??= answerError
   // With a journal, bytes are held until the end of the turn: also jobs that are deferred after `end` are stored before they leave.
   if (afterword.keeps) HeldSocket.watch(req.socket as Socket)
   if (response.gate !== undefined || !mayHaveBody(req.method)) return afterword.scope(response, fn)
@@ -44,9 +60,11 @@ function enterCompat<T>(
   res: Http2ServerResponse,
   fn: () => T,
   host: Host | undefined,
+  answerError: AnswerError | undefined,
 ): T {
   const inScope = (response: Http2Response) => {
     response.compat ??= res
+    response.answersError ??= answerError
     return fn()
   }
   return enterStream(afterword, res.stream as ServerHttp2Stream, req.headers, inScope, host)

@@ -28,7 +28,7 @@ function orFail(res: ServerResponse, write: () => unknown): void {
   try {
     write()
   } catch (error) {
-    res.statusCode = 500
+    if (!res.headersSent) res.statusCode = 500
     res.end((error as NodeJS.ErrnoException).code)
   }
 }
@@ -61,20 +61,25 @@ const handlers: Record<string, (res: ServerResponse) => unknown> = {
   '/too-short': (res) => {
     res.strictContentLength = true
     res.setHeader('content-length', '20')
-    res.end('hello')
+    try {
+      res.end('hello')
+    } catch {
+      res.destroy()
+    }
   },
-  '/no-status': (res) => {
-    if (protocol?.startsWith('HTTP')) res.statusCode = 1000
-    else res.writeHead(1000)
-    res.end('hello')
-  },
+  '/no-status': (res) =>
+    orFail(res, () => {
+      if (protocol?.startsWith('HTTP')) res.statusCode = 1000
+      else res.writeHead(1000)
+      res.end('hello')
+    }),
 }
 
 function orFailStream(stream: ServerHttp2Stream, write: () => unknown): void {
   try {
     write()
   } catch (error) {
-    stream.respond({ ':status': 500 })
+    if (!stream.headersSent) stream.respond({ ':status': 500 })
     stream.end((error as NodeJS.ErrnoException).code)
   }
 }
@@ -115,10 +120,7 @@ const streamHandlers: Record<string, (stream: ServerHttp2Stream) => unknown> = {
   '/ends-with-number': (stream) => orFailStream(stream, () => stream.end(123)),
   '/writes-number': (stream) => orFailStream(stream, () => stream.write(123)),
   '/writes-nonsense': (stream) => orFailStream(stream, () => stream.write('hello', 'nonsense' as never)),
-  '/no-status': (stream) => {
-    stream.respond({ ':status': 1000 })
-    stream.end('hello')
-  },
+  '/no-status': (stream) => orFailStream(stream, () => stream.respond({ ':status': 1000 })),
 }
 
 /** Calls the handler while its job is not stored. */
@@ -137,6 +139,7 @@ if (api === 'core') {
   ;(server as Http2Server).on('stream', (stream, headers) => {
     stream.on('error', () => {})
     const path = String(headers[':path'])
+    if (path.startsWith('/plain/')) return streamHandlers[path.slice(6)]?.(stream)
     if (path !== '/plain') return play(streamHandlers[path], markOf({ headers }), stream)
     stream.respond()
     stream.end('plain')
@@ -144,6 +147,7 @@ if (api === 'core') {
 } else {
   server.on('request', (req, res) => {
     if (req.url === '/plain') res.end('plain')
+    else if (req.url?.startsWith('/plain/')) handlers[req.url.slice(6)]?.(res as ServerResponse)
     else void play(handlers[req.url ?? ''], markOf(req), res as ServerResponse)
   })
 }
