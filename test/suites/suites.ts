@@ -1,4 +1,4 @@
-/** How the files of a suite are run, and their tests told apart. In `scripts` each file is one test. */
+/** The way in which the files of a suite are run, and their tests told apart. In `scripts` each file is one test. */
 type Runner = 'mocha' | 'node:test' | 'scripts'
 
 /** The suite of another project. */
