@@ -10,7 +10,7 @@ import type { Suite } from './suites.ts'
 export type Results = ReadonlyMap<string, boolean>
 
 /** The time in ms after which a file has failed: its process hangs. */
-const patience = 120_000
+const patience = 60_000
 const beside = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 
 /**
@@ -29,7 +29,14 @@ export async function runFile(
   const preload = kept === undefined ? [] : ['--disable-warning=ExperimentalWarning', '--import', beside('kept-job.ts')]
   const child = spawn(nodes[24], [...preload, ...argsOf(suite, folder, file, report)], {
     cwd: folder,
-    env: { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'test', AFTERWORD_SUITE_FOLDER: kept },
+    env: {
+      ...process.env,
+      NODE_OPTIONS: '',
+      NODE_ENV: 'test',
+      // Node's own tests know the globals of their release.
+      NODE_TEST_KNOWN_GLOBALS: '0',
+      AFTERWORD_SUITE_FOLDER: kept,
+    },
     stdio: 'ignore',
   })
   const timer = setTimeout(() => child.kill('SIGKILL'), patience)
