@@ -82,6 +82,7 @@ export class Scheduler implements ScopeRunner {
   }
 
   cancel(task: Task, reason: CancelReason): boolean {
+    if (reason === 'refused') task.scope.refused()
     return this.completion.cancel(task, reason)
   }
 

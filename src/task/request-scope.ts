@@ -49,6 +49,7 @@ export class RequestScope extends Scope implements ResponseGate {
     ;(this.#atSent ??= []).push(task)
   }
 
+  /** Makes the response wait for a record. */
   override expect(record: JobRecord): void {
     if (this.state !== 'open') return
     ;(this.#records ??= []).push(record)
@@ -56,6 +57,7 @@ export class RequestScope extends Scope implements ResponseGate {
     if (record.refusal !== undefined) this.refused()
   }
 
+  /** A record was refused that the response waits for. */
   override refused(): void {
     if (this.refusal !== undefined) this.#response?.refused?.()
   }

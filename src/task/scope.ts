@@ -58,10 +58,7 @@ export class Scope {
     if (earlier !== undefined) this.runner.cancel(earlier, 'replaced')
     this.added(task)
     this.push(task)
-    task.record?.submit((why) => {
-      this.runner.cancel(task, why)
-      if (why === 'refused') this.refused()
-    })
+    task.record?.submit((why) => this.runner.cancel(task, why))
   }
 
   /** Adds a task that runs outside the queue and the limits: now, or the moment the response was sent. */
@@ -71,12 +68,6 @@ export class Scope {
     if (when === 'now') this.runner.start(task)
     else setImmediate(() => this.runner.start(task))
   }
-
-  /** Makes the response wait for a record; outside a request there is none. */
-  expect(_record: JobRecord): void {}
-
-  /** A record was refused that the response waits for; outside a request there is none. */
-  refused(): void {}
 
   /** Puts a task, also one that is to be tried again, at the end of the queue. */
   push(task: Task): void {
@@ -120,6 +111,8 @@ export class Scope {
   }
 
   // The scope of a request does more at these moments; calls of `super` would cost more.
+  expect(_record: JobRecord): void {}
+  refused(): void {}
   protected opened(): void {}
   protected added(_task: Task): void {}
   protected settle(): void {}

@@ -39,7 +39,10 @@ async function visit(site: Site, path: string) {
   const visit = site.visit(path)
   const { status, headers, body, complete, trailers } = await visit.answer
   const { date: _, ...fields } = headers
-  const { notes } = await site.program.message<Message & { notes: string[] }>('notes', ({ mark }) => mark === visit.mark)
+  const { notes } = await site.program.message<Message & { notes: string[] }>(
+    'notes',
+    ({ mark }) => mark === visit.mark,
+  )
   const { reports } = await site.account()
   return { status, headers: fields, body: String(body), complete, trailers, notes, reports }
 }

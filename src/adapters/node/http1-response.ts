@@ -81,10 +81,11 @@ export class Http1Response implements RefusableResponse {
     if (!this.held && !this.begun) refuseAtBarrier(this.#res, this)
   }
 
-  /** Express has a way to answer errors for each request, in `req.next`, which Connect has not. */
+  /** Express has its way to answer errors in `req.next`, also where no adapter of its own has opened the scope. */
   answerError(): ((error: Error) => unknown) | undefined {
     const { next } = this.#req as { next?: unknown }
-    return 'app' in this.#res && typeof next === 'function' ? (error) => next(error) : this.answersError
+    const isExpress = 'app' in this.#res && typeof next === 'function'
+    return this.answersError ?? (isExpress ? (error) => next(error) : undefined)
   }
 
   /** A refusal was sent in place of the response. */
