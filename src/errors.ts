@@ -183,8 +183,6 @@ export class AfterwordError extends Error {
   declare readonly statusCode?: number
   /** Headers that belong to `status`. */
   declare readonly headers?: Readonly<Record<string, string>>
-  /** The client is not to read the message: a convention of the package `http-errors`. */
-  declare readonly expose?: boolean
 
   constructor(code: ErrorCode, values: readonly unknown[] = [], options?: ErrorOptions) {
     const { happened, next } = errorTable[code]
@@ -197,7 +195,6 @@ export class AfterwordError extends Error {
     if (code === 'AFTERWORD_OVERLOADED' || code === 'AFTERWORD_JOURNAL_REFUSED') {
       this.status = this.statusCode = 503
       this.headers = { 'retry-after': '1' }
-      this.expose = false
     }
   }
 }

@@ -7,5 +7,8 @@ export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (erro
 /** Opens a scope for each request: `app.use(afterword())`, before the routes that defer. */
 export function afterword(): Middleware {
   // Not the function itself: Express takes one of four parameters for an error handler.
-  return (req, res, next) => enterServed(req, res, next, undefined, next)
+  return (req, res, next) => {
+    // The `next` of Express at that time is one of the router that answers, whose error handlers come first.
+    enterServed(req, res, next, undefined, (error) => ((req as { next?: typeof next }).next ?? next)(error))
+  }
 }

@@ -11,6 +11,8 @@ interface KoaContext {
 export function afterword(): <R>(context: KoaContext, next: () => Promise<R>) => Promise<R> {
   return (context, next) => {
     const { req, res } = context
-    return enterServed(req, res, next, undefined, (error) => context.onerror(error))
+    // Koa answers the error of a HEAD with a body, with which a stream of HTTP/2 never ends.
+    const answerError = req.method === 'HEAD' ? undefined : (error: Error) => context.onerror(error)
+    return enterServed(req, res, next, undefined, answerError)
   }
 }

@@ -1,5 +1,6 @@
 import {
   type DynamicModule,
+  HttpException,
   Inject,
   type MiddlewareConsumer,
   Module,
@@ -38,8 +39,13 @@ export class AfterwordModule implements NestModule, OnApplicationShutdown {
   /** Called by Nest once it has made its server, which is not yet there when modules are made. */
   configure(consumer: MiddlewareConsumer): void {
     attach(this.#host.httpAdapter.getHttpServer() as NodeServer)
+    const isExpress = this.#host.httpAdapter.getType() === 'express'
     // For requests that come by no server, such as those of Fastify's `inject`.
-    const middleware = (req: NodeRequest, res: NodeResponse, next: () => void) => enter(instance(), req, res, next)
+    const middleware = (req: NodeRequest, res: NodeResponse, next: (error?: unknown) => void) => {
+      // An exception of Nest's own, which its filters answer with that status.
+      const answerError = (cause: Error) => next(new HttpException(cause.message, 503, { cause }))
+      enter(instance(), req, res, next, undefined, isExpress ? answerError : undefined)
+    }
     consumer.apply(middleware).forRoutes('{*path}')
   }
 

@@ -78,6 +78,7 @@ export class Scheduler implements ScopeRunner {
   }
 
   cancel(task: Task, reason: CancelReason): boolean {
+    if (reason === 'refused') task.scope.refused()
     return this.completion.cancel(task, reason)
   }
 

@@ -57,10 +57,7 @@ export class Scope {
     if (earlier !== undefined) this.runner.cancel(earlier, 'replaced')
     this.added(task)
     this.push(task)
-    task.record?.submit((why) => {
-      this.runner.cancel(task, why)
-      if (why === 'refused') this.refused()
-    })
+    task.record?.submit((why) => this.runner.cancel(task, why))
   }
 
   /** Adds a task that runs outside the queue and the limits: now, or the moment the response was sent. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import type { Protocol } from '../support/protocols.ts'
 import { Site } from '../support/site.ts'
 
@@ -9,10 +9,15 @@ const program = new URL('programs/refusal.ts', import.meta.url)
 
 const kept = { status: 200, complete: true, body: Buffer.from('kept') }
 
-/** A server whose disk has room for small records only. */
-function open(protocol: Protocol, framework: string, entry: string, folder: string): Promise<Site> {
-  const args = [framework, entry, folder]
-  return Site.open(program, { host: { protocol, node: 24 }, args, fileSize: 400 })
+/** A store refuses when it is too late to throw, or at the call. */
+const stores = ['disk', 'call'] as const
+type Store = (typeof stores)[number]
+
+/** A server whose disk, or database, has room for small records only. */
+function open(store: Store, protocol: Protocol, framework: string, entry: string, folder: string): Promise<Site> {
+  const host = { protocol, node: 24 } as const
+  if (store === 'call') return Site.open(program, { host, args: [framework, entry, join(folder, 'app.db')] })
+  return Site.open(program, { host, args: [framework, entry, folder], fileSize: 400 })
 }
 
 interface Subject {
@@ -26,6 +31,7 @@ const subjects: readonly Subject[] = [
   { framework: 'node', entries: ['attach', 'auto'], http2: true },
   { framework: 'node, writeHead', entries: ['attach'], http2: true },
   { framework: 'express', entries: ['adapter', 'auto'] },
+  { framework: 'connect', entries: ['adapter', 'auto'] },
   { framework: 'koa', entries: ['adapter', 'auto'], http2: true },
   { framework: 'fastify', entries: ['adapter', 'auto'], http2: true },
   { framework: 'hono', entries: ['adapter', 'auto'], http2: true },
@@ -33,24 +39,24 @@ const subjects: readonly Subject[] = [
   { framework: 'nest on express', entries: ['adapter'] },
   { framework: 'nest on fastify', entries: ['adapter'] },
 ]
-const cases = [
+const cases = stores.flatMap((store) => [
   ...subjects.flatMap(({ framework, entries, http2 }) =>
     entries.flatMap((entry) => [
-      { protocol: 'HTTP/1.1' as const, framework, entry },
-      ...(http2 ? [{ protocol: 'h2c' as const, framework, entry }] : []),
+      { store, protocol: 'HTTP/1.1' as const, framework, entry },
+      ...(http2 ? [{ store, protocol: 'h2c' as const, framework, entry }] : []),
     ]),
   ),
-  { protocol: 'h2c' as const, framework: 'node, core API', entry: 'attach' },
-]
+  { store, protocol: 'h2c' as const, framework: 'node, core API', entry: 'attach' },
+])
 
 describe.each(cases)(
-  'a journal that refuses: $framework with $entry over $protocol',
-  ({ protocol, framework, entry }) => {
+  'a journal that refuses, by its $store: $framework with $entry over $protocol',
+  ({ store, protocol, framework, entry }) => {
     let site: Site
     let folder: string
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), 'afterword-refusal-'))
-      site = await open(protocol, framework, entry, folder)
+      site = await open(store, protocol, framework, entry, folder)
     })
     afterAll(async () => {
       await site?.[Symbol.asyncDispose]()
@@ -87,15 +93,42 @@ describe.each(cases)(
   },
 )
 
-describe.each(['HTTP/1.1', 'h2c'] as const)('Fastify answers a refusal as an error of the app, over %s', (protocol) => {
-  it('by its own error handler, or by that of the app', async () => {
+describe('a journal that refuses at the call', () => {
+  test.each([
+    { framework: 'express', protocol: 'HTTP/1.1', paths: ['/own/whole'] },
+    { framework: 'connect', protocol: 'HTTP/1.1', paths: ['/own/whole'] },
+    { framework: 'fastify', protocol: 'HTTP/1.1', paths: ['/own/whole', '/own/pieces'] },
+    { framework: 'fastify', protocol: 'h2c', paths: ['/own/whole', '/own/pieces'] },
+    { framework: 'hono', protocol: 'HTTP/1.1', paths: ['/own/whole', '/own/pieces'] },
+    { framework: 'hono', protocol: 'h2c', paths: ['/own/whole', '/own/pieces'] },
+    { framework: 'h3', protocol: 'HTTP/1.1', paths: ['/own/whole', '/own/pieces'] },
+    { framework: 'h3', protocol: 'h2c', paths: ['/own/whole', '/own/pieces'] },
+  ] as const)(
+    '$framework over $protocol: the error handler of the app answers',
+    async ({ framework, protocol, paths }) => {
+      const folder = mkdtempSync(join(tmpdir(), 'afterword-refusal-'))
+      await using site = await open('call', protocol, framework, 'adapter', folder)
+      for (const path of paths) {
+        const { status, body } = await site.ask(path)
+        expect([status, JSON.parse(String(body))]).toEqual([507, { sorry: 'AFTERWORD_JOURNAL_REFUSED' }])
+      }
+      rmSync(folder, { recursive: true })
+    },
+  )
+
+  test.each([
+    { framework: 'express', text: 'The journal could not store a record' },
+    { framework: 'connect', text: 'The journal could not store a record' },
+    { framework: 'koa', text: 'Service Unavailable' },
+    { framework: 'fastify', text: '"code":"AFTERWORD_JOURNAL_REFUSED"' },
+    { framework: 'h3', text: '"status":503' },
+    { framework: 'nest on express', text: '"statusCode":503' },
+  ])('$framework answers as it answers any error with a status', async ({ framework, text }) => {
     const folder = mkdtempSync(join(tmpdir(), 'afterword-refusal-'))
-    await using site = await open(protocol, 'fastify', 'adapter', folder)
-    const own = await site.ask('/whole')
-    expect(JSON.parse(String(own.body))).toMatchObject({ statusCode: 503, code: 'AFTERWORD_JOURNAL_REFUSED' })
-    expect(own).toMatchObject({ status: 503, headers: { 'access-control-allow-origin': '*', 'retry-after': '1' } })
-    const ofApp = await site.ask('/own/pieces')
-    expect([ofApp.status, JSON.parse(String(ofApp.body))]).toEqual([507, { sorry: 'AFTERWORD_JOURNAL_REFUSED' }])
+    await using site = await open('call', 'HTTP/1.1', framework, 'adapter', folder)
+    const { status, headers, body } = await site.ask('/whole')
+    expect([status, headers['retry-after'], String(body)]).toEqual([503, '1', expect.stringContaining(text)])
+    if (framework === 'fastify') expect(headers).toMatchObject({ 'access-control-allow-origin': '*' })
     rmSync(folder, { recursive: true })
   })
 })

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { refuse } from '../refusal.ts'
 import type { HeldResponse } from './held-bytes.ts'
 
@@ -33,7 +34,10 @@ export function refuseAtBarrier(res: object, response: RefusableResponse): void 
       // More calls may follow a write. They are the handler's, not those of who answers the error.
       const answer = name === 'end' && !target.headersSent ? response.answerError() : undefined
       if (answer === undefined) refuse(res)
-      else answer(error)
+      else {
+        if ('setHeader' in res) (res as unknown as ServerResponse).setHeader('retry-after', '1')
+        answer(error)
+      }
       if (answer === undefined || target.writableEnded) response.discardRefused()
       return name === 'write' ? true : res
     }

@@ -81,18 +81,11 @@ export class Http1Response implements RefusableResponse {
     if (!this.held && !this.begun) refuseAtBarrier(this.#res, this)
   }
 
-  /** Express has a way to answer errors for each request, in `req.next`, which Connect has not. */
+  /** Express has its way to answer errors in `req.next`, also where no adapter of its own has opened the scope. */
   answerError(): ((error: Error) => unknown) | undefined {
-    const { next = this.answersError } = this.#req as { next?: Http1Response['answersError'] }
-    const answer = 'app' in this.#res ? next : this.answersError
-    return (
-      answer &&
-      ((error) => {
-        // Not every error handler knows of an error's own headers.
-        if (!this.#res.headersSent) this.#res.setHeader('retry-after', '1')
-        answer(error)
-      })
-    )
+    const { next } = this.#req as { next?: unknown }
+    const isExpress = 'app' in this.#res && typeof next === 'function'
+    return this.answersError ?? (isExpress ? (error) => next(error) : undefined)
   }
 
   /** A refusal was sent in place of the response. */

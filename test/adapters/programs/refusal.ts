@@ -1,15 +1,22 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { DatabaseSync } from 'node:sqlite'
 import { PassThrough, Readable } from 'node:stream'
 import type { AbstractHttpAdapter } from '@nestjs/core'
+import type { ErrorRequestHandler } from 'express'
 import { attach, type NodeServer } from '../../../src/adapters/node-http.ts'
 import { configure, job } from '../../../src/index.ts'
 import { createServer } from '../../support/servers.ts'
 import { serve } from '../../support/stage.ts'
 
 // A server with a journal, on a disk with room for small records only. Arguments: the protocol, the framework, what opens the
-// scopes, the folder of the journal.
+// scopes, and the folder of the journal, or a database that refuses large records at the call.
 const [protocol, framework = '', entry, folder = ''] = process.argv.slice(2)
-configure({ journal: folder })
+if (folder.endsWith('.db')) {
+  const database = new DatabaseSync(folder)
+  configure({ journal: { database } })
+  database.exec(`CREATE TRIGGER full BEFORE INSERT ON afterword_records WHEN length(NEW.args) > 1000
+    BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`)
+} else configure({ journal: folder })
 const Keep = job('keep', (_text: string) => {})
 const usesAdapter = entry === 'adapter'
 if (entry === 'auto') await import('../../../src/adapters/auto.ts')
@@ -80,12 +87,34 @@ const listeners: Record<string, () => Promise<RequestListener>> = {
     const { default: express } = await import('express')
     const app = express()
     if (usesAdapter) app.use((await import('../../../src/adapters/express.ts')).afterword())
-    return app.use((req, res) => {
+    app.use((req, res) => {
       const { status, headers, body } = play(req.path)
       res.status(status).set(headers)
       if (typeof body === 'string') res.send(body)
       else body.pipe(res)
     })
+    const answerOwn: ErrorRequestHandler = (error, req, res, next) => {
+      if (req.path.startsWith('/own')) res.status(507).send({ sorry: error.code })
+      else next(error)
+    }
+    return app.use(answerOwn)
+  },
+  async connect() {
+    const { default: connect } = await import('connect')
+    const app = connect()
+    if (usesAdapter) app.use((await import('../../../src/adapters/express.ts')).afterword())
+    app.use((req, res) => {
+      const { status, headers, body } = play(req.url)
+      res.statusCode = status
+      for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
+      send(res, body)
+    })
+    app.use((error: { code?: string }, req: IncomingMessage, res: ServerResponse, next: (error: unknown) => void) => {
+      if (!req.url?.startsWith('/own')) return next(error)
+      res.statusCode = 507
+      res.end(JSON.stringify({ sorry: error.code }))
+    })
+    return app
   },
   async koa() {
     const { default: Koa } = await import('koa')
@@ -105,11 +134,22 @@ const listeners: Record<string, () => Promise<RequestListener>> = {
     const app = new Hono()
     if (usesAdapter) app.use((await import('../../../src/adapters/hono.ts')).afterword())
     app.all('*', (c) => respond(c.req.path))
+    app.onError((error, c) => {
+      const { code, getResponse } = error as Error & { code?: string; getResponse?(): Response }
+      if (c.req.path.startsWith('/own')) return c.json({ sorry: code }, 507)
+      return getResponse?.() ?? c.text('error', 500)
+    })
     return getRequestListener(app.fetch) as RequestListener
   },
   async h3() {
     const { H3, toNodeHandler } = await import('h3')
-    const app = new H3({ silent: true })
+    const app = new H3({
+      silent: true,
+      onError: (error, event) => {
+        const { code } = error.cause as { code?: string }
+        if (event.url.pathname.startsWith('/own')) return Response.json({ sorry: code }, { status: 507 })
+      },
+    })
     if (usesAdapter) app.use((await import('../../../src/adapters/h3.ts')).afterword())
     app.all('/**', (event) => respond(event.url.pathname))
     return toNodeHandler(app) as RequestListener
