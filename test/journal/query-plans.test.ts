@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { migrate } from '../../src/journal/files/schema.ts'
 import { RecordTable } from '../../src/journal/server/record-table.ts'
-import type { Database } from '../../src/options/app-database.ts'
+import type { Database, Statement } from '../../src/options/app-database.ts'
 
 /** A database that tells the plan of each statement that is prepared. */
 function planned(plans: Map<string, string[]>): Database {
@@ -23,6 +23,47 @@ function planned(plans: Map<string, string[]>): Database {
 
 /** All records, or all that are loose. */
 const endless = /^(SCAN|SEARCH) afterword_records( USING (COVERING )?INDEX \w+( \(owner[<>]\?\))?)?$/
+
+/** A database that counts the runs of statements. */
+function counted(): Database & { runs: number } {
+  const database = new DatabaseSync(':memory:')
+  migrate(database, ':memory:')
+  const counting = {
+    runs: 0,
+    exec: (sql: string) => database.exec(sql),
+    prepare(sql: string): Statement {
+      const statement = database.prepare(sql)
+      const count = <T>(value: T) => {
+        counting.runs++
+        return value
+      }
+      return {
+        run: (...values) => count(statement.run(...values)),
+        get: (...values) => count(statement.get(...values)),
+        all: (...values) => count(statement.all(...values)),
+      }
+    },
+  }
+  return counting
+}
+
+test('claims take as many statements for a thousand jobs as for one', () => {
+  const runsFor = (jobs: number) => {
+    const database = counted()
+    const store = new RecordTable(database, { store: 'shared', process: 2 ** 44, sync: 'normal' })
+    const known = Array.from({ length: jobs }, (_, i) => [`job-${i}`, 1] as const)
+    for (const [i, job] of ['unknown', 'job-0', 'job-0'].entries()) {
+      store.share(2 ** 44 + 2 + i, job, 1, '[]', null, 0, 0, null, null)
+    }
+    database.runs = 0
+    const runnable = { known, shared: known }
+    expect(store.claimable.outlook(runnable, new Map())).toMatchObject({ due: true })
+    expect(store.claimable.claim(runnable, 64, new Map())).toHaveLength(2)
+    expect(store.claimable.outlook(runnable, new Map())).toMatchObject({ due: false })
+    return database.runs
+  }
+  expect(runsFor(1000)).toBe(runsFor(1))
+})
 
 // With a million of them, that would be many milliseconds for each page of 64.
 test('frequent statements use an index and scan no other records', () => {

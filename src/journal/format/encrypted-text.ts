@@ -37,9 +37,3 @@ const idSql = (column: string) => `substr(${column}, ${encryptedMark.length + 1}
 export function keyIdSql(column: string): string {
   return `CASE WHEN ${isEncryptedSql(column)} THEN ${idSql(column)} END`
 }
-
-/** In SQL: a column is stored as it is, or encrypted with one of these keys. */
-export function isReadableSql(column: string, ids: readonly string[]): string {
-  const list = ids.map((id) => `'${id}'`).join(', ')
-  return `(NOT ${isEncryptedSql(column)} OR ${idSql(column)} IN (${list}))`
-}
