@@ -53,7 +53,7 @@ test('claims take as many statements for a thousand jobs as for one', () => {
     const store = new RecordTable(database, { store: 'shared', process: 2 ** 44, sync: 'normal' })
     const known = Array.from({ length: jobs }, (_, i) => [`job-${i}`, 1] as const)
     for (const [i, job] of ['unknown', 'job-0', 'job-0'].entries()) {
-      store.share(2 ** 44 + 2 + i, job, 1, '[]', null, 0, 0, null, null)
+      store.added.share([2 ** 44 + 2 + i, job, 1, '[]', null, 0, 0, 0, 0, 0, null])
     }
     database.runs = 0
     const runnable = { known, shared: known }
