@@ -45,7 +45,7 @@ class FolderDatabases implements Databases {
     this.#options = options
     this.#tell = tell
     this.owned = new ProcessDatabases(options, () => this.#shared, tell, events)
-    this.log = new ServerLog(logOf(options.folder, slotOf(options.process)), options.sync)
+    this.log = new ServerLog(logOf(options.folder, slotOf(options.process)), options.sync, tell)
     this.sharedFile = join(options.folder, 'shared.db')
     this.#database = openDatabase(this.sharedFile, options.sync, tell)
     this.#shared = this.#tableOf(this.#database)

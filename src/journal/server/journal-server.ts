@@ -1,6 +1,5 @@
 import { pid } from 'node:process'
 import { isBusy, isDamage } from '../files/database.ts'
-import type { RecordRow } from '../files/log-format.ts'
 import { idOf, slotOf } from '../files/record-id.ts'
 import type { ClaimedRow, CommitGroup, FromServer, RunnableJobs, ServerOptions, ToServer } from '../protocol.ts'
 import { ChangeWatch } from './change-watch.ts'
@@ -48,7 +47,7 @@ export class JournalServer {
 
   constructor(databases: Databases, { process, retention }: ServerOptions, tell: (message: FromServer) => void) {
     this.#databases = databases
-    this.#groupCommit = new GroupCommit(databases, (recordId, offset) => this.#read(recordId, offset))
+    this.#groupCommit = new GroupCommit(databases, (recordId, offset) => databases.log?.read(recordId, offset))
     this.#tell = tell
     const ownJobs = () => this.#ownJobs
     this.#maintenance = new Maintenance({
@@ -277,19 +276,6 @@ export class JournalServer {
     this.#reported = message
     const code = this.#databases.log === undefined ? 'AFTERWORD_JOURNAL_REFUSED' : 'AFTERWORD_JOURNAL_BEHIND'
     this.#tell({ type: 'report', code, values: [message] })
-  }
-
-  /** Reads a record that moves to a database. One that the log has no more is reported: it can't be stored. */
-  #read(recordId: number, offset: number): RecordRow | undefined {
-    const row = this.#databases.log?.read(recordId, offset)
-    if (row === undefined) {
-      this.#tell({
-        type: 'report',
-        code: 'AFTERWORD_JOURNAL_REFUSED',
-        values: [`record ${idOf(recordId)} is not in the log any more`],
-      })
-    }
-    return row
   }
 
   #stopLooking(): void {

@@ -1,9 +1,10 @@
 import { closeSync, constants, fdatasyncSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Sync } from '../files/database.ts'
+import type { Report, Sync } from '../files/database.ts'
 import { syncFolder } from '../files/folder.ts'
 import { type RecordRow, segmentUnit } from '../files/log-format.ts'
 import { recordAt } from '../files/log-reader.ts'
+import { idOf } from '../files/record-id.ts'
 import type { FromServer, ToServer } from '../protocol.ts'
 
 const zeros = Buffer.alloc(segmentUnit)
@@ -12,11 +13,13 @@ const zeros = Buffer.alloc(segmentUnit)
 export class ServerLog {
   readonly #path: string
   readonly #sync: Sync
+  readonly #tell: Report
   #file: number | undefined
 
-  constructor(path: string, sync: Sync) {
+  constructor(path: string, sync: Sync, tell: Report) {
     this.#path = path
     this.#sync = sync
+    this.#tell = tell
   }
 
   receive(message: ToServer & { type: 'prepare' | 'sync' }, tell: (message: FromServer) => void): void {
@@ -30,8 +33,15 @@ export class ServerLog {
     }
   }
 
-  /** Reads a record that was accepted; `undefined` where the log has it no more. */
+  /** Reads a record that moves to a database. One that the log has no more is reported: it can't be stored. */
   read(recordId: number, offset: number): RecordRow | undefined {
+    const row = this.#find(recordId, offset)
+    if (row === undefined)
+      this.#tell('AFTERWORD_JOURNAL_REFUSED', [`record ${idOf(recordId)} is not in the log any more`])
+    return row
+  }
+
+  #find(recordId: number, offset: number): RecordRow | undefined {
     try {
       return recordAt(this.#opened(), offset, recordId)
     } catch (error) {
