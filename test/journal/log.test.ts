@@ -1,0 +1,159 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Afterword } from '../../src/index.ts'
+import { isDamaged, readLog } from '../../src/journal/files/log-reader.ts'
+import { Inspector } from '../../src/journal/inspector.ts'
+import { Program } from '../support/program.ts'
+import { Reports } from '../support/reports.ts'
+import { Sibling } from './sibling.ts'
+
+let folder: string
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-log-'))))
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const log = () => join(folder, '1.log')
+
+/** A process that is killed while jobs run that it has deferred, one after another: each has a frame of its own in the log. */
+async function leave(...what: string[]): Promise<void> {
+  await using killed = await Sibling.start(folder, { options: { worker: false } })
+  for (const each of what) {
+    await killed.defer('hang', [each]).id
+    await killed.ran(each)
+  }
+  await killed.kill()
+}
+
+/** Resolves when a new process has run the jobs. @returns its reports */
+async function expectToRun(...what: string[]): Promise<string[]> {
+  await using next = await Sibling.start(folder)
+  await Promise.all(what.map((each) => next.ran(each)))
+  // A record of a later call is recovered later.
+  for (const each of what) next.let(each)
+  return next.reports
+}
+
+/** The offset in the log at which a text stands. */
+const offsetOf = (text: string) => readFileSync(log()).indexOf(text)
+
+function overwrite(offset: number, bytes: Uint8Array): void {
+  const contents = readFileSync(log())
+  contents.set(bytes, offset)
+  writeFileSync(log(), contents)
+}
+
+test('a process that keeps nothing has no log, and one whose jobs are all done leaves none', async () => {
+  const afterword = new Afterword({ journal: folder })
+  const Send = afterword.job('send', () => {})
+  expect(existsSync(log())).toBe(false)
+  await Send.defer().outcome
+  expect(existsSync(log())).toBe(true)
+  await afterword.close()
+  expect(existsSync(log())).toBe(false)
+})
+
+test('a job that is deferred just before process.exit() runs in the next process', async () => {
+  await using ended = new Program(new URL('programs/exit.ts', import.meta.url), { args: [folder] })
+  await ended.exited
+  expect(await expectToRun('left')).toEqual([])
+})
+
+test('a record that is larger than a segment is kept', async () => {
+  const large = 'x'.repeat(2_000_000)
+  const before = new Afterword({ journal: folder, maxPayload: 3_000_000, shutdownTimeout: 0 })
+  using _reports = new Reports()
+  const Hang = before.job('send', (_text: string): unknown => new Promise(() => {}))
+  await Hang.defer(large).accepted
+  expect(readLog(log())?.pending.size).toBe(1)
+  await before.close()
+  await using after = new Afterword({ journal: folder })
+  const ran = Promise.withResolvers<string>()
+  after.job('send', (text: string) => ran.resolve(text))
+  expect(await ran.promise).toBe(large)
+})
+
+test('a record that lives for long moves to the database, so that its segment can be used again', async () => {
+  await using afterword = new Afterword({ journal: folder })
+  const free = Promise.withResolvers<void>()
+  const Hang = afterword.job('hang', (_what: string) => free.promise)
+  const Send = afterword.job('send', (_text: string) => {})
+  const task = Hang.defer('lives for long')
+  await task.accepted
+  const text = 'x'.repeat(10_000)
+  const isInLog = () => [...(readLog(log())?.pending.values() ?? [])].some(([, job]) => job === 'hang')
+  // As long as the log has it, more passes.
+  do await Promise.all(Array.from({ length: 100 }, () => Send.defer(text).outcome))
+  while (isInLog())
+  {
+    using database = new DatabaseSync(join(folder, '1.db'), { readOnly: true })
+    expect(database.prepare("SELECT args FROM afterword_records WHERE job = 'hang'").all()).toEqual([
+      { args: '["lives for long"]' },
+    ])
+  }
+  free.resolve()
+  await task.outcome
+  using database = new DatabaseSync(join(folder, '1.db'), { readOnly: true })
+  await expect.poll(() => database.prepare('SELECT 1 FROM afterword_records').all()).toEqual([])
+})
+
+test('what is only in the log of a living process, or of a dead one, is listed', async () => {
+  await using living = await Sibling.start(folder, { options: { worker: false } })
+  await living.defer('hang', ['there']).id
+  await living.ran('there')
+  const listed = async () => {
+    await using inspector = new Inspector(folder)
+    const records: unknown[] = []
+    for await (const page of inspector.records('pending')) records.push(...page)
+    const [{ pending = 0 } = {}] = await inspector.databases()
+    return { records, pending }
+  }
+  const expected = { records: [expect.objectContaining({ job: 'hang', args: '["there"]' })], pending: 1 }
+  expect(await listed()).toEqual(expected)
+  await living.kill()
+  expect(await listed()).toEqual(expected)
+})
+
+describe('a damaged log', () => {
+  test('a last frame that was not written to its end is none: nothing is reported', async () => {
+    await leave('first', 'second')
+    overwrite(offsetOf('["second"]'), Buffer.alloc(4))
+    expect(await expectToRun('first')).toEqual([])
+  })
+
+  test.each([
+    ['its payload', (offset: number) => offset, 1],
+    ['the head before it', (offset: number) => readFileSync(log()).lastIndexOf('[1,', offset) - 16, 4],
+  ])(
+    'a frame in the midst that has %s changed is reported, and the records around it run',
+    async (_what, at, bytes) => {
+      await leave('first', 'second', 'third')
+      const offset = at(offsetOf('["second"]'))
+      overwrite(
+        offset,
+        Buffer.from(readFileSync(log()).subarray(offset, offset + bytes)).map((byte) => byte ^ 0xff),
+      )
+      const contents = readLog(log())
+      expect(contents && isDamaged(contents)).toBe(true)
+      expect(await expectToRun('first', 'third')).toEqual(['AFTERWORD_JOURNAL_DAMAGED'])
+      expect(readdirSync(folder).filter((name) => name.startsWith('1.log.damaged-'))).toHaveLength(1)
+    },
+  )
+})
+
+test('a log that can not be made refuses records, and reports their number', async () => {
+  using reports = new Reports()
+  // No process of this user can write there.
+  const afterword = new Afterword({ journal: folder })
+  const Send = afterword.job('send', (_n: number) => {})
+  rmSync(folder, { recursive: true })
+  const tasks = [1, 2, 3].map((n) => Send.defer(n))
+  for (const { accepted } of tasks) {
+    await expect(accepted).rejects.toMatchObject({ code: 'AFTERWORD_JOURNAL_REFUSED', status: 503 })
+  }
+  await afterword.close()
+  const refusals = reports.all.filter(({ error }) => error.code === 'AFTERWORD_JOURNAL_REFUSED')
+  expect(refusals).toHaveLength(2)
+  expect(refusals[1]?.error.message).toContain('(2 records)')
+})
