@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'
 import { frameHeadSize, type SegmentHead, segmentUnit, writeFrameHead } from '../files/log-format.ts'
 import type { StoredRecord } from './stored-record.ts'
 
@@ -128,7 +128,7 @@ export class LogFile {
     if (this.#file === undefined) return
     closeSync(this.#file)
     this.#file = undefined
-    if (isEmpty) unlinkSync(this.#path)
+    if (isEmpty) rmSync(this.#path, { force: true })
   }
 
   #write(segment: Segment, text: string): void {

@@ -15,6 +15,8 @@ const retryDelay = 100
 const mostUsed = 16
 /** The most records that are moved in one transaction: others wait for it. */
 const movedAtOnce = 500
+/** The most records that are moved when the process ends: it has a time for that. */
+const movedAtClose = 10_000
 
 interface LogQueueOptions {
   readonly file: LogFile
@@ -177,14 +179,15 @@ export class LogQueue implements RecordQueue, WriteListener {
     this.flush()
   }
 
-  /** Moves the records for which the log still answers to the database. @returns how many these are */
-  moveAll(): number {
-    let count = 0
+  /** Moves the records for which the log still answers to the database; where they are many, the rest stays for a recovery. */
+  moveAll(): void {
+    let room = movedAtClose
     for (const { records } of this.#file.used) {
-      count += records.size
-      for (const record of records) this.#move(record, record.forward ?? this.#database)
+      for (const record of records) {
+        if (room-- === 0) return
+        this.#move(record, record.forward ?? this.#database)
+      }
     }
-    return count
   }
 
   /** Closes the file, which goes if the log answers for no record any more. */
