@@ -25,6 +25,7 @@ const paths = [
   { path: '/destroys-request', body: 'hello' },
   { path: '/closes', body: 'hello' },
   { path: '/destroys-soon', body: 'hello' },
+  { path: '/ends-session', body: 'hello', http2: true, complete: false },
   { path: '/fails-after-end', body: 'hello', http1: true },
   { path: '/wrong-header', status: 500, body: 'handled' },
   { path: '/too-long', http1: true, complete: false },
@@ -75,6 +76,25 @@ describe.each(chosen)('$protocol on Node $node', (host) => {
       const seen = await visit(plain, path)
       expect(seen).toMatchObject({ complete, ...(complete && { status }), ...(body !== undefined && { body }) })
       expect(await visit(site, path)).toEqual(seen)
+    })
+
+    test.skipIf(isHttp2(host))('responses of one connection leave in order, each when it may', async () => {
+      const wire = site.wire()
+      const request = (path: string) =>
+        `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX-Mark: ${site.marks.next()}\r\n\r\n`
+      wire.write(['/end', '/wrong-header', '/deferred-after-end', '/end'].map(request).join(''))
+      await wire.until(/hello.*handled.*hello.*hello/s)
+      expect(wire.text.match(/hello|handled/g)).toEqual(['hello', 'handled', 'handled', 'hello', 'hello'])
+      await wire.close()
+    })
+
+    test.skipIf(isHttp2(host))('a client that has half-closed its connection has its answer', async () => {
+      const wire = site.wire()
+      wire.write(`GET /end HTTP/1.1\r\nHost: localhost\r\nX-Mark: ${site.marks.next()}\r\n\r\n`)
+      wire.halfClose()
+      await wire.ended
+      expect(wire.text).toMatch(/^HTTP\/1.1 200 OK.*hello$/s)
+      await wire.close()
     })
   })
 })

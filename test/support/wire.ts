@@ -24,9 +24,9 @@ export class Wire {
   }
 
   /** Resolves when that has come. Rejects if the connection ends without it. */
-  async until(expected: string): Promise<void> {
+  async until(expected: string | RegExp): Promise<void> {
     const { socket } = this.#connection
-    while (!this.text.includes(expected)) {
+    while (expected instanceof RegExp ? !expected.test(this.text) : !this.text.includes(expected)) {
       if (socket.destroyed || socket.readableEnded)
         throw new Error(`The connection ended without "${expected}": ${this.text}`)
       await new Promise<void>((resolve) => {

@@ -3,6 +3,7 @@ import { hasNodeStreams } from '../../platform.ts'
 import { breakOff, refusalHeaders } from '../refusal.ts'
 import { rehearse } from './file-response.ts'
 import { HeldBytes, type HeldResponse, writeFailure } from './held-bytes.ts'
+import { HeldSession } from './held-session.ts'
 
 type Method = (...args: never[]) => unknown
 type Call = readonly [target: Target, name: string, args: readonly unknown[]]
@@ -27,6 +28,7 @@ export class HeldStream extends HeldBytes {
   readonly #stream: Stream
   readonly #watched: HeldResponse
   readonly #calls: Call[] = []
+  #session: HeldSession | undefined
   /** Calls are made at once, or those that write bytes come to nothing. */
   #mode: 'watching' | 'passing' | 'swallowing' = 'watching'
   #isClosed = false
@@ -59,6 +61,10 @@ export class HeldStream extends HeldBytes {
     if (this.#mode === 'swallowing') return swallow(call)
     if (this.#mode === 'passing' || !this.#watched.holdsBytes) return make(call)
     if (this.response === undefined) this.hold(this.#watched)
+    if (this.#session === undefined && this.#stream.session !== undefined) {
+      this.#session = HeldSession.of(this.#stream.session)
+      this.#session.hold()
+    }
     this.#calls.push(call)
     return 0
   }
@@ -98,6 +104,12 @@ export class HeldStream extends HeldBytes {
   /** A file that is sent has waited before. */
   get sendsFile(): boolean {
     return this.#stream._final === null
+  }
+
+  protected override forget(): void {
+    super.forget()
+    this.#session?.release()
+    this.#session = undefined
   }
 
   /** Node lets go of the handle, which takes no call any more. */
@@ -209,7 +221,8 @@ const streamMethods = {
   respondWithFile: method('respondWithFile', sendFile),
   respondWithFD: method('respondWithFD', sendFile),
   close: method('close', (held, call) => {
-    held.close()
+    // With another code Node closes it as well, when the connection is closed.
+    if (!call[2][0]) held.close()
     return make(call)
   }),
   destroy: method('destroy', (held, call) => {

@@ -16,7 +16,7 @@ import { markOf, serve } from '../../support/stage.ts'
 const [protocol, mode, folder = ''] = process.argv.slice(2)
 const root = new AsyncResource('root')
 const database = mode === 'late' ? new DatabaseSync(join(folder, 'app.db')) : undefined
-if (mode === 'room') configure({ maxBacklog: 2, concurrency: 1 })
+if (mode === 'room') configure({ maxBacklog: 6, concurrency: 1 })
 if (mode === 'normal' || mode === 'full') configure({ journal: { path: join(folder, mode), sync: mode } })
 if (database !== undefined) configure({ journal: { database } })
 const Keep = job('keep', () => {})
@@ -122,6 +122,11 @@ const handlers: Record<string, Handler> = {
     if (res.stream === undefined) (res.socket as unknown as { destroySoon(): void }).destroySoon()
     else res.stream.session?.close()
   },
+  '/ends-session': (res, { keep }) => {
+    keep()
+    res.end('hello')
+    void setImmediate().then(() => res.stream?.session?.destroy())
+  },
   '/fails-after-end': (res, { keep }, req) => {
     keep()
     res.end('hello')
@@ -196,14 +201,21 @@ const handlers: Record<string, Handler> = {
   },
 }
 
+let isFull = false
+
 /** Makes the backlog full for some turns. */
 function fill(): void {
+  if (isFull) return
+  isFull = true
   const { promise, resolve } = Promise.withResolvers<void>()
   root.runInAsyncScope(() => {
     defer(() => promise)
-    for (let i = 0; i < 2; i++) defer(() => {})
+    for (let i = 0; i < 6; i++) defer(() => {})
   })
-  void later().then(resolve)
+  void later().then(() => {
+    isFull = false
+    resolve()
+  })
 }
 
 async function later(): Promise<void> {
