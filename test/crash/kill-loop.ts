@@ -16,7 +16,7 @@ export interface Score {
   readonly refused: number
   /** The codes of what the processes reported. */
   readonly reports: ReadonlySet<unknown>
-  /** Answered, and neither run to the end nor set apart. */
+  /** Answered, or deferred by a job that was, and neither run to the end nor set apart. */
   readonly lost: readonly string[]
   /** Set apart by the journal as poison: they were running at three kills. */
   readonly apart: readonly string[]
@@ -25,6 +25,20 @@ export interface Score {
   /** Runs that began while an earlier runner of the same record was alive. */
   readonly robbed: readonly string[]
 }
+
+/** The ways in which a request keeps its job; the job of every third one defers another. */
+const ways = [
+  '/note/what',
+  '/nest/what',
+  '/note/what?delay=0',
+  '/note/what?late',
+  '/nest/what?key',
+  '/note/what?key',
+  '/note/what?delay=0',
+  '/nest/what?delay=0',
+  '/note/what?late',
+]
+const isNesting = (what: string) => ways[(Number(what) + 1) % ways.length]?.startsWith('/nest') ?? false
 
 const clients = 16
 /** Between two kills of one of several processes, in ms. */
@@ -59,7 +73,7 @@ export async function killLoop(host: Host, { processes, kills, sync }: KillLoopO
     while (!over) {
       const server = servers[place] as Server
       const what = String(next++)
-      const path = `/note/${what}${next % 2 === 0 ? '?delay=0' : ''}`
+      const path = ways[next % ways.length]?.replace('what', what) as string
       const status = await server.ask(path).catch(() => undefined)
       if (status === 200) answer(what)
       else if (status !== undefined) refused++
@@ -98,7 +112,9 @@ export async function killLoop(host: Host, { processes, kills, sync }: KillLoopO
     answered: answered.length,
     refused,
     reports: host.reports,
-    lost: answered.filter((what) => !ended.has(what) && !apart.includes(what)),
+    lost: answered
+      .flatMap((what) => (isNesting(what) && !apart.includes(what) ? [what, `${what}-nested`] : [what]))
+      .filter((what) => !ended.has(what) && !apart.includes(what)),
     apart,
     again: runs.length - new Set(runs.map(({ id }) => id)).size,
     robbed: robberies(runs, host.killed).map((run) => JSON.stringify(run)),

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { attach } from '../../../src/adapters/node-http.ts'
 import { type AfterwordError, configure, currentTask, instance, type Job, job, subscribe } from '../../../src/index.ts'
 
-// A server that keeps a job for each answer: `/note/17` defers the job `note`, `/note/17?delay=0` dispatches it. It writes down what
-// runs, by a clock that all processes of a machine have in common, and nobody can set.
+// A server that keeps a job for each answer: `/note/17` defers the job `note`, `/note/17?delay=0` dispatches it, `/note/17?key` defers it
+// with a unique key, `/note/17?late` after the response was ended. It writes down what runs, by a clock that all processes of a machine have in common, and nobody can set.
 const { journal, sync, ledger } = JSON.parse(String(process.argv[2])) as Record<'journal' | 'sync' | 'ledger', string>
 
 try {
@@ -21,6 +21,7 @@ subscribe('report', ({ error: { code, message, cause } }) => {
 
 subscribe('task:retrying', () => process.send?.({ type: 'retrying' }))
 
+const nestedIn = (what: string) => `${what}-nested`
 let runs = 0
 const write = (...line: unknown[]) => appendFileSync(ledger, `${JSON.stringify(line)}\n`)
 const now = () => Number(process.hrtime.bigint() / 1000n)
@@ -39,6 +40,13 @@ const jobs: Readonly<Record<string, Job<[what: string, filler: string]>>> = {
   note: define('note', async (what) => {
     const end = begin(what)
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 4))
+    end()
+  }),
+  /** Defers another job. */
+  nest: define('nest', async (what) => {
+    const end = begin(what)
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 4))
+    jobs.note?.defer(nestedIn(what), '')
     end()
   }),
   /** Ends when the program is told so. */
@@ -61,12 +69,16 @@ const server = createServer(async (req, res) => {
   const delay = searchParams.get('delay')
   const filler = ' '.repeat(Number(searchParams.get('size')))
   try {
-    if (delay === null) jobs[name]?.defer(what, filler)
+    if (searchParams.has('late')) {
+      res.end(`kept ${what}`)
+      jobs[name]?.defer(what, filler)
+    } else if (searchParams.has('key')) jobs[name]?.with({ key: what }).defer(what, filler)
+    else if (delay === null) jobs[name]?.defer(what, filler)
     else await jobs[name]?.with({ delay: Number(delay) }).dispatch(what, filler)
   } catch {
     res.statusCode = 503
   }
-  res.end(`kept ${what}`)
+  if (!res.writableEnded) res.end(`kept ${what}`)
 })
 attach(server)
 server.listen(0, '127.0.0.1', () => {
