@@ -10,8 +10,8 @@ export function measureAnswers(servers: Servers): Promise<Result> {
     variants: {
       bare: { title: 'no job', against: 'bare' },
       memory: { title: 'Afterword, a job in memory', against: 'bare' },
-      normal: { title: 'Afterword, `normal`', against: 'bare', target: 0.95 },
-      full: { title: 'Afterword, `full`', against: 'bare', target: 0.85 },
+      normal: { title: 'Afterword, `normal`', against: 'bare', target: 0.9 },
+      full: { title: 'Afterword, `full`', against: 'bare', target: 0.75 },
       'bullmq-everysec': { title: 'BullMQ, Redis `everysec`', against: 'bare' },
       'bullmq-always': { title: 'BullMQ, Redis `always`', against: 'bare' },
       'pg-boss': { title: 'pg-boss', against: 'bare' },

@@ -14,7 +14,7 @@ type Shape = (typeof shapes)[number]
 const duration = 2500
 const rounds = 3
 /** ms, and times a sync. */
-const most = { normal: 0.15, full: 1.5 }
+const most = { normal: 0.1, full: 1.3 }
 
 const variants = {
   bare: 'no job',

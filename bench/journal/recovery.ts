@@ -13,7 +13,7 @@ const many = 100_000
 const most = 1_000_000
 const running = 10
 /** ms, MB, and times the size of the first half. */
-const goals = { first: 1000, again: 1000, memory: 150, growth: 1.1 }
+const goals = { first: 300, again: 1000, memory: 60, growth: 1.1 }
 const steady: Question = { inFlight: 128, duration: 5000 }
 
 /** Measures a process that starts after another one was killed, and the size of the journal. */
