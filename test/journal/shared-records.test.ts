@@ -11,7 +11,8 @@ let folder: string
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-sharing-'))))
 afterEach(() => rmSync(folder, { recursive: true }))
 
-const open = (name = 'shared') => new DatabaseSync(join(folder, `${name}.db`))
+/** Opens a database. A statement waits for a process that is writing: records are forwarded after they were accepted. */
+const open = (name = 'shared') => new DatabaseSync(join(folder, `${name}.db`), { timeout: 10_000 })
 
 /** The stored columns of some records. */
 function stored(name = 'shared'): Record<string, unknown>[] {
