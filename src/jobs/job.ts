@@ -129,22 +129,23 @@ export class Jobs {
     if (journal === undefined && settings.delay > 0) throw new AfterwordError('AFTERWORD_NEEDS_JOURNAL', [name])
     if (journal === undefined || (settings.delay === 0 && journal.hasRoom(name))) {
       const task = this.#defer(definition, args, true)
-      await stored(task.record)
+      await stored(task.record, definition.uniqueKey(args) !== undefined)
       return task.id
     }
-    const call = definition.call(args, definition.uniqueKey(args))
+    const uniqueKey = definition.uniqueKey(args)
+    const call = definition.call(args, uniqueKey)
     const record = journal.create({ ...call, delay: settings.delay, shared: true })
     current.scope?.expect(record)
     record.submit((why) => void (why === 'refused' && current.scope?.refused()))
-    await stored(record)
+    await stored(record, uniqueKey !== undefined)
     return record.id
   }
 }
 
 /** Resolves when a record is accepted; one with a unique key, when it is known which record stands for it. */
-async function stored(record: JobRecord | undefined): Promise<void> {
+async function stored(record: JobRecord | undefined, hasKey: boolean): Promise<void> {
   await record?.entered
-  if (record?.isAccepted) await record.ready
+  if (hasKey && record?.isAccepted) await record.ready
 }
 
 /** @throws AfterwordError `AFTERWORD_INVALID_OPTION` where the module of a thread job is no URL */

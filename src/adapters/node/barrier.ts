@@ -28,6 +28,11 @@ export function refuseAtBarrier(res: object, response: RefusableResponse): void 
     target[name] = (...args) => {
       const error = response.gate?.refusal
       open()
+      // The handler, or who answers its errors, tells of no success: that answer stands.
+      if (error !== undefined && isFailure(statusOf(name, args, response))) {
+        response.gate?.refusalTold()
+        return before[i]?.apply(res, args)
+      }
       // Held bytes are replaced where they are.
       if (error === undefined || response.held) return before[i]?.apply(res, args)
       response.gate?.refusalTold()
@@ -35,11 +40,42 @@ export function refuseAtBarrier(res: object, response: RefusableResponse): void 
       const answer = name === 'end' && !target.headersSent ? response.answerError() : undefined
       if (answer === undefined) refuse(res)
       else {
-        if ('setHeader' in res) (res as unknown as ServerResponse).setHeader('retry-after', '1')
+        if ('setHeader' in res) prepareHeaders(res as unknown as ServerResponse)
         answer(error)
       }
       if (answer === undefined || target.writableEnded) response.discardRefused()
       return name === 'write' ? true : res
     }
   }
+}
+
+/** A response with that status tells of no success. */
+function isFailure(status: number): boolean {
+  return status >= 400
+}
+
+/** The status with which a call begins a response. */
+function statusOf(name: string, [first]: readonly unknown[], response: RefusableResponse): number {
+  if (name === 'writeHead') return Number(first)
+  const status = name === 'respond' ? (first as { ':status'?: unknown } | undefined)?.[':status'] : undefined
+  return Number(status ?? response.describe().status)
+}
+
+/** The headers that describe the success which is not sent, or let it be kept. */
+const ofSuccess = [
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'content-disposition',
+  'etag',
+  'last-modified',
+  'cache-control',
+  'expires',
+  'location',
+  'set-cookie',
+]
+
+function prepareHeaders(res: ServerResponse): void {
+  for (const name of ofSuccess) res.removeHeader(name)
+  res.setHeader('retry-after', '1')
 }

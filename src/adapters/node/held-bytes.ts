@@ -37,13 +37,17 @@ export abstract class HeldBytes {
     const { response } = this
     const gate = response?.gate
     if (response === undefined || gate === undefined) return
-    if (gate.refusal !== undefined) return this.#refuse(gate)
+    if (gate.refusal !== undefined) {
+      if (response.describe().status < 400) return this.#refuse(gate)
+      // The response tells of no success: it stands.
+      gate.refusalTold()
+    }
     const waits = response.ended && !this.#hurried ? gate.beforeEnd() : gate.beforeBytes()
     if (waits === undefined) return this.#leave()
     this.#waits = true
     waits.then(
       () => this.settle(),
-      () => this.response?.gate === gate && this.#refuse(gate),
+      () => this.response?.gate === gate && this.settle(),
     )
   }
 

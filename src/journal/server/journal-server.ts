@@ -41,6 +41,8 @@ export class JournalServer {
   readonly #swept = new WeakSet<RecordTable>()
   /** The process claims nothing any more: an app may close its database from now on. */
   #stopped = false
+  /** The last group could not be stored. */
+  #isBehind = false
   #closed = false
   /** The trouble that was reported last, until all is well again. */
   #reported: string | undefined
@@ -114,12 +116,14 @@ export class JournalServer {
     const { store } = group
     try {
       this.#tell({ type: 'committed', store, duplicates: this.#groupCommit.commit(group) })
+      this.#isBehind = false
     } catch (error) {
       if (store === 'shared' && isBusy(error) && Date.now() < until) {
         return void setTimeout(() => this.#commit(group, until), 1 + 3 * Math.random())
       }
       // A process that reads or recovers the database of a slot is done soon.
-      if (store === 'shared' || !isBusy(error)) this.#report(String(error))
+      if (!this.#isBehind && (store === 'shared' || !isBusy(error))) this.#report(String(error))
+      this.#isBehind = true
       this.#tell({ type: 'refused', store })
       if (store === 'shared') this.#try(() => this.#setAside(this.#shared, error))
       return
