@@ -15,11 +15,12 @@ async function keepRunning(host: Host, server: Server): Promise<void> {
 }
 
 /** Two jobs: one waits for its retry, one is not due yet. */
-async function keepWaiting(_host: Host, server: Server): Promise<void> {
+async function keepWaiting(host: Host, server: Server): Promise<void> {
   await server.keep('/retry/again', `/note/later?delay=${delay}`)
   await server.program.message('retrying')
-  // What is stored after that.
-  await server.keep('/note/next')
+  // What is stored after that. Its thread is up as well.
+  await server.keep('/note/next', '/note/soon?delay=1')
+  await host.ledger.run('soon')
 }
 
 /** A process that is killed, and the clock is set. Its work is taken over: by the next process there, or by one that was there. */

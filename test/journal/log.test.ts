@@ -4,8 +4,14 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
+import { LogFile } from '../../src/journal/client/log-file.ts'
+import { openDatabase } from '../../src/journal/files/database.ts'
+import { acceptEntry } from '../../src/journal/files/log-format.ts'
 import { isDamaged, readLog } from '../../src/journal/files/log-reader.ts'
+import { openProcessSlot } from '../../src/journal/files/process-slot.ts'
 import { Inspector } from '../../src/journal/inspector.ts'
+import { LogRecovery } from '../../src/journal/server/log-recovery.ts'
+import { RecordTable } from '../../src/journal/server/record-table.ts'
 import { Program } from '../support/program.ts'
 import { Reports } from '../support/reports.ts'
 import { Sibling } from './sibling.ts'
@@ -13,6 +19,8 @@ import { Sibling } from './sibling.ts'
 let folder: string
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-log-'))))
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const tell = (code: string) => expect.unreachable(code)
 
 const log = () => join(folder, '1.log')
 
@@ -113,6 +121,42 @@ test('what is only in the log of a living process, or of a dead one, is listed',
   expect(await listed()).toEqual(expected)
   await living.kill()
   expect(await listed()).toEqual(expected)
+})
+
+test('a log whose database is gone is recovered all the same', async () => {
+  await leave('first', 'second')
+  for (const name of readdirSync(folder)) if (name.startsWith('1.db')) rmSync(join(folder, name))
+  expect(await expectToRun('first', 'second')).toEqual([])
+})
+
+test('a log is recovered page by page; one that can not be opened is not taken for an empty one', () => {
+  const { lock, process } = openProcessSlot(folder)
+  const file = new LogFile(log(), false, () => {})
+  const count = 3000
+  const text = 'x'.repeat(500)
+  for (let i = 1; i <= count; i++) {
+    const entry = acceptEntry([process + i, 'send', 1, `["${text}"]`, null, 0, 0, 0, 0, process, null])
+    if (!file.fits(entry.length)) file.advance(entry.length)
+    file.write(entry)
+  }
+  file.close(false)
+  expect(file.used.length).toBeGreaterThan(2)
+  using own = openDatabase(join(folder, '1.db'), 'normal', tell)
+  using shared = openDatabase(join(folder, 'shared.db'), 'normal', tell)
+  const options = { process: process + 2 ** 44, sync: 'normal' as const }
+  const table = new RecordTable(own, { ...options, store: 'own', adopted: true })
+  const sharedTable = new RecordTable(shared, { ...options, store: 'shared' })
+  const recovery = new LogRecovery(log(), lock.slot, table, () => sharedTable, tell)
+  expect(recovery.step()).toBe(true)
+  // A log that can't be opened is not taken for one that is empty.
+  const failing = new LogRecovery(join(folder, 'shared.db', 'no.log'), lock.slot, table, () => sharedTable, tell)
+  expect(() => failing.step()).toThrow('ENOTDIR')
+  expect(() => failing.step()).toThrow('ENOTDIR')
+  while (recovery.step());
+  const stored = own.prepare('SELECT count(*) AS n FROM afterword_records').get()
+  expect(stored).toEqual({ n: count })
+  expect(existsSync(log())).toBe(false)
+  lock.release()
 })
 
 describe('a damaged log', () => {

@@ -80,8 +80,9 @@ export class JournalClient implements Journal {
   }: JobCall): StoredRecord {
     const id = this.#lastId + 1
     const text = this.#codec.encode(args, job, id)
-    if (blockOf(id) !== blockOf(this.#lastId)) this.#channel.post({ type: 'block', recordId: id })
+    const isNewBlock = blockOf(id) !== blockOf(this.#lastId)
     this.#lastId = id
+    if (isNewBlock) this.#tellBlock()
     const now = Date.now()
     const due = Math.ceil(delay)
     const by = shared ? owner.free : this.#process
@@ -126,6 +127,7 @@ export class JournalClient implements Journal {
     // Should the server die meanwhile, the next one stores the outcomes of records.
     for (let tries = 2; tries > 0 && !(await this.#closeQueues()); tries--);
     this.#log?.end()
+    this.#tellBlock()
     if (this.#channel.up) {
       this.#closing = true
       this.#channel.busy = true
@@ -150,6 +152,12 @@ export class JournalClient implements Journal {
     this.#log?.moveAll()
     await Promise.all(this.#allQueues.map((queue) => queue.close()))
     return this.#channel.up
+  }
+
+  /** The next process of the slot begins behind the last block of ids of which this process has given one. */
+  #tellBlock(): void {
+    if (blockOf(this.#lastId) === blockOf(this.#process)) return
+    this.#channel.post({ type: 'block', recordId: this.#lastId })
   }
 
   #tellJobs(): void {
@@ -247,6 +255,7 @@ export class JournalClient implements Journal {
   #back(): void {
     this.#channel.post({ type: 'adopt', slots: this.#locks.adopted })
     this.#log?.restart()
+    this.#tellBlock()
     for (const queue of this.#allQueues) queue.flush()
     const changing = this.#allQueues.flatMap((queue) => queue.changing)
     this.#channel.post({ type: 'resume', claimed: [...this.#claims.recordIds, ...changing] })

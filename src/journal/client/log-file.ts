@@ -84,6 +84,7 @@ export class LogFile {
       )
     } catch (error) {
       this.#free.unshift(segment)
+      this.#sequence--
       throw error
     }
     this.#used.push(segment)

@@ -122,6 +122,7 @@ export class LogQueue implements RecordQueue, WriteListener {
       if (error === undefined) record.stored()
       else this.#refuse(record, error)
     }
+    this.#forward(ended.records)
   }
 
   /** The journal's thread is a new one. */
@@ -223,8 +224,13 @@ export class LogQueue implements RecordQueue, WriteListener {
   }
 
   #written(records: StoredRecord[]): void {
-    if (this.#sync === undefined) for (const record of records) record.stored()
-    else this.#sync.add(records)
+    if (this.#sync !== undefined) return this.#sync.add(records)
+    for (const record of records) record.stored()
+    this.#forward(records)
+  }
+
+  /** Forwards records that are accepted: one that is refused must not run elsewhere. */
+  #forward(records: readonly StoredRecord[]): void {
     for (const record of records) {
       if (record.forward !== undefined && record.segment !== undefined) this.#move(record, record.forward)
     }

@@ -228,7 +228,9 @@ export function parseFailure(text: string): { readonly reason: string; readonly 
 export function recordAt(file: number, offset: number, id: number): RecordRow | undefined {
   const head = bytesAt(file, offset, frameHeadSize)
   if (head.length < frameHeadSize) return undefined
-  const frame = readFrame(bytesAt(file, offset, frameHeadSize + head.readUInt32LE(0)), 0)
+  const length = frameHeadSize + head.readUInt32LE(0)
+  if (offset + length > fstatSync(file).size) return undefined
+  const frame = readFrame(bytesAt(file, offset, length), 0)
   for (const line of frame?.payload.split('\n') ?? []) {
     if (line.startsWith(`${acceptMark}${id},`)) return parseAccepted(line)
   }

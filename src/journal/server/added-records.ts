@@ -57,7 +57,12 @@ export class AddedRecords {
   }
 
   set lastMoved(recordId: number) {
-    this.#database.prepare('UPDATE afterword_slots SET moved = ? WHERE slot = ?').run(recordId, slotOf(recordId))
+    // The database may have been made anew.
+    this.#database
+      .prepare(
+        'INSERT INTO afterword_slots (slot, block, moved) VALUES (?, 0, ?) ON CONFLICT (slot) DO UPDATE SET moved = excluded.moved',
+      )
+      .run(slotOf(recordId), recordId)
   }
 
   /** The highest id of a record that a process of a slot has forwarded here from its log. */

@@ -1,5 +1,6 @@
 import type { RecordRow } from '../files/log-format.ts'
 import { parseFailure, retried } from '../files/log-reader.ts'
+import { slotOf } from '../files/record-id.ts'
 import { type CommitGroup, moveWidth, type Transition, transition, transitionWidth } from '../protocol.ts'
 import type { Databases } from './databases.ts'
 import type { RecordTable } from './record-table.ts'
@@ -97,7 +98,9 @@ export class GroupCommit {
     }
     const duplicates: number[] = []
     for (const { row, otherKeys } of rows) {
-      if (ended.has(row[0])) continue
+      // The thread before this one may have stored the group, and another process may have run the record since.
+      const isKnown = row[10] === null && row[0] <= shared.added.lastForwarded(slotOf(row[0]))
+      if (ended.has(row[0]) || isKnown) continue
       const existing = shared.added.share(row, otherKeys)
       if (existing !== undefined) duplicates.push(row[0], existing)
     }

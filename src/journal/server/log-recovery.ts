@@ -20,7 +20,7 @@ export class LogRecovery {
   /** The shared table, which is another one once the file was moved aside. */
   readonly #shared: () => RecordTable
   readonly #tell: Report
-  readonly #segments: Iterator<LogContents>
+  #segments: Iterator<LogContents>
   #contents: LogContents | undefined
   #rows: RecordRow[] | undefined
   #next = 0
@@ -37,7 +37,7 @@ export class LogRecovery {
   /** Reads the next segment, or moves the next page. @returns whether more follows. Throws the errors of SQLite and of the file system. */
   step(): boolean {
     if (this.#rows === undefined) {
-      const { value, done } = this.#segments.next()
+      const { value, done } = this.#read()
       if (!done) {
         this.#contents = value
         return true
@@ -54,20 +54,42 @@ export class LogRecovery {
     return false
   }
 
+  /** Reads on. After an error the log is read anew: a part of it must not be taken for the whole. */
+  #read(): IteratorResult<LogContents, unknown> {
+    try {
+      return this.#segments.next()
+    } catch (error) {
+      this.#segments = readSegments(this.#path)
+      this.#contents = undefined
+      throw error
+    }
+  }
+
+  /** Calls `fn` with the shared table. Its errors tell nothing of the slot's own database, which would be moved aside as damaged. */
+  #inShared<T>(fn: (shared: RecordTable) => T): T {
+    try {
+      return fn(this.#shared())
+    } catch (cause) {
+      throw new Error(`The shared database: ${String(cause)}`, { cause })
+    }
+  }
+
   #unmoved({ pending }: LogContents): RecordRow[] {
     const { lastMoved } = this.#own.added
-    const lastForwarded = this.#shared().added.lastForwarded(this.#slot)
+    const lastForwarded = this.#inShared((shared) => shared.added.lastForwarded(this.#slot))
     const isLeft = (row: RecordRow) => row[0] > lastMoved && !(isShared(row) && row[0] <= lastForwarded)
     return [...pending.values()].filter(isLeft).sort(([a], [b]) => a - b)
   }
 
   #movePage(page: readonly RecordRow[]): void {
-    const shared = page.filter(isShared)
-    if (shared.length > 0) {
-      this.#shared().atomically(() => {
-        for (const row of shared) this.#shared().added.share(row[9] === owner.free ? row : ownedBy(row, owner.orphaned))
-        this.#shared().added.noteForwarded(shared.at(-1)?.[0] as number)
-      }, true)
+    const rows = page.filter(isShared)
+    if (rows.length > 0) {
+      this.#inShared((shared) =>
+        shared.atomically(() => {
+          for (const row of rows) shared.added.share(row[9] === owner.free ? row : ownedBy(row, owner.orphaned))
+          shared.added.noteForwarded(rows.at(-1)?.[0] as number)
+        }, true),
+      )
     }
     this.#own.atomically(() => {
       for (const row of page) if (!isShared(row)) this.#own.added.insert(ownedBy(row, owner.orphaned))

@@ -92,7 +92,7 @@ export class ProcessDatabases implements OwnDatabases {
     this.#lookAtLeft()
     for (const slot of this.#all) {
       if (this.#slots.has(slot) || this.#left.has(slot)) continue
-      if (!existsSync(this.#pathOf(slot))) {
+      if (!existsSync(this.#pathOf(slot)) && !existsSync(logOf(folder, slot))) {
         this.#left.set(slot, this.#markOf(slot))
         continue
       }

@@ -186,7 +186,9 @@ export class RecordTable {
   beginBlock(recordId: number): void {
     const block = blockOf(recordId)
     this.#database
-      .prepare('UPDATE afterword_slots SET block = max(block, ?2) WHERE slot = ?1')
+      .prepare(
+        'INSERT INTO afterword_slots (slot, block) VALUES (?, ?) ON CONFLICT (slot) DO UPDATE SET block = max(block, excluded.block)',
+      )
       .run(slotOf(recordId), block)
     if (!this.#isForeign?.()) this.#block = block
   }
