@@ -78,7 +78,10 @@ describe.each(chosen)('$protocol on Node $node', (host) => {
       expect(await visit(site, path)).toEqual(seen)
     })
 
-    test.skipIf(isHttp2(host))('responses of one connection leave in order, each when it may', async () => {
+    // Both write bytes of HTTP/1 by hand.
+    if (isHttp2(host)) return
+
+    test('responses of one connection leave in order, each when it may', async () => {
       const wire = site.wire()
       const request = (path: string) =>
         `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX-Mark: ${site.marks.next()}\r\n\r\n`
@@ -88,7 +91,7 @@ describe.each(chosen)('$protocol on Node $node', (host) => {
       await wire.close()
     })
 
-    test.skipIf(isHttp2(host))('a client that has half-closed its connection has its answer', async () => {
+    test('a client that has half-closed its connection has its answer', async () => {
       const wire = site.wire()
       wire.write(`GET /end HTTP/1.1\r\nHost: localhost\r\nX-Mark: ${site.marks.next()}\r\n\r\n`)
       wire.halfClose()

@@ -96,7 +96,9 @@ describe.each(apis)('the $api API', ({ api, hosts, cases }) => {
         },
       )
 
-      test.skipIf(isHttp2(host))('/too-short throws to the handler, which breaks the response off', async () => {
+      if (isHttp2(host)) return
+
+      test('/too-short throws to the handler, which breaks the response off', async () => {
         expect(await answerTo('/too-short')).toMatchObject({ complete: false })
         expect((await site.account()).reports).toEqual([])
         expect(String((await site.ask('/plain')).body)).toBe('plain')
