@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { refuse } from '../refusal.ts'
-import type { HeldResponse } from './held-bytes.ts'
+import { type HeldResponse, isFailure } from './held-bytes.ts'
 
 type Method = (...args: unknown[]) => unknown
 type Methods = Record<string, Method | undefined>
@@ -47,11 +47,6 @@ export function refuseAtBarrier(res: object, response: RefusableResponse): void 
       return name === 'write' ? true : res
     }
   }
-}
-
-/** A response with that status tells of no success. */
-function isFailure(status: number): boolean {
-  return status >= 400
 }
 
 /** The status with which a call begins a response. */

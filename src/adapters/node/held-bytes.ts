@@ -38,8 +38,7 @@ export abstract class HeldBytes {
     const gate = response?.gate
     if (response === undefined || gate === undefined) return
     if (gate.refusal !== undefined) {
-      if (response.describe().status < 400) return this.#refuse(gate)
-      // The response tells of no success: it stands.
+      if (!isFailure(response.describe().status)) return this.#refuse(gate)
       gate.refusalTold()
     }
     const waits = response.ended && !this.#hurried ? gate.beforeEnd() : gate.beforeBytes()
@@ -90,6 +89,21 @@ export abstract class HeldBytes {
 
 function settle(held: HeldBytes): void {
   held.settle()
+}
+
+/** A gate without a journal has no room for a response that has ended. */
+export function waitsForRoom(gate: ResponseGate | undefined): boolean {
+  return gate?.keeps === false && gate.beforeEnd() !== undefined
+}
+
+/** With a journal the bytes of every response are held until the end of their turn; without one, those for which there is no room. */
+export function holdsBytes(gate: ResponseGate | undefined, ending: boolean): boolean {
+  return gate?.keeps === true || (ending && waitsForRoom(gate))
+}
+
+/** A response with that status tells of no success: it stands beside a refused record. */
+export function isFailure(status: number): boolean {
+  return status >= 400
 }
 
 /** The error for callbacks of writes that come to nothing. */

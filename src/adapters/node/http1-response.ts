@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { SentResponse } from '../../sent-response.ts'
 import type { Host, ResponseGate } from '../../task/response.ts'
 import { type RefusableResponse, refuseAtBarrier } from './barrier.ts'
+import { holdsBytes, waitsForRoom } from './held-bytes.ts'
 import { HeldCalls } from './held-calls.ts'
 import { HeldSocket } from './held-socket.ts'
 import { discardResponseWrites, discardsWrites, discardUnreported } from './late-write.ts'
@@ -61,10 +62,8 @@ export class Http1Response implements RefusableResponse {
     } else new HeldCalls(res, this)
   }
 
-  /** With a journal the bytes of every response are held until the end of their turn; without one, those for which there is no room. */
   get holdsBytes(): boolean {
-    const { gate } = this
-    return gate !== undefined && (gate.keeps || (this.#ending && gate.beforeEnd() !== undefined))
+    return holdsBytes(this.gate, this.#ending)
   }
 
   get ended(): boolean {
@@ -74,7 +73,7 @@ export class Http1Response implements RefusableResponse {
   /** The handler ends the response. */
   ending(): void {
     this.#ending = true
-    if (this.gate?.keeps === false && this.gate.beforeEnd() !== undefined) HeldSocket.watch(this.#req.socket)
+    if (waitsForRoom(this.gate)) HeldSocket.watch(this.#req.socket)
   }
 
   refused(): void {

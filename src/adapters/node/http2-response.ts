@@ -2,6 +2,7 @@ import type { Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from
 import type { SentResponse } from '../../sent-response.ts'
 import type { Host, ResponseGate } from '../../task/response.ts'
 import { type RefusableResponse, refuseAtBarrier } from './barrier.ts'
+import { holdsBytes, waitsForRoom } from './held-bytes.ts'
 import { HeldCalls } from './held-calls.ts'
 import { HeldStream } from './held-stream.ts'
 import { pathOf } from './http1-response.ts'
@@ -63,8 +64,7 @@ export class Http2Response implements RefusableResponse {
   }
 
   get holdsBytes(): boolean {
-    const { gate } = this
-    return gate !== undefined && (gate.keeps || (this.#ending && gate.beforeEnd() !== undefined))
+    return holdsBytes(this.gate, this.#ending)
   }
 
   get ended(): boolean {
@@ -91,7 +91,7 @@ export class Http2Response implements RefusableResponse {
     const { end } = target
     target.end = (...args) => {
       this.#ending = true
-      if (this.gate?.keeps === false && this.gate.beforeEnd() !== undefined) HeldStream.watch(this.#stream, this)
+      if (waitsForRoom(this.gate)) HeldStream.watch(this.#stream, this)
       return end.apply(target, args)
     }
   }

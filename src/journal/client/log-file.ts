@@ -1,12 +1,12 @@
-import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, rmSync } from 'node:fs'
 import { frameHeadSize, type SegmentHead, segmentUnit, writeFrameHead } from '../files/log-format.ts'
+import { writeAll, writeZeros } from '../files/log-space.ts'
 import type { StoredRecord } from './stored-record.ts'
 
 /** The size of a segment in bytes, unless a record needs more, or the disk has less. */
 const segmentSize = 8 * segmentUnit
 /** The space in bytes that the head of a segment takes at most. */
 const headSpace = 256
-const zeros = Buffer.alloc(segmentUnit)
 
 /** A segment of the log. */
 export interface Segment {
@@ -150,7 +150,7 @@ export class LogFile {
     const bytes = Math.max(least, this.#size)
     const offset = this.#end
     try {
-      for (let at = 0; at < bytes; at += segmentUnit) writeAll(this.#file, zeros, segmentUnit, offset + at)
+      writeZeros(this.#file, offset, bytes)
     } catch (error) {
       // A segment that is written ahead meanwhile lies before this one.
       ftruncateSync(this.#file, offset)
@@ -167,10 +167,4 @@ export class LogFile {
 
 function emptySegment(offset: number, bytes: number): Segment {
   return { offset, bytes, sequence: 0, used: 0, frame: 0, records: new Set() }
-}
-
-function writeAll(file: number, buffer: Uint8Array, length: number, position: number): void {
-  for (let written = 0; written < length; ) {
-    written += writeSync(file, buffer, written, length - written, position + written)
-  }
 }

@@ -42,7 +42,7 @@ export class LogQueue implements RecordQueue, WriteListener {
   #changes: string[] = []
   #done: number[] = []
   #moved: number[] = []
-  /** The number of records that are on their way to the database because of their age. */
+  /** The number of records that are on their way to the database of this process. */
   #moving = 0
   readonly #refusals = new Refusals()
   #flushSet = false

@@ -23,13 +23,10 @@ export class Refusals {
     clearTimeout(this.#timer)
     this.#timer = undefined
     if (this.#last === undefined) return
-    const error =
-      this.#count === 1
-        ? new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [this.#last])
-        : new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [`${this.#last} (${this.#count} records)`])
+    const what = this.#count === 1 ? this.#last : `${this.#last} (${this.#count} records)`
     this.#count = 0
     this.#last = undefined
     this.#timer = setTimeout(this.flush, interval).unref()
-    report(error)
+    report(new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [what]))
   }
 }

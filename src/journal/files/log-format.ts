@@ -9,8 +9,9 @@ import { crc32 } from 'node:zlib'
  *     8  the sequence number of the segment, counted over the life of the log
  *    12  the number of the frame in its segment
  *
- * The payload is text: an entry a line, each an array in JSON, behind which that of a record has a tab and the stored arguments. Frame 0 has a {@link SegmentHead} instead. A segment is filled with zeros
- * before its first use, and used again with a new sequence number: the frames of its earlier use don't check any more.
+ * The payload is text: an entry a line, each an array in JSON, behind which that of a record has a tab and the stored arguments. Frame 0
+ * has a {@link SegmentHead} instead. A segment is filled with zeros before its first use, and used again with a new sequence number: the
+ * frames of its earlier use don't check any more.
  */
 export const frameHeadSize = 16
 /** The sizes of segments are multiples of this one, in bytes: where a head is damaged, the next one is looked for at these offsets. */
@@ -106,4 +107,4 @@ export function readFrame(buffer: Buffer, offset: number): Frame | undefined {
 }
 
 /** The path of the log of a slot. */
-export const logOf = (folder: string, slot: number) => `${folder}/${slot}.log`
+export const logOf = (folder: string, slot: number | string) => `${folder}/${slot}.log`

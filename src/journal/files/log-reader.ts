@@ -185,11 +185,10 @@ function accept(row: RecordRow, contents: LogContents): void {
 function readEntry(values: Values, contents: LogContents): void {
   const { pending, failed } = contents
   const [kind, id] = values
-  if (kind === entry.synced) {
-    contents.synced = { sequence: id, frame: values[2] }
-    return
-  }
   switch (kind) {
+    case entry.synced:
+      contents.synced = { sequence: id, frame: values[2] }
+      return
     case entry.done:
     case entry.moved:
       for (const id of values.slice(1) as number[]) {

@@ -2,6 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { isDamage, isForbidden, isNoDatabase } from '../files/database.ts'
+import { logOf } from '../files/log-format.ts'
 import { type LogContents, readLog } from '../files/log-reader.ts'
 import { locksOf, ProcessLock, slotsIn } from '../files/process-lock.ts'
 import { versionOf } from '../files/schema.ts'
@@ -63,16 +64,12 @@ export class JournalFiles implements Disposable {
 
   /** Reads the log beside the database of a slot; `undefined` where there is none. */
   log(name: string): LogContents | undefined {
-    return this.#isFolder ? readLog(this.#logOf(name)) : undefined
+    return this.#isFolder ? readLog(logOf(this.#path, name)) : undefined
   }
 
   /** The size in bytes of the log beside the database of a slot. */
   logSize(name: string): number {
-    return (this.#isFolder && statSync(this.#logOf(name), { throwIfNoEntry: false })?.size) || 0
-  }
-
-  #logOf(name: string): string {
-    return join(this.#path, `${name}.log`)
+    return (this.#isFolder && statSync(logOf(this.#path, name), { throwIfNoEntry: false })?.size) || 0
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
+import type { LogContents } from '../files/log-reader.ts'
 import { idOf, recordIdOf, slotOf } from '../files/record-id.ts'
 import { keyIdOf, keyIdSql } from '../format/encrypted-text.ts'
 import type { KnownJob } from '../protocol.ts'
@@ -41,8 +42,9 @@ export class RecordReader {
       ...this.#files.each((database, name) => {
         const size = statSync(database.location() as string).size + this.#files.logSize(name)
         const alive = name === this.#files.shared ? undefined : this.#files.isAlive(Number(name))
-        const pending = this.#logged(database, name, 'pending')
-        const failed = this.#logged(database, name, 'failed')
+        const log = this.#files.log(name)
+        const pending = this.#logged(database, log, 'pending')
+        const failed = this.#logged(database, log, 'failed')
         return [
           {
             name,
@@ -62,7 +64,7 @@ export class RecordReader {
     const reader = this
     const rowsOf = function* (database: DatabaseSync, name: string): Generator<Row[]> {
       // The log comes first: records move from there to the database, which may happen meanwhile.
-      const logged = new Map(reader.#logged(database, name, state).map((row) => [row.key, row]))
+      const logged = new Map(reader.#logged(database, reader.#files.log(name), state).map((row) => [row.key, row]))
       let isFirst = true
       for (const rows of pages<Row>(database, sqlOf[state], first)) {
         for (const { key } of rows) logged.delete(key)
@@ -79,7 +81,7 @@ export class RecordReader {
     for (const state of ['failed', 'pending'] as const) {
       const find = (database: DatabaseSync, name: string) => [
         ...(database.prepare(`${sqlOf[state]} WHERE key = ?`).all(recordId) as unknown as Row[]),
-        ...this.#logged(database, name, state).filter(({ key }) => key === recordId),
+        ...this.#logged(database, this.#files.log(name), state).filter(({ key }) => key === recordId),
       ]
       for (const row of this.#files.each(find)) yield this.#listed(row, state)
     }
@@ -87,8 +89,7 @@ export class RecordReader {
   }
 
   /** Reads the records that are only in the log beside a database. */
-  #logged(database: DatabaseSync, name: string, state: 'pending' | 'failed'): Row[] {
-    const contents = this.#files.log(name)
+  #logged(database: DatabaseSync, contents: LogContents | undefined, state: 'pending' | 'failed'): Row[] {
     if (contents === undefined) return []
     const table = state === 'failed' ? 'failed' : 'records'
     const inDatabase = database.prepare(`SELECT 1 FROM afterword_${table} WHERE key = ?`)

@@ -97,16 +97,17 @@ export class GroupCommit {
       else applyTransition(shared, values)
     }
     const duplicates: number[] = []
+    const last = rows.at(-1)?.row[0]
+    const lastForwarded = last === undefined ? 0 : shared.added.lastForwarded(slotOf(last))
     for (const { row, otherKeys } of rows) {
       // The thread before this one may have stored the group, and another process may have run the record since.
-      const isKnown = row[10] === null && row[0] <= shared.added.lastForwarded(slotOf(row[0]))
+      const isKnown = row[10] === null && row[0] <= lastForwarded
       if (ended.has(row[0]) || isKnown) continue
       const existing = shared.added.share(row, otherKeys)
       if (existing !== undefined) duplicates.push(row[0], existing)
     }
     for (const values of later) applyTransition(shared, values)
-    const last = rows.at(-1)
-    if (last !== undefined) shared.added.noteForwarded(last.row[0])
+    if (last !== undefined) shared.added.noteForwarded(last)
     return duplicates
   }
 }

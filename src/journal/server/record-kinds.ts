@@ -1,6 +1,6 @@
 import type { Database, Statement } from '../../options/app-database.ts'
 import { owner } from '../files/schema.ts'
-import type { KnownJob, RunnableJobs } from '../protocol.ts'
+import type { RunnableJobs } from '../protocol.ts'
 
 /** A kind of claimable records: those of one owner, job, version and key. A process runs all of them or none. */
 export interface Kind {
@@ -97,8 +97,8 @@ export class RunnableKinds {
   of(jobs: RunnableJobs): (kind: Kind) => 'runs' | 'sealed' | undefined {
     if (jobs !== this.#jobs) {
       this.#jobs = jobs
-      this.#known = latestOf(jobs.known)
-      this.#shared = jobs.shared === jobs.known ? this.#known : latestOf(jobs.shared)
+      this.#known = new Map(jobs.known)
+      this.#shared = jobs.shared === jobs.known ? this.#known : new Map(jobs.shared)
     }
     return ({ owner: by, job, version, keyId }) => {
       // Orphaned records are for any process that knows the job; free ones, and orphaned claims, for workers.
@@ -107,8 +107,4 @@ export class RunnableKinds {
       return keyId === '' || this.#keyIds.has(keyId) ? 'runs' : 'sealed'
     }
   }
-}
-
-function latestOf(jobs: readonly KnownJob[]): Map<string, number> {
-  return new Map(jobs)
 }

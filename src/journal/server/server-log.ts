@@ -1,13 +1,12 @@
-import { closeSync, constants, fdatasyncSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fdatasyncSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Report, Sync } from '../files/database.ts'
 import { syncFolder } from '../files/folder.ts'
-import { type RecordRow, segmentUnit } from '../files/log-format.ts'
+import type { RecordRow } from '../files/log-format.ts'
 import { recordAt } from '../files/log-reader.ts'
+import { writeZeros } from '../files/log-space.ts'
 import { idOf } from '../files/record-id.ts'
 import type { FromServer, ToServer } from '../protocol.ts'
-
-const zeros = Buffer.alloc(segmentUnit)
 
 /** The log of this process as the journal's thread has it: syncs it, writes segments ahead, and reads the records that move. */
 export class ServerLog {
@@ -59,7 +58,7 @@ export class ServerLog {
   /** Writes a segment in full: then a full disk shows now, and syncing the log needs no change of the file's size or place. */
   #prepare(offset: number, bytes: number): void {
     const file = this.#opened()
-    for (let at = 0; at < bytes; at += segmentUnit) writeSync(file, zeros, 0, segmentUnit, offset + at)
+    writeZeros(file, offset, bytes)
     if (this.#sync === 'full') fdatasyncSync(file)
   }
 
