@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
+import { FrameBuffer } from '../../src/journal/client/frame-buffer.ts'
 import { LogFile } from '../../src/journal/client/log-file.ts'
 import { openDatabase } from '../../src/journal/files/database.ts'
 import { acceptEntry } from '../../src/journal/files/log-format.ts'
@@ -132,12 +133,14 @@ test('a log whose database is gone is recovered all the same', async () => {
 test('a log is recovered page by page; one that can not be opened is not taken for an empty one', () => {
   const { lock, process } = openProcessSlot(folder)
   const file = new LogFile(log(), false, () => {})
+  const frame = new FrameBuffer()
   const count = 3000
   const text = 'x'.repeat(500)
   for (let i = 1; i <= count; i++) {
     const entry = acceptEntry([process + i, 'send', 1, `["${text}"]`, null, 0, 0, 0, 0, process, null])
-    if (!file.fits(entry.length)) file.advance(entry.length)
-    file.write(entry)
+    frame.add(entry)
+    if (!file.fits(frame.size)) file.advance(frame.size)
+    file.write(frame)
   }
   file.close(false)
   expect(file.used.length).toBeGreaterThan(2)

@@ -17,6 +17,9 @@ export interface CodecOptions {
   readonly encrypt?: EncryptSettings | undefined
 }
 
+/** The most bytes that a character of a string takes in UTF-8. */
+const mostBytes = 3
+
 /** The codec turns calls into stored values and back, encrypted if there is a key. */
 export class Codec {
   readonly #maxPayload: number
@@ -38,11 +41,16 @@ export class Codec {
   /** @throws AfterwordError `AFTERWORD_NOT_STORABLE`, `AFTERWORD_PAYLOAD_TOO_LARGE` */
   encode(args: readonly unknown[], job: string, recordId: number): string {
     const text = encodeArgs(job, args)
+    // Most texts are far too short for a look at their bytes.
+    if (mostBytes * text.length > this.#maxPayload) this.#checkSize(text, job)
+    return this.#encryption?.encrypt(text, { what: 'args', job, recordId }) ?? text
+  }
+
+  #checkSize(text: string, job: string): void {
     const bytes = Buffer.byteLength(text)
     if (bytes > this.#maxPayload) {
       throw new AfterwordError('AFTERWORD_PAYLOAD_TOO_LARGE', [job, bytes, this.#maxPayload])
     }
-    return this.#encryption?.encrypt(text, { what: 'args', job, recordId }) ?? text
   }
 
   /** @throws AfterwordError `AFTERWORD_UNREADABLE` */

@@ -1,6 +1,7 @@
 import { closeSync, ftruncateSync, openSync, rmSync } from 'node:fs'
-import { frameHeadSize, type SegmentHead, segmentUnit, writeFrameHead } from '../files/log-format.ts'
+import { type SegmentHead, segmentUnit } from '../files/log-format.ts'
 import { writeAll, writeZeros } from '../files/log-space.ts'
+import { FrameBuffer } from './frame-buffer.ts'
 import type { StoredRecord } from './stored-record.ts'
 
 /** The size of a segment in bytes, unless a record needs more, or the disk has less. */
@@ -43,7 +44,7 @@ export class LogFile {
   readonly #free: Segment[] = []
   /** The segment that is being written in full. */
   #preparing: { readonly offset: number; readonly bytes: number } | undefined
-  #buffer = Buffer.allocUnsafe(segmentUnit)
+  readonly #head = new FrameBuffer()
 
   /** @param full records are synced before they are acknowledged */
   constructor(path: string, full: boolean, prepare: Prepare) {
@@ -62,15 +63,15 @@ export class LogFile {
     return this.#used
   }
 
-  /** A frame with that many bytes of entries fits in the segment that is written to. */
-  fits(bytes: number): boolean {
+  /** A frame of that size in bytes fits in the segment that is written to. */
+  fits(size: number): boolean {
     const { current } = this
-    return current !== undefined && current.used + frameHeadSize + bytes <= current.bytes
+    return current !== undefined && current.used + size <= current.bytes
   }
 
-  /** Goes on to a segment in which a frame with that many bytes of entries fits. Throws the errors of the file system. */
-  advance(bytes: number): void {
-    const needed = headSpace + frameHeadSize + bytes
+  /** Goes on to a segment in which a frame of that size in bytes fits. Throws the errors of the file system. */
+  advance(size: number): void {
+    const needed = headSpace + size
     const ready = this.#free.findIndex((segment) => segment.bytes >= needed)
     const segment = ready === -1 ? this.#create(needed) : (this.#free.splice(ready, 1)[0] as Segment)
     segment.sequence = ++this.#sequence
@@ -78,10 +79,8 @@ export class LogFile {
     segment.frame = 0
     const { sequence: oldest } = this.#used[0] ?? segment
     try {
-      this.#write(
-        segment,
-        JSON.stringify({ log: 1, bytes: segment.bytes, oldest, full: this.#full } satisfies SegmentHead),
-      )
+      this.#head.add(JSON.stringify({ log: 1, bytes: segment.bytes, oldest, full: this.#full } satisfies SegmentHead))
+      this.#write(segment, this.#head)
     } catch (error) {
       this.#free.unshift(segment)
       this.#sequence--
@@ -110,9 +109,9 @@ export class LogFile {
     if (offset + bytes === this.#end) this.#end = offset
   }
 
-  /** Writes entries as one frame, which fits. Throws the errors of the file system: then the next frame takes its place. */
-  write(text: string): void {
-    this.#write(this.current as Segment, text)
+  /** Writes a frame, which fits. Throws the errors of the file system: then the next frame takes its place. */
+  write(frame: FrameBuffer): void {
+    this.#write(this.current as Segment, frame)
   }
 
   /** Frees the oldest segments for which the log answers no more. */
@@ -132,14 +131,10 @@ export class LogFile {
     if (isEmpty) rmSync(this.#path, { force: true })
   }
 
-  #write(segment: Segment, text: string): void {
-    const most = frameHeadSize + 3 * text.length
-    if (this.#buffer.length < most) this.#buffer = Buffer.allocUnsafe(most)
-    const length = this.#buffer.write(text, frameHeadSize)
-    writeFrameHead(this.#buffer, length, segment.sequence, segment.frame)
-    const size = frameHeadSize + length
-    writeAll(this.#file as number, this.#buffer, size, segment.offset + segment.used)
-    segment.used += size
+  #write(segment: Segment, frame: FrameBuffer): void {
+    const bytes = frame.take(segment.sequence, segment.frame)
+    writeAll(this.#file as number, bytes, bytes.length, segment.offset + segment.used)
+    segment.used += bytes.length
     segment.frame++
   }
 

@@ -1,5 +1,6 @@
 import { acceptEntry, entry, type RecordRow } from '../files/log-format.ts'
 import { transition } from '../protocol.ts'
+import { FrameBuffer } from './frame-buffer.ts'
 import type { LogFile, Segment } from './log-file.ts'
 import type { LogSync } from './log-sync.ts'
 import type { Recorded, RecordQueue } from './record-queue.ts'
@@ -35,8 +36,7 @@ export class LogQueue implements RecordQueue, WriteListener {
   readonly #database: WriteQueue
   readonly #sync: LogQueueOptions['sync']
   /** The entries of records to accept, which have their space in the log, and the records. */
-  #accepts: string[] = []
-  #acceptBytes = 0
+  readonly #frame = new FrameBuffer()
   #accepting: StoredRecord[] = []
   /** The entries of other changes, in order; those of records that are done or moved are made when they are written. */
   #changes: string[] = []
@@ -60,9 +60,8 @@ export class LogQueue implements RecordQueue, WriteListener {
   accept(record: StoredRecord, row: RecordRow): void {
     if (this.#closed !== undefined) return record.refused(this.#refusals.add(this.#closed))
     const line = acceptEntry(row)
-    const bytes = Buffer.byteLength(line) + 1
     try {
-      if (!this.#file.fits(this.#acceptBytes + bytes)) this.#advance(bytes)
+      if (!this.#file.fits(this.#frame.sizeWith(line))) this.#makeRoom(line)
     } catch (error) {
       return record.refused(this.#refusals.add(String(error)))
     }
@@ -70,8 +69,7 @@ export class LogQueue implements RecordQueue, WriteListener {
     record.segment = segment
     record.offset = segment.offset + segment.used
     segment.records.add(record)
-    this.#accepts.push(line)
-    this.#acceptBytes += bytes
+    this.#frame.add(line)
     this.#accepting.push(record)
     this.#flushThisTurn()
   }
@@ -153,24 +151,21 @@ export class LogQueue implements RecordQueue, WriteListener {
     clearTimeout(this.#timer)
     this.#timer = undefined
     const accepting = this.#accepting
-    const accepts = this.#accepts
-    this.#acceptBytes = 0
-    this.#accepts = []
     this.#accepting = []
     const changes = this.#takeChanges()
-    const both = [...accepts, ...changes].join('\n')
-    const isOne = this.#file.fits(changes.length === 0 ? 0 : Buffer.byteLength(both))
+    const text = changes.join('\n')
+    // The entries of records have their space; those of changes may go to the next segment.
+    const isOne = text === '' || this.#file.fits(this.#frame.sizeWith(text))
+    if (isOne && text !== '') this.#frame.add(text)
     try {
-      // The entries of records have their space; those of changes may go to the next segment.
-      if (isOne && both.length > 0) this.#file.write(both)
-      else if (accepts.length > 0) this.#file.write(accepts.join('\n'))
+      if (!this.#frame.isEmpty) this.#file.write(this.#frame)
     } catch (error) {
       this.#changes = changes
       // The frame may be there all the same. The next one takes its place.
       for (const record of accepting) this.#refuse(record, String(error))
       return this.#retryLater()
     }
-    if (!isOne) this.#writeChanges(changes)
+    if (!isOne) this.#writeChanges(changes, text)
     if (accepting.length > 0) this.#written(accepting)
   }
 
@@ -210,13 +205,12 @@ export class LogQueue implements RecordQueue, WriteListener {
   }
 
   /** Writes changes to the next segment. Where there is no space for it, the changes stay in memory for a later time. */
-  #writeChanges(changes: string[]): void {
-    if (changes.length === 0) return
-    const text = changes.join('\n')
+  #writeChanges(changes: string[], text: string): void {
     try {
       this.#file.recycle()
-      this.#file.advance(Buffer.byteLength(text))
-      this.#file.write(text)
+      this.#file.advance(this.#frame.sizeWith(text))
+      this.#frame.add(text)
+      this.#file.write(this.#frame)
     } catch {
       this.#changes = changes
       this.#retryLater()
@@ -236,10 +230,13 @@ export class LogQueue implements RecordQueue, WriteListener {
     }
   }
 
-  #advance(bytes: number): void {
+  /** Makes room for an entry, in the next segment unless the entry fits in this one after all. */
+  #makeRoom(line: string): void {
+    const bytes = 1 + Buffer.byteLength(line)
+    if (this.#file.fits(this.#frame.size + bytes)) return
     this.flush()
     this.#file.recycle()
-    this.#file.advance(bytes)
+    this.#file.advance(this.#frame.size + bytes)
     this.#moveOld()
   }
 

@@ -61,11 +61,28 @@ export type RecordRow = readonly [
 /** Makes the entry of a record that is accepted. Stored arguments have neither tabs nor line breaks: JSON escapes those. */
 export function acceptEntry(row: RecordRow): string {
   const [id, job, version, args, options, created, attempt, runAt, delay, by, uniqueKey] = row
-  const texts = `${quote(job)},${version},${quote(options)},${created},${attempt},${runAt},${delay},${by},${quote(uniqueKey)}`
-  return `[${entry.accept},${id},${texts}]\t${args}`
+  // Records that are accepted in the same millisecond have most values in common.
+  const isLike =
+    last !== undefined &&
+    last[1] === job &&
+    last[2] === version &&
+    last[4] === options &&
+    last[5] === created &&
+    last[6] === attempt &&
+    last[7] === runAt &&
+    last[8] === delay &&
+    last[9] === by &&
+    last[10] === uniqueKey
+  if (!isLike) {
+    lastValues = JSON.stringify([job, version, options, created, attempt, runAt, delay, by, uniqueKey]).slice(1)
+    last = row
+  }
+  return `[${entry.accept},${id},${lastValues}\t${args}`
 }
 
-const quote = (text: string | null) => (text === null ? 'null' : JSON.stringify(text))
+/** The row of the last entry, and its values but for the id and the arguments. */
+let last: RecordRow | undefined
+let lastValues = ''
 
 /** Reads the entry of a record that was accepted. */
 export function parseAccepted(line: string): RecordRow {

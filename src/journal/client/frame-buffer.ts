@@ -1,0 +1,50 @@
+import { frameHeadSize, writeFrameHead } from '../files/log-format.ts'
+
+/** The size in bytes with which a buffer begins. */
+const firstSize = 16 * 1024
+/** The most bytes that a character of a string takes in UTF-8. */
+const mostBytes = 3
+
+/** A frame buffer gathers the entries of the next frame as bytes, in the place from which the frame is written. */
+export class FrameBuffer {
+  #bytes = Buffer.allocUnsafe(firstSize)
+  #end = frameHeadSize
+
+  get isEmpty(): boolean {
+    return this.#end === frameHeadSize
+  }
+
+  /** The size in bytes of the frame. */
+  get size(): number {
+    return this.#end
+  }
+
+  /** The size in bytes of the frame with an entry added to it, or more: no character is counted. */
+  sizeWith(text: string): number {
+    return this.#end + 1 + mostBytes * text.length
+  }
+
+  /** Adds an entry, or several, one a line. */
+  add(text: string): void {
+    const most = this.sizeWith(text)
+    if (most > this.#bytes.length) this.#grow(most)
+    if (!this.isEmpty) this.#bytes[this.#end++] = lineBreak
+    this.#end += this.#bytes.write(text, this.#end)
+  }
+
+  /** Makes the frame. It stays as it is until the next call of `add`, which begins another one. */
+  take(sequence: number, frame: number): Uint8Array {
+    const length = this.#end - frameHeadSize
+    this.#end = frameHeadSize
+    writeFrameHead(this.#bytes, length, sequence, frame)
+    return this.#bytes.subarray(0, frameHeadSize + length)
+  }
+
+  #grow(least: number): void {
+    const bytes = Buffer.allocUnsafe(Math.max(least, 2 * this.#bytes.length))
+    this.#bytes.copy(bytes, 0, 0, this.#end)
+    this.#bytes = bytes
+  }
+}
+
+const lineBreak = '\n'.charCodeAt(0)
