@@ -64,7 +64,7 @@ export const errorTable = {
     next: 'Give it a folder on a local disk, or an open database, that this process may write to. The cause is attached.',
   },
   AFTERWORD_JOURNAL_NETWORK: {
-    happened: 'The journal\'s folder "%s" is on a network file system (%s).',
+    happened: 'The journal\'s folder "%s" is on a file system that is no local disk (%s).',
     next: "Its locks and its shared memory can't be trusted there: records may run twice, or be lost. Move it to a local disk.",
   },
   AFTERWORD_JOURNAL_NEWER: {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { AppDatabase, Database } from '../options/app-database.ts'
 import type { Claimer, Journal } from '../task/record.ts'
 import type { Channel, ChannelListener } from './client/channel.ts'
@@ -108,7 +109,7 @@ function databasesOf(table: RecordTable, folder: string | undefined, file: strin
       of: () => undefined,
       update(_jobs, { release }) {
         for (const slot of folder === undefined ? [] : slotsIn(folder)) {
-          const lock = ProcessLock.take(folder as string, slot)
+          const lock = ProcessLock.tryTake(folder as string, slot)
           if (lock === undefined) continue
           try {
             release(slot)
@@ -249,5 +250,6 @@ function isInTransaction({ isTransaction, inTransaction }: AppDatabase): boolean
 /** The path of a database; `undefined` for one in memory. */
 function pathOf(database: AppDatabase): string | undefined {
   const path = database.location === undefined ? database.name : database.location()
-  return path === null || path === ':memory:' || path === '' || database.memory ? undefined : path
+  // better-sqlite3 has the path as it was given; the app may change its directory later.
+  return !path || path === ':memory:' || database.memory ? undefined : resolve(path)
 }

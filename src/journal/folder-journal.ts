@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Claimer, Journal } from '../task/record.ts'
 import { ThreadChannel } from './client/channel.ts'
 import { Codec, type CodecOptions } from './client/codec.ts'
@@ -24,7 +25,9 @@ export interface FolderJournalOptions extends CodecOptions {
  * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`
  */
 export function openFolderJournal(options: FolderJournalOptions, claimer: Claimer): Journal {
-  const { path: folder, sync, retention } = options
+  const { sync, retention } = options
+  // The app may change its directory later.
+  const folder = resolve(options.path)
   const { lock, process } = openProcessSlot(folder)
   const codec = new Codec(options)
   const channel = new ThreadChannel({ folder, process, sync, retention, keyIds: codec.keyIds })

@@ -23,7 +23,7 @@ const refused = (host: Host) => ({
   code: 'AFTERWORD_JOURNAL_FOLDER',
   message: expect.stringContaining(`The journal "${host.journal}" can't be opened.`),
   // Node says ENOENT where a file system is read-only: https://github.com/nodejs/node/issues/47098
-  cause: expect.stringMatching(/readonly|unable to open|EACCES|ENOENT/),
+  cause: expect.stringMatching(/readonly|unable to open|EACCES|ENOENT|EROFS/),
 })
 
 /** A folder in which a process has worked, and left a record. */

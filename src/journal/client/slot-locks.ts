@@ -23,7 +23,7 @@ export class SlotLocks {
   /** Takes the lock of a slot that no living process seems to have. @returns whether this process has the lock now */
   adopt(slot: number): boolean {
     if (this.#folder === undefined) return false
-    const lock = this.#adopted.get(slot) ?? ProcessLock.take(this.#folder, slot)
+    const lock = this.#adopted.get(slot) ?? ProcessLock.tryTake(this.#folder, slot)
     if (lock === undefined) return false
     this.#adopted.set(slot, lock)
     return true

@@ -2,6 +2,7 @@ import { existsSync, renameSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { ErrorCode } from '../../errors.ts'
 import type { Database } from '../../options/app-database.ts'
+import { makeFile } from './folder.ts'
 import { migrate } from './schema.ts'
 
 export type Sync = 'normal' | 'full'
@@ -66,6 +67,7 @@ export function openDatabase(path: string, sync: Sync, tell: Report, checked = f
 }
 
 function prepared(path: string, sync: Sync, checked: boolean): DatabaseSync {
+  makeFile(path)
   const database = new DatabaseSync(path)
   try {
     database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)

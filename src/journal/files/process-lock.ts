@@ -1,6 +1,8 @@
 import { accessSync, constants, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { isBusy } from './database.ts'
+import { makeFile } from './folder.ts'
 
 /**
  * The lock of a slot is an empty database, held in an exclusive transaction. The kernel drops the lock when the process dies, however
@@ -17,17 +19,31 @@ export class ProcessLock {
     this.#database = database
   }
 
-  /** Takes the lock of a slot. @returns `undefined` if a living process holds it, or this one may not */
+  /**
+   * Takes the lock of a slot. Throws where the file can't be opened and locked: it is another user's, there are too many open files.
+   * @returns `undefined` if a living process holds the lock
+   */
   static take(folder: string, slot: number): ProcessLock | undefined {
     const path = join(folder, `${slot}.lock`)
+    makeFile(path)
+    // SQLite opens a file that it may not write for reading, and then every process gets the lock.
+    accessSync(path, constants.W_OK)
     const database = new DatabaseSync(path)
     try {
-      // SQLite opens a file that it may not write for reading, and then every process gets the lock.
-      accessSync(path, constants.W_OK)
       database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
       return new ProcessLock(slot, database)
-    } catch {
+    } catch (error) {
       database.close()
+      if (isBusy(error)) return undefined
+      throw error
+    }
+  }
+
+  /** Takes the lock of a slot if that can be done now. A slot whose lock can't be opened stays as it is. */
+  static tryTake(folder: string, slot: number): ProcessLock | undefined {
+    try {
+      return ProcessLock.take(folder, slot)
+    } catch {
       return undefined
     }
   }

@@ -42,13 +42,26 @@ export function opening<T>(place: string, open: () => T): T {
   }
 }
 
-/** Takes the locks of the slots that no living process has, one after the other. */
+/**
+ * Takes the locks of the slots that no living process has, one after the other. A lock that can't be opened is passed over: it may be
+ * another user's. Throws why, where there was no other one.
+ */
 export function* freeLocks(folder: string): Iterable<ProcessLock> {
   makeFolder(folder)
+  let found = false
+  let cause: unknown
   for (let slot = 1; slot <= mostSlots; slot++) {
-    const lock = ProcessLock.take(folder, slot)
-    if (lock !== undefined) yield lock
+    let lock: ProcessLock | undefined
+    try {
+      lock = ProcessLock.take(folder, slot)
+    } catch (error) {
+      cause ??= error
+    }
+    if (lock === undefined) continue
+    found = true
+    yield lock
   }
+  if (!found && cause !== undefined) throw cause
 }
 
 /**

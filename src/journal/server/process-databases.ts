@@ -96,7 +96,7 @@ export class ProcessDatabases implements OwnDatabases {
         this.#left.set(slot, this.#markOf(slot))
         continue
       }
-      const lock = ProcessLock.take(folder, slot)
+      const lock = ProcessLock.tryTake(folder, slot)
       lock?.release()
       if (lock !== undefined) this.#events.orphaned(slot)
     }
