@@ -58,7 +58,9 @@ export class RequestScope extends Scope implements ResponseGate {
   /** Makes the response wait for a record. */
   override expect(record: JobRecord): void {
     if (this.state !== 'open') return
-    ;(this.#records ??= []).push(record)
+    // Most responses have one record, for which a list that grows would be too long.
+    if (this.#records === undefined) this.#records = [record]
+    else this.#records.push(record)
     this.#askWhenSent()
     if (record.refusal !== undefined) this.refused()
   }
