@@ -137,8 +137,8 @@ test('a log is recovered page by page; one that can not be opened is not taken f
   const count = 3000
   const text = 'x'.repeat(500)
   for (let i = 1; i <= count; i++) {
-    const entry = acceptEntry([process + i, 'send', 1, `["${text}"]`, null, 0, 0, 0, 0, process, null])
-    frame.add(entry)
+    const args = `["${text}"]`
+    frame.add(acceptEntry([process + i, 'send', 1, args, null, 0, 0, 0, 0, process, null]), args)
     if (!file.fits(frame.size)) file.advance(frame.size)
     file.write(frame)
   }

@@ -59,9 +59,10 @@ export class LogQueue implements RecordQueue, WriteListener {
 
   accept(record: StoredRecord, row: RecordRow): void {
     if (this.#closed !== undefined) return record.refused(this.#refusals.add(this.#closed))
-    const line = acceptEntry(row)
+    const text = acceptEntry(row)
+    const args = row[3]
     try {
-      if (!this.#file.fits(this.#frame.sizeWith(line))) this.#makeRoom(line)
+      if (!this.#file.fits(this.#frame.sizeWith(text, args))) this.#makeRoom(text, args)
     } catch (error) {
       return record.refused(this.#refusals.add(String(error)))
     }
@@ -69,7 +70,7 @@ export class LogQueue implements RecordQueue, WriteListener {
     record.segment = segment
     record.offset = segment.offset + segment.used
     segment.records.add(record)
-    this.#frame.add(line)
+    this.#frame.add(text, args)
     this.#accepting.push(record)
     this.#flushThisTurn()
   }
@@ -231,8 +232,8 @@ export class LogQueue implements RecordQueue, WriteListener {
   }
 
   /** Makes room for an entry, in the next segment unless the entry fits in this one after all. */
-  #makeRoom(line: string): void {
-    const bytes = 1 + Buffer.byteLength(line)
+  #makeRoom(text: string, args: string): void {
+    const bytes = 1 + Buffer.byteLength(text) + Buffer.byteLength(args)
     if (this.#file.fits(this.#frame.size + bytes)) return
     this.flush()
     this.#file.recycle()

@@ -58,9 +58,12 @@ export type RecordRow = readonly [
   uniqueKey: string | null,
 ]
 
-/** Makes the entry of a record that is accepted. Stored arguments have neither tabs nor line breaks: JSON escapes those. */
+/**
+ * Makes the entry of a record that is accepted, up to the stored arguments, which follow as they are. Stored arguments have neither tabs nor
+ * line breaks: JSON escapes those.
+ */
 export function acceptEntry(row: RecordRow): string {
-  const [id, job, version, args, options, created, attempt, runAt, delay, by, uniqueKey] = row
+  const [id, job, version, , options, created, attempt, runAt, delay, by, uniqueKey] = row
   // Records that are accepted in the same millisecond have most values in common.
   const isLike =
     last !== undefined &&
@@ -77,7 +80,7 @@ export function acceptEntry(row: RecordRow): string {
     lastValues = JSON.stringify([job, version, options, created, attempt, runAt, delay, by, uniqueKey]).slice(1)
     last = row
   }
-  return `[${entry.accept},${id},${lastValues}\t${args}`
+  return `[${entry.accept},${id},${lastValues}\t`
 }
 
 /** The row of the last entry, and its values but for the id and the arguments. */
