@@ -2,7 +2,7 @@ import { closeSync, ftruncateSync, openSync, rmSync } from 'node:fs'
 import { type SegmentHead, segmentUnit } from '../files/log-format.ts'
 import { writeAll, writeZeros } from '../files/log-space.ts'
 import { FrameBuffer } from './frame-buffer.ts'
-import type { StoredRecord } from './stored-record.ts'
+import { SegmentRecords } from './segment-records.ts'
 
 /** The size of a segment in bytes, unless a record needs more, or the disk has less. */
 const segmentSize = 8 * segmentUnit
@@ -19,7 +19,7 @@ export interface Segment {
   /** The number of the next frame. */
   frame: number
   /** The records that were accepted in this segment, and for which the log still answers. */
-  readonly records: Set<StoredRecord>
+  readonly records: SegmentRecords
 }
 
 /** Has a segment written in full, and calls back. */
@@ -161,5 +161,5 @@ export class LogFile {
 }
 
 function emptySegment(offset: number, bytes: number): Segment {
-  return { offset, bytes, sequence: 0, used: 0, frame: 0, records: new Set() }
+  return { offset, bytes, sequence: 0, used: 0, frame: 0, records: new SegmentRecords() }
 }

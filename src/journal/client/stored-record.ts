@@ -27,6 +27,9 @@ export class StoredRecord implements JobRecord {
   readonly recordId: number
   /** The segment of the log that has the record, while the log answers for it. */
   segment: Segment | undefined
+  /** The neighbours among the records of the segment. */
+  older: StoredRecord | undefined
+  newer: StoredRecord | undefined
   /** The offset of the record's frame in the log. */
   offset = 0
   /** The record is on its way from the log to a database. */
