@@ -75,6 +75,14 @@ export const errorTable = {
     happened: 'The journal "%s" is damaged, and was moved to "%s".',
     next: 'A new one was begun; sqlite3 and .recover can read the rest of the old one. The cause is attached.',
   },
+  AFTERWORD_JOURNAL_LOST: {
+    happened: 'The journal "%s" was deleted or replaced, or its lock is another process\'s, while it was in use.',
+    next: 'New files were begun. Tasks that are in memory run all the same, and what was in the lost files is not kept any more. Look for what deletes or moves them.',
+  },
+  AFTERWORD_JOURNAL_UNLOCKED: {
+    happened: 'The lock "%s" was dropped: this process has opened and closed a file of the journal.',
+    next: 'The lock was taken again, and no record is lost. Copy a journal that is in use by npx afterword backup.',
+  },
   AFTERWORD_JOURNAL_REFUSED: {
     happened: 'The journal could not store a record: %s.',
     next: 'The job will not run, and its response became a 503. Look for a full disk or a file that is read-only.',

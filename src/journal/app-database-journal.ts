@@ -68,6 +68,7 @@ function openTables(given: AppDatabase) {
   // The locks of living processes are files of their own: closing one handle of a database drops all locks of its process on it.
   const folder = path === undefined ? undefined : locksOf(path)
   const lock = folder === undefined ? undefined : firstOf(freeLocks(folder))
+  lock?.keep()
   try {
     return { database, folder, lock, process: whenFree(() => beginBlock(database, lock?.slot ?? 1)) }
   } catch (error) {

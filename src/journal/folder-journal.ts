@@ -1,16 +1,15 @@
-import { resolve } from 'node:path'
-import type { Claimer, Journal } from '../task/record.ts'
-import { ThreadChannel } from './client/channel.ts'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { AfterwordError } from '../errors.ts'
+import { report } from '../events.ts'
+import type { Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../task/record.ts'
 import { Codec, type CodecOptions } from './client/codec.ts'
-import { JournalClient } from './client/journal-client.ts'
-import { LogFile } from './client/log-file.ts'
-import { LogQueue } from './client/log-queue.ts'
-import { LogSync } from './client/log-sync.ts'
-import { SlotLocks } from './client/slot-locks.ts'
-import { WriteQueue } from './client/write-queue.ts'
+import { RefusingQueue } from './client/refusing-queue.ts'
+import { openSlotClient, type SlotClient } from './client/slot-client.ts'
+import { StoredRecord } from './client/stored-record.ts'
 import type { Sync } from './files/database.ts'
-import { logOf } from './files/log-format.ts'
-import { openProcessSlot } from './files/process-slot.ts'
+import type { RecordRow } from './files/log-format.ts'
+import type { KnownJob } from './protocol.ts'
 
 export interface FolderJournalOptions extends CodecOptions {
   /** The folder, on a local disk. Processes on the same machine may share it. */
@@ -20,31 +19,148 @@ export interface FolderJournalOptions extends CodecOptions {
   readonly retention: number
 }
 
+/** The interval in ms at which a folder that can't be opened is tried again, and at which a lost slot is looked at. */
+const interval = 250
+
 /**
  * Opens a journal in a folder, in files of its own, whose server has a thread of its own.
  * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`
  */
 export function openFolderJournal(options: FolderJournalOptions, claimer: Claimer): Journal {
-  const { sync, retention } = options
-  // The app may change its directory later.
-  const folder = resolve(options.path)
-  const { lock, process } = openProcessSlot(folder)
-  const codec = new Codec(options)
-  const channel = new ThreadChannel({ folder, process, sync, retention, keyIds: codec.keyIds })
-  const queues = { own: new WriteQueue('own', channel), shared: new WriteQueue('shared', channel) }
-  const prepare = (offset: number, bytes: number) => channel.post({ type: 'prepare', offset, bytes })
-  const file = new LogFile(logOf(folder, lock.slot), sync === 'full', prepare)
-  const syncLog = () => {
-    // The process stays until the log is synced.
-    channel.busy = true
-    channel.post({ type: 'sync' })
+  return new FolderJournal(options, claimer)
+}
+
+/** The journal in a folder. Should its slot be lost while it is in use, the journal goes on with another one. */
+class FolderJournal implements Journal {
+  readonly #folder: string
+  readonly #options: FolderJournalOptions
+  readonly #claimer: Claimer
+  readonly #codec: Codec
+  readonly #refusing = new RefusingQueue()
+  #current: SlotClient | undefined
+  /** The clients of slots that were lost: their records are in memory, and run. */
+  readonly #lost = new Set<SlotClient>()
+  readonly #lostSlots = new Set<number>()
+  #jobs: readonly KnownJob[] = []
+  #settings: ClaimSettings | undefined
+  #stopped = false
+  #timer: NodeJS.Timeout | undefined
+  #triedAt = -interval
+
+  constructor(options: FolderJournalOptions, claimer: Claimer) {
+    // The app may change its directory later.
+    this.#folder = resolve(options.path)
+    this.#options = options
+    this.#claimer = {
+      take: (claims) => {
+        claimer.take(claims)
+        this.#lookIfDue()
+      },
+      rooms: () => claimer.rooms(),
+      roomFor: (job) => claimer.roomFor(job),
+      whenRoom: (job, call) => claimer.whenRoom(job, call),
+    }
+    this.#codec = new Codec(options)
+    this.#current = this.#open()
   }
-  const log = new LogQueue({
-    file,
-    database: queues.own,
-    sync: sync === 'full' ? new LogSync(file, syncLog) : undefined,
-  })
-  for (const queue of Object.values(queues)) queue.listen(log)
-  const locks = new SlotLocks(folder, lock)
-  return new JournalClient({ process, channel, queues, accepting: log, log, codec, locks }, claimer)
+
+  create(call: JobCall): JobRecord {
+    this.#lookIfDue()
+    if (this.#current === undefined && performance.now() - this.#triedAt > interval) this.#openAgain()
+    return this.#current?.client.create(call) ?? this.#refused(call)
+  }
+
+  setJobs(jobs: readonly KnownJob[]): void {
+    this.#jobs = jobs
+    for (const client of this.#clients) client.setJobs(jobs)
+  }
+
+  claim(settings: ClaimSettings): void {
+    this.#settings = settings
+    this.#current?.client.claim(settings)
+  }
+
+  hasRoom(job: string): boolean {
+    return this.#current?.client.hasRoom(job) ?? false
+  }
+
+  stopClaiming(): void {
+    this.#stopped = true
+    for (const client of this.#clients) client.stopClaiming()
+  }
+
+  async flushed(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.flushed()))
+  }
+
+  async close(within: number): Promise<void> {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    this.#current?.watch.close()
+    await Promise.all(this.#clients.map((client) => client.close(within)))
+  }
+
+  get #clients() {
+    return [this.#current, ...this.#lost].flatMap((slot) => slot?.client ?? [])
+  }
+
+  #open(): SlotClient {
+    const { sync, retention } = this.#options
+    const options = { folder: this.#folder, sync, retention, codec: this.#codec, lost: this.#lostSlots }
+    return openSlotClient(options, this.#claimer, () => this.#look())
+  }
+
+  #lookIfDue(): void {
+    if (this.#current?.watch.isDue) this.#look()
+  }
+
+  /** Looks whether the slot is still this process's. Another one is opened for the next call, or soon: a folder may be about to be deleted. */
+  #look(): void {
+    const slot = this.#current
+    if (this.#stopped || slot === undefined || !slot.watch.isLost) return
+    this.#current = undefined
+    slot.watch.close()
+    this.#lost.add(slot)
+    this.#lostSlots.add(slot.number)
+    report(new AfterwordError('AFTERWORD_JOURNAL_LOST', [slot.path]))
+    // Other processes may free its claims. Where the shared database is lost as well, no other process has it.
+    if (existsSync(join(this.#folder, 'shared.db'))) slot.client.stopClaiming()
+    this.#triedAt = -interval
+    this.#goOn()
+  }
+
+  #openAgain(): void {
+    this.#triedAt = performance.now()
+    try {
+      this.#current = this.#open()
+    } catch (error) {
+      this.#refusing.why = `${(error as Error).message} ${String((error as Error).cause ?? '')}`.trim()
+      return this.#goOn()
+    }
+    const { client } = this.#current
+    client.setJobs(this.#jobs)
+    if (this.#settings !== undefined) client.claim(this.#settings)
+  }
+
+  /** Tries again to open the folder, and closes lost slots when they are not needed any more. */
+  #goOn(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      if (this.#stopped) return
+      for (const slot of this.#lost) {
+        if (!slot.client.isAtRest) continue
+        this.#lost.delete(slot)
+        void slot.client.close(0)
+      }
+      if (this.#current === undefined) this.#openAgain()
+      if (this.#current === undefined || this.#lost.size > 0) this.#goOn()
+    }, interval).unref()
+  }
+
+  #refused({ job, args }: JobCall): StoredRecord {
+    this.#codec.encode(args, job, 0)
+    return new StoredRecord(this.#refusing, 0, {
+      added: { row: [] as unknown as RecordRow, accepting: this.#refusing },
+    })
+  }
 }

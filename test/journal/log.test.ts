@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -191,10 +191,10 @@ describe('a damaged log', () => {
 
 test('a log that can not be made refuses records, and reports their number', async () => {
   using reports = new Reports()
-  // No process of this user can write there.
   const afterword = new Afterword({ journal: folder })
   const Send = afterword.job('send', (_n: number) => {})
-  rmSync(folder, { recursive: true })
+  // The name of the log is taken.
+  mkdirSync(log())
   const tasks = [1, 2, 3].map((n) => Send.defer(n))
   for (const { accepted } of tasks) {
     await expect(accepted).rejects.toMatchObject({ code: 'AFTERWORD_JOURNAL_REFUSED', status: 503 })

@@ -53,6 +53,11 @@ export class Claims {
     return this.#stopped
   }
 
+  /** The process has no claim. */
+  get isEmpty(): boolean {
+    return this.#claimed.size === 0
+  }
+
   /** The ids of the claimed records. */
   get recordIds(): number[] {
     return Array.from(this.#claimed, ({ recordId }) => recordId)

@@ -120,6 +120,11 @@ export class JournalClient implements Journal {
     this.#channel.post({ type: 'stop' })
   }
 
+  /** The client has no record in the memory of this process. */
+  get isAtRest(): boolean {
+    return this.#idle && this.#claims.isEmpty && this.#log?.isAtRest !== false
+  }
+
   async close(within: number): Promise<void> {
     const until = performance.now() + within
     this.#claims.stop()

@@ -1,4 +1,5 @@
 import { closeSync, ftruncateSync, openSync, rmSync } from 'node:fs'
+import { FileIdentity } from '../files/file-identity.ts'
 import { type SegmentHead, segmentUnit } from '../files/log-format.ts'
 import { writeAll, writeZeros } from '../files/log-space.ts'
 import { FrameBuffer } from './frame-buffer.ts'
@@ -34,6 +35,7 @@ export class LogFile {
   readonly #full: boolean
   readonly #prepare: Prepare
   #file: number | undefined
+  #identity: FileIdentity | undefined
   /** The end of the last segment, which may not be written yet. */
   #end = 0
   #sequence = 0
@@ -61,6 +63,16 @@ export class LogFile {
   /** The segments whose entries count, the oldest first. */
   get used(): readonly Segment[] {
     return this.#used
+  }
+
+  /** The log answers for no record. */
+  get isEmpty(): boolean {
+    return this.#used.every(({ records }) => records.size === 0)
+  }
+
+  /** The file was deleted, or another one has its name. */
+  get isGone(): boolean {
+    return this.#identity?.isGone ?? false
   }
 
   /** A frame of that size in bytes fits in the segment that is written to. */
@@ -128,7 +140,7 @@ export class LogFile {
     if (this.#file === undefined) return
     closeSync(this.#file)
     this.#file = undefined
-    if (isEmpty) rmSync(this.#path, { force: true })
+    if (isEmpty && !this.isGone) rmSync(this.#path, { force: true })
   }
 
   #write(segment: Segment, frame: FrameBuffer): void {
@@ -140,7 +152,10 @@ export class LogFile {
 
   /** Writes a segment in full, now: none was written ahead. */
   #create(needed: number): Segment {
-    this.#file ??= openSync(this.#path, 'wx+', 0o600)
+    if (this.#file === undefined) {
+      this.#file = openSync(this.#path, 'wx+', 0o600)
+      this.#identity = new FileIdentity(this.#path)
+    }
     const least = Math.ceil(needed / segmentUnit) * segmentUnit
     const bytes = Math.max(least, this.#size)
     const offset = this.#end

@@ -107,6 +107,11 @@ export class LogQueue implements RecordQueue, WriteListener {
     this.#file.prepared(isWritten)
   }
 
+  /** The log answers for no record. */
+  get isAtRest(): boolean {
+    return this.#file.isEmpty
+  }
+
   /** A sync is under way. */
   get syncing(): boolean {
     return this.#sync?.isUnderWay ?? false
@@ -192,7 +197,7 @@ export class LogQueue implements RecordQueue, WriteListener {
     open.delete(this)
     this.flush()
     this.#refusals.flush()
-    this.#file.close(this.#file.used.every(({ records }) => records.size === 0))
+    this.#file.close(this.#file.isEmpty)
   }
 
   #takeChanges(): string[] {

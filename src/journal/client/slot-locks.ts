@@ -20,11 +20,23 @@ export class SlotLocks {
     return [...this.#adopted.keys()]
   }
 
+  /** The slot of this process is another one's now. Locks that were dropped are taken again, those of adopted slots, too. */
+  get areLost(): boolean {
+    for (const lock of this.#adopted.values()) void lock.isLost
+    return this.#own?.isLost ?? false
+  }
+
+  /** A lock was dropped, and taken again. @returns its path */
+  get dropped(): string | undefined {
+    return [this.#own, ...this.#adopted.values()].find((lock) => lock?.wasDropped)?.path
+  }
+
   /** Takes the lock of a slot that no living process seems to have. @returns whether this process has the lock now */
   adopt(slot: number): boolean {
     if (this.#folder === undefined) return false
     const lock = this.#adopted.get(slot) ?? ProcessLock.tryTake(this.#folder, slot)
     if (lock === undefined) return false
+    if (!this.#adopted.has(slot)) lock.keep()
     this.#adopted.set(slot, lock)
     return true
   }

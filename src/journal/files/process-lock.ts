@@ -1,22 +1,37 @@
-import { accessSync, constants, readdirSync } from 'node:fs'
+import { accessSync, constants, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { isBusy } from './database.ts'
+import { FileIdentity } from './file-identity.ts'
+import { FileLocks } from './file-locks.ts'
 import { makeFile } from './folder.ts'
+import { identity, isAliveElsewhere } from './process-identity.ts'
+
+/** The time in ms for which another process may have a lock that was dropped, before the slot counts as lost: it may only try the lock. */
+const longestBusy = 500
+const begin = 'PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE'
 
 /**
- * The lock of a slot is an empty database, held in an exclusive transaction. The kernel drops the lock when the process dies, however
- * it dies, and only then: a process that is stopped or slow is never taken for dead. POSIX locks belong to a process, and are dropped
- * when any handle of the file is closed in it: no other code may open this file, and the handle must stay referenced.
+ * The lock of a slot is an empty database, held in an exclusive transaction. The kernel drops the lock when the process dies, however it
+ * dies: a process that is stopped or slow is never taken for dead. POSIX locks belong to a process, and are dropped when any handle of the
+ * file is closed in it, by a copy of the folder for example. So the process looks whether it still has the lock, and takes it again; and
+ * a file beside the lock tells which process has the slot, so that no other takes the slot of one that lives.
  */
 export class ProcessLock {
   readonly slot: number
-  readonly #database: DatabaseSync
+  readonly path: string
+  #database: DatabaseSync
+  readonly #file: FileIdentity
+  #locks: FileLocks | undefined
+  #isHeld = true
+  #busySince: number | undefined
   #released = false
 
-  private constructor(slot: number, database: DatabaseSync) {
+  private constructor(path: string, slot: number, database: DatabaseSync) {
     this.slot = slot
+    this.path = path
     this.#database = database
+    this.#file = new FileIdentity(path)
   }
 
   /**
@@ -30,8 +45,11 @@ export class ProcessLock {
     accessSync(path, constants.W_OK)
     const database = new DatabaseSync(path)
     try {
-      database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
-      return new ProcessLock(slot, database)
+      database.exec(begin)
+      if (!isAliveElsewhere(ownerOf(path))) return new ProcessLock(path, slot, database)
+      // Its process lives, and has only lost the lock.
+      database.close()
+      return undefined
     } catch (error) {
       database.close()
       if (isBusy(error)) return undefined
@@ -48,10 +66,67 @@ export class ProcessLock {
     }
   }
 
+  /** Notes that this process has the slot, for as long as it has the lock. */
+  keep(): void {
+    this.#locks = new FileLocks(this.path)
+    if (identity === undefined) return
+    try {
+      writeFileSync(ownerFile(this.path), identity, { mode: 0o600 })
+    } catch {
+      // The disk is full. The lock alone tells it as well.
+    }
+  }
+
+  /** The lock was dropped, and was taken again meanwhile by `isLost`. */
+  wasDropped = false
+
+  /** The lock is another process's now, or its file is gone: the slot is not this process's any more. */
+  get isLost(): boolean {
+    if (this.#file.isGone) return true
+    if (this.#locks?.areDropped !== true) return false
+    this.wasDropped = true
+    if (this.#takeAgain()) return false
+    const owner = ownerOf(this.path)
+    this.#busySince ??= performance.now()
+    const isOthers = owner !== undefined && owner !== identity
+    return isOthers || performance.now() - this.#busySince > longestBusy
+  }
+
+  #takeAgain(): boolean {
+    try {
+      // To SQLite the lock is still there. A process that has tried the lock may have deleted its journal.
+      if (this.#isHeld) this.#database.exec('ROLLBACK')
+    } catch {
+      this.#database.close()
+      this.#database = new DatabaseSync(this.path)
+    }
+    this.#isHeld = false
+    try {
+      this.#database.exec(begin)
+      this.#isHeld = true
+      this.#busySince = undefined
+      return true
+    } catch {
+      return false
+    }
+  }
+
   release(): void {
     if (this.#released) return
     this.#released = true
+    if (this.#locks !== undefined && ownerOf(this.path) === identity) rmSync(ownerFile(this.path), { force: true })
     this.#database.close()
+  }
+}
+
+/** The file that tells which process has a slot. */
+const ownerFile = (lock: string) => lock.replace(/lock$/, 'owner')
+
+function ownerOf(lock: string): string | undefined {
+  try {
+    return readFileSync(ownerFile(lock), 'utf8')
+  } catch {
+    return undefined
   }
 }
 

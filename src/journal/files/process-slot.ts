@@ -18,12 +18,17 @@ export interface ProcessSlot {
   readonly process: number
 }
 
-/** Takes a slot in a folder. @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER` */
-export function openProcessSlot(folder: string): ProcessSlot {
+/**
+ * Takes a slot in a folder.
+ * @param lost the slots that this process has lost: their files may still be open
+ * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`
+ */
+export function openProcessSlot(folder: string, lost: ReadonlySet<number> = new Set()): ProcessSlot {
   return opening(folder, () => {
-    for (const lock of freeLocks(folder)) {
+    for (const lock of freeLocks(folder, lost)) {
       const process = beginIfEmpty(folder, lock)
       if (process === undefined) continue
+      lock.keep()
       warnOfNetwork(folder)
       requireWritable(join(folder, 'shared.db'))
       return { lock, process }
@@ -46,11 +51,12 @@ export function opening<T>(place: string, open: () => T): T {
  * Takes the locks of the slots that no living process has, one after the other. A lock that can't be opened is passed over: it may be
  * another user's. Throws why, where there was no other one.
  */
-export function* freeLocks(folder: string): Iterable<ProcessLock> {
+export function* freeLocks(folder: string, lost?: ReadonlySet<number>): Iterable<ProcessLock> {
   makeFolder(folder)
   let found = false
   let cause: unknown
   for (let slot = 1; slot <= mostSlots; slot++) {
+    if (lost?.has(slot)) continue
     let lock: ProcessLock | undefined
     try {
       lock = ProcessLock.take(folder, slot)

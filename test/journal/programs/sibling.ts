@@ -1,3 +1,4 @@
+import { cp } from 'node:fs/promises'
 import { flushCompileCache } from 'node:module'
 import {
   type AfterwordOptions,
@@ -36,6 +37,7 @@ export type ToSibling =
   | { type: 'stop' }
   | { type: 'close' }
   | { type: 'leave' }
+  | { type: 'copy'; to: string }
 
 const [folder = '', json = '{}'] = process.argv.slice(2)
 const { name, options, knows, version = 1, upgrades = false, key, limits }: SiblingSettings = JSON.parse(json)
@@ -123,6 +125,10 @@ async function receive(message: ToSibling): Promise<void> {
       await instance().close()
       tell({ type: 'closed' })
       return process.disconnect()
+    case 'copy':
+      // A file may be deleted while it is copied.
+      await cp(folder, message.to, { recursive: true }).catch(() => {})
+      return void tell({ type: 'copied' })
     case 'leave':
       // The test does not hold it any more.
       return process.channel?.unref()

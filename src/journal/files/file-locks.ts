@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
+
+/**
+ * The locks of a file by which a process shows that it is in use. POSIX locks belong to a process, and are dropped when any handle of
+ * the file is closed in it: a copy of the folder does that. Only Linux tells of them.
+ */
+export class FileLocks {
+  readonly #descriptors: readonly number[]
+
+  /** @param path a file that this process has open and locked */
+  constructor(path: string) {
+    const descriptors = descriptorsOf(path)
+    // A file system may tell of no locks at all.
+    this.#descriptors = hasLock(descriptors) ? descriptors : []
+  }
+
+  /** The locks are gone. False where the system does not tell. */
+  get areDropped(): boolean {
+    return this.#descriptors.length > 0 && !hasLock(this.#descriptors)
+  }
+}
+
+/** Finds the descriptors of a file that this process has open; none where the system does not tell. */
+function descriptorsOf(path: string): number[] {
+  try {
+    const file = realpathSync(path)
+    return readdirSync('/proc/self/fd')
+      .map(Number)
+      .filter((descriptor) => fileOf(descriptor) === file)
+  } catch {
+    return []
+  }
+}
+
+function fileOf(descriptor: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`)
+  } catch {
+    return undefined
+  }
+}
+
+/** One of the descriptors has a lock: https://man7.org/linux/man-pages/man5/proc_pid_fdinfo.5.html */
+function hasLock(descriptors: readonly number[]): boolean {
+  return descriptors.some((descriptor) => {
+    try {
+      return readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1').includes('lock:')
+    } catch {
+      return false
+    }
+  })
+}

@@ -1,0 +1,126 @@
+import { cpSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ProcessLock } from '../../src/journal/files/process-lock.ts'
+import { Sibling } from './sibling.ts'
+
+let root: string
+let folder: string
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'afterword-lost-'))
+  folder = join(root, 'journal')
+})
+afterEach(() => rmSync(root, { recursive: true }))
+
+const path = (name: string) => join(folder, name)
+
+describe('files that are lost while a process runs', () => {
+  test.each([
+    ['the folder is deleted', () => rmSync(folder, { recursive: true })],
+    ['the folder is renamed', () => renameSync(folder, join(root, 'elsewhere'))],
+    [
+      'the folder is replaced by a copy of itself',
+      () => {
+        cpSync(folder, join(root, 'copy'), { recursive: true })
+        renameSync(folder, join(root, 'elsewhere'))
+        renameSync(join(root, 'copy'), folder)
+      },
+    ],
+    ['the log is deleted', () => rmSync(path('1.log'))],
+    ['the log is renamed', () => renameSync(path('1.log'), path('1.log.old'))],
+    ['the lock is deleted', () => rmSync(path('1.lock'))],
+    [
+      'the lock is replaced',
+      () => {
+        rmSync(path('1.lock'))
+        writeFileSync(path('1.lock'), '')
+      },
+    ],
+  ])('%s: it is reported, what was accepted runs, and what is accepted later is kept', async (_how, lose) => {
+    await using one = await Sibling.start(folder)
+    await one.defer('hang', ['before']).id
+    await one.ran('before')
+    one.program.kill('SIGSTOP')
+    lose()
+    one.program.kill('SIGCONT')
+    await one.program.message('report', ({ code }) => code === 'AFTERWORD_JOURNAL_LOST')
+    await one.defer('hang', ['after']).id
+    await one.ran('after')
+    one.let('before')
+    await one.kill()
+    await using two = await Sibling.start(folder)
+    expect((await two.ran('after')).attempt).toBe(1)
+  })
+
+  test('an idle process notices that its folder is deleted', async () => {
+    await using one = await Sibling.start(folder)
+    rmSync(folder, { recursive: true })
+    await one.program.message('report', ({ code }) => code === 'AFTERWORD_JOURNAL_LOST')
+  })
+
+  test('no record is accepted while there is no folder that can be used', async () => {
+    await using one = await Sibling.start(folder)
+    await one.defer('note', ['before']).outcome
+    rmSync(folder, { recursive: true })
+    writeFileSync(folder, '')
+    await one.program.message('report', ({ code }) => code === 'AFTERWORD_JOURNAL_LOST')
+    await expect(one.defer('note', ['refused']).id).rejects.toMatchObject({ code: 'AFTERWORD_JOURNAL_REFUSED' })
+    rmSync(folder)
+    await expect
+      .poll(() => one.defer('hang', ['after']).id.catch(() => undefined), { timeout: 10_000, interval: 100 })
+      .toBeDefined()
+    await one.kill()
+    await using two = await Sibling.start(folder)
+    await two.ran('after')
+  })
+})
+
+describe('a copy of the folder within the process', () => {
+  test('takes no lock: other processes neither take its slot nor run its records', async () => {
+    await using one = await Sibling.start(folder, { name: 'one' })
+    await using two = await Sibling.start(folder, { name: 'two' })
+    await one.defer('hang', ['first']).id
+    await one.ran('first')
+    for (let i = 0; i < 3; i++) {
+      one.send({ type: 'copy', to: join(root, `copy-${i}`) })
+      await one.program.message('copied', () => existsSync(join(root, `copy-${i}`)))
+      // Between the copy and the next look of the process.
+      expect(ProcessLock.take(folder, 1)).toBeUndefined()
+      await one.defer('hang', [`more-${i}`]).id
+    }
+    await using three = await Sibling.start(folder, { name: 'three' })
+    await three.defer('note', ['other']).outcome
+    expect(one.reports).toEqual(['AFTERWORD_JOURNAL_UNLOCKED'])
+    expect([...two.runs, ...three.runs]).toEqual(['other'])
+    await one.kill()
+    const runs = () => [...two.runs, ...three.runs].filter((what) => what !== 'other').sort()
+    await expect.poll(runs, { timeout: 20_000 }).toEqual(['first', 'more-0', 'more-1', 'more-2'])
+  })
+
+  test('costs a process that has no record its lock for a moment only', async () => {
+    await using one = await Sibling.start(folder)
+    one.send({ type: 'copy', to: join(root, 'copy') })
+    await one.program.message('copied')
+    await using two = await Sibling.start(folder)
+    await one.defer('hang', ['kept']).id
+    expect(readdirSync(folder).filter((name) => name.endsWith('.log'))).toEqual(['1.log'])
+    await one.kill()
+    await two.ran('kept')
+  })
+})
+
+test('a process that has ended is not taken for alive: neither by its number nor by its file', async () => {
+  await using one = await Sibling.start(folder)
+  await one.defer('hang', ['left']).id
+  expect(existsSync(path('1.owner'))).toBe(true)
+  await one.kill()
+  const lock = ProcessLock.take(folder, 1)
+  expect(lock?.slot).toBe(1)
+  lock?.release()
+  // The file of another run of the system.
+  writeFileSync(path('1.owner'), `${process.pid} 1 another pid:[1]`)
+  const again = ProcessLock.take(folder, 1)
+  expect(again?.slot).toBe(1)
+  again?.release()
+})
