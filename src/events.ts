@@ -26,6 +26,13 @@ export const channels = {
   report: channel('afterword:report'),
 } as const satisfies Record<keyof Events, unknown>
 
+/** An event has listeners. On Cloudflare Workers `hasSubscribers` was a function at first, which a message of such a channel must not count as. */
+export function isHeard(event: keyof Events): boolean {
+  const channel = channels[event]
+  const hasSubscribers: unknown = channel.hasSubscribers
+  return typeof hasSubscribers === 'function' ? hasSubscribers.call(channel) : hasSubscribers === true
+}
+
 /**
  * Listens to an event until the returned function is called.
  * A listener that throws is reported on stderr; a bare `diagnostics_channel` subscriber that throws ends the process
@@ -45,7 +52,7 @@ export function subscribe<E extends keyof Events>(event: E, listener: (message: 
 
 /** Reports trouble once, to the listeners, else to stderr. All reports go through here. Never throws. */
 export function report(error: AfterwordError, task?: Task): void {
-  if (channels.report.hasSubscribers) channels.report.publish({ error, task } satisfies Events['report'])
+  if (isHeard('report')) channels.report.publish({ error, task } satisfies Events['report'])
   else print(error)
 }
 

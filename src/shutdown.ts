@@ -1,6 +1,7 @@
 import { AfterwordError } from './errors.ts'
-import { channels, print, report } from './events.ts'
+import { isHeard, print, report } from './events.ts'
 import type { Registry } from './jobs/registry.ts'
+import { isolatesRequests } from './platform.ts'
 import { type DrainReport, drain } from './schedule/drain.ts'
 import type { Scheduler } from './schedule/scheduler.ts'
 import type { Task } from './task/task.ts'
@@ -42,7 +43,8 @@ export class Shutdown {
   constructor(scheduler: Scheduler, registry: Registry) {
     this.#scheduler = scheduler
     this.#registry = registry
-    process.on('exit', this.nameUnfinished)
+    // No process of ours ends where requests are isolated, and `process` has no events there before a date of compatibility.
+    if (!isolatesRequests) process.on('exit', this.nameUnfinished)
   }
 
   /** Adds an intake, which a signal stops first. @returns a function that removes the intake */
@@ -89,6 +91,7 @@ export class Shutdown {
 
   /** Stops listening to the process. */
   dispose(): void {
+    if (isolatesRequests) return
     process.off('exit', this.nameUnfinished)
     for (const signal of Object.keys(signals)) process.off(signal, this.#onSignal)
     this.#listening = false
@@ -107,7 +110,7 @@ export class Shutdown {
     if (tasks.length === 0) return
     const error = new AfterwordError('AFTERWORD_UNFINISHED', [listOf(tasks)])
     // Listeners get the report, and stderr as well: a report that a listener hands on asynchronously is lost with the process.
-    if (channels.report.hasSubscribers) report(error)
+    if (isHeard('report')) report(error)
     print(error)
   }
 

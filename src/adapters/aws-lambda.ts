@@ -9,10 +9,15 @@ interface LambdaContext {
   getRemainingTimeInMillis(): number
 }
 
-/** The part of the event of a function URL or an HTTP API, payload format 2.0, that the adapter uses. */
+/**
+ * The parts of an event that the adapter uses: `rawPath` and `requestContext` of function URLs and HTTP APIs (payload format 2.0), `path` and
+ * `httpMethod` of REST APIs and load balancers (payload format 1.0). Other events have none of them, and may be `null`.
+ */
 interface HttpEvent {
   readonly rawPath?: string
-  readonly requestContext?: { readonly http?: { readonly method?: string } }
+  readonly requestContext?: { readonly http?: { readonly method?: string } } | null
+  readonly path?: string
+  readonly httpMethod?: string
 }
 
 type Handler<E, C, R> = (event: E, context: C) => Promise<R>
@@ -32,13 +37,13 @@ export function withAfterword<E extends object, S extends Writable, C extends La
 ): StreamingHandler<E, S, C, R>
 export function withAfterword(handler: (...args: unknown[]) => Promise<unknown>): unknown {
   // Older runtimes hand a callback over behind the context.
-  return (event: HttpEvent, second: LambdaContext | Writable, third?: unknown) => {
-    const stream = 'write' in second ? second : undefined
-    const context = (stream === undefined ? second : third) as LambdaContext
+  return function (this: unknown, event: HttpEvent | null, second: LambdaContext | Writable, third?: unknown) {
+    const stream = isStream(second) ? second : undefined
+    const context = (stream === undefined ? second : third) as LambdaContext | undefined
     const response = new LambdaResponse(event, context, stream === undefined)
     return instance().scope(response, async () => {
       try {
-        const result = await handler(event, second, third)
+        const result = await handler.call(this, event, second, third)
         if (stream !== undefined) await ended(stream)
         await response.sent((result as { statusCode?: number } | undefined)?.statusCode ?? 200, stream?.errored == null)
         return result
@@ -48,6 +53,10 @@ export function withAfterword(handler: (...args: unknown[]) => Promise<unknown>)
       }
     })
   }
+}
+
+function isStream(value: LambdaContext | Writable | undefined): value is Writable {
+  return typeof value === 'object' && 'write' in value
 }
 
 /** Resolves when the stream has been ended and its bytes are on their way, or when it is broken. */
@@ -64,10 +73,11 @@ class LambdaResponse implements ScopeResponse {
   readonly #sent = Promise.withResolvers<SentResponse>()
   #state: Pick<SentResponse, 'status' | 'delivered' | 'aborted'> = { status: 200, delivered: false, aborted: false }
 
-  constructor({ rawPath = '/', requestContext }: HttpEvent, context: LambdaContext, before: boolean) {
-    this.#method = requestContext?.http?.method ?? 'GET'
-    this.#path = rawPath
-    this.host = { before, deadline: performance.now() + context.getRemainingTimeInMillis() - margin }
+  constructor(event: HttpEvent | null, context: LambdaContext | undefined, before: boolean) {
+    this.#method = event?.requestContext?.http?.method ?? event?.httpMethod ?? 'GET'
+    this.#path = event?.rawPath ?? event?.path ?? '/'
+    const left = context?.getRemainingTimeInMillis?.()
+    this.host = { before, deadline: left === undefined ? undefined : performance.now() + left - margin }
   }
 
   whenSent(callback: (sent: SentResponse) => void): void {

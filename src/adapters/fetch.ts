@@ -10,8 +10,10 @@ export function withAfterword<A extends [Request, ...unknown[]], R extends Answe
   handler: (...args: A) => R | Promise<R>,
   options: FetchOptions = {},
 ): (...args: A) => Promise<R> {
-  // With names for its parameters: Deno hands over as many as a function declares.
-  const respond = (request: Request, host?: unknown, context?: unknown) =>
-    inScope(request, [host, context], () => handler(...([request, host, context] as unknown as A)), options)
+  // With names for its parameters: Deno hands over as many as a function declares. The handler may be a method: it gets its `this`.
+  function respond(this: unknown, request: Request, host?: unknown, context?: unknown) {
+    const handle = () => handler.apply(this, [request, host, context] as unknown as A)
+    return inScope(request, [host, context], handle, options)
+  }
   return respond as unknown as (...args: A) => Promise<R>
 }

@@ -1,5 +1,5 @@
 import { AfterwordError } from '../errors.ts'
-import { channels, report } from '../events.ts'
+import { channels, isHeard, report } from '../events.ts'
 import type { AfterwordSettings } from '../options/instance-options.ts'
 import { isolatesRequests } from '../platform.ts'
 import type { Outcome } from '../task/outcome.ts'
@@ -49,7 +49,7 @@ export class Backlog {
       throw new AfterwordError('AFTERWORD_OVERLOADED', [this.waiting, most])
     this.waiting++
     this.#countNotDue(task.scope, 1)
-    if (channels['task:deferred'].hasSubscribers) channels['task:deferred'].publish({ task })
+    if (isHeard('task:deferred')) channels['task:deferred'].publish({ task })
   }
 
   /** An attempt begins. */

@@ -1,5 +1,5 @@
 import { AfterwordError } from '../errors.ts'
-import { channels, report } from '../events.ts'
+import { channels, isHeard, report } from '../events.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import { type CancelReason, isTrouble, type Outcome } from '../task/outcome.ts'
 import { retryDelay } from '../task/retry.ts'
@@ -77,7 +77,7 @@ export class Completion {
     this.#backlog.end(task, outcome)
     task.state = 'ended'
     const channel = channels['task:ended']
-    if (channel.hasSubscribers) this.#current.enterCaller(task, () => channel.publish({ task, outcome }))
+    if (isHeard('task:ended')) this.#current.enterCaller(task, () => channel.publish({ task, outcome }))
     const { internal, buffer } = task.definition
     const error = internal || buffer !== undefined ? undefined : errorOf(task, outcome)
     task.end(outcome)
@@ -88,7 +88,7 @@ export class Completion {
   #retry(task: Task, outcome: Outcome, delay: number): void {
     task.record?.retry(task.attempt, delay)
     const channel = channels['task:retrying']
-    if (channel.hasSubscribers) this.#current.enterCaller(task, () => channel.publish({ task, outcome, delay }))
+    if (isHeard('task:retrying')) this.#current.enterCaller(task, () => channel.publish({ task, outcome, delay }))
     const isLeft = this.#lifecycle.isPast('draining') && task.record?.isAccepted
     if (task.record?.isClaim || isLeft) return this.unload(task)
     // The scope moves on meanwhile; the new attempt stands at the end of the queue.

@@ -1,5 +1,5 @@
 import { AfterwordError } from '../errors.ts'
-import { channels, report } from '../events.ts'
+import { channels, isHeard, report } from '../events.ts'
 import type { Outcome } from '../task/outcome.ts'
 import type { Task } from '../task/task.ts'
 import type { Current } from './current.ts'
@@ -25,7 +25,7 @@ function runNow(task: Task, current: Current): Outcome | Promise<Outcome> {
 
 function attempt(task: Task): Outcome | Promise<Outcome> {
   if (!isWanted(task)) return { status: 'cancelled', reason: 'when' }
-  if (channels['task:started'].hasSubscribers) channels['task:started'].publish({ task })
+  if (isHeard('task:started')) channels['task:started'].publish({ task })
   const value = task.call()
   return isThenable(value) ? settled(value) : { status: 'done', value }
 }

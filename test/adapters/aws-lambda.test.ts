@@ -77,3 +77,21 @@ test('withAfterword() reports tasks that do not fit into the invocation; finishR
   expect(await handler(event, context(1000))).toBe('AFTERWORD_RESPONSE_NOT_RETURNED')
   expect(reports.codes).toEqual(['AFTERWORD_TASK_TIMED_OUT', 'AFTERWORD_OUT_OF_TIME'])
 })
+
+test.each([
+  ['a REST API, payload format 1.0', { path: '/v1', httpMethod: 'PUT', requestContext: {} }, 'PUT', '/v1'],
+  ['a load balancer', { path: '/elb', httpMethod: 'DELETE', requestContext: { elb: {} } }, 'DELETE', '/elb'],
+  ['a schedule, without a request context', { source: 'aws.events', requestContext: null }, 'GET', '/'],
+  ['a test without an event', null, 'GET', '/'],
+])('withAfterword() takes the event of %s, and a handler that is a method', async (_, event, method, path) => {
+  const seen: unknown[] = []
+  const app = {
+    status: 202,
+    handler: withAfterword(async function (this: { status: number }, _event: unknown, _context: unknown) {
+      defer(() => seen.push(currentTask()?.request))
+      return { statusCode: this.status }
+    } as never),
+  }
+  expect(await app.handler(event as never, undefined as never)).toEqual({ statusCode: 202 })
+  expect(seen).toEqual([{ method, path, status: 202, delivered: true, aborted: false }])
+})

@@ -222,3 +222,13 @@ test('withAfterword() passes the error of a stream on, and its tasks run', async
   await Promise.all(context.work)
   expect(seen).toEqual([false])
 })
+
+test('withAfterword() keeps the `this` of a handler that is a method', async () => {
+  const app = {
+    greeting: 'hello',
+    fetch: withAfterword(function (this: { greeting: string }, _request: Request) {
+      return new Response(this.greeting)
+    } as (request: Request) => Response),
+  }
+  expect(await (await app.fetch(request())).text()).toBe('hello')
+})

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { startWorker } from '../support/worker.ts'
 
@@ -73,3 +74,28 @@ test('Workers: defer() without an adapter gives one report that names the fix, a
   const told = await site.tells(1)
   expect(told.find((text) => text.includes('no adapter'))).toMatch(/defer was called in a request/)
 })
+
+// The first date with `nodejs_compat` as it is now; before and after `process` became an object with events; today.
+test.each(['2024-09-23', '2025-09-14', '2025-09-15', '2026-07-01'])(
+  'Workers of %s: withAfterword keeps the `this` of a method, and a failing task is printed',
+  async (compatibilityDate) => {
+    const printed = Promise.withResolvers<void>()
+    let output = ''
+    const worker = await startWorker(program, 'failing', {
+      compatibilityDate,
+      handleRuntimeStdio(_stdout: Readable, stderr: Readable) {
+        stderr.on('data', (data: Buffer) => {
+          output += data
+          if (output.includes('no mail server')) printed.resolve()
+        })
+      },
+    })
+    try {
+      expect(await (await worker.dispatchFetch('http://worker/')).text()).toBe('hello')
+      await printed.promise
+      expect(output).toContain('AFTERWORD_TASK_FAILED')
+    } finally {
+      await worker.dispose()
+    }
+  },
+)

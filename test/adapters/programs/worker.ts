@@ -35,3 +35,15 @@ export const unlimited = { fetch: withAfterword(answer) }
 
 /** No adapter. */
 export const bare = { fetch: answer }
+
+/** A task that fails, and nobody who listens to reports. The handler is a method that needs its object. */
+export const failing = {
+  greeting: 'hello',
+  fetch(_request: Request): Response | Promise<Response> {
+    defer(() => {
+      throw new Error('no mail server')
+    })
+    return new Response(this.greeting)
+  },
+}
+failing.fetch = withAfterword(failing.fetch)
