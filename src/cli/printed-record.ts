@@ -3,6 +3,7 @@ import { recordIdOf } from '../journal/files/record-id.ts'
 import { decode } from '../journal/format/encoding.ts'
 import { hashMark, keyIdOf } from '../journal/format/encrypted-text.ts'
 import type { Encryption } from '../journal/format/encryption.ts'
+import { readKey } from '../journal/format/unique-key.ts'
 import type { ListedRecord } from '../journal/inspection/listed.ts'
 import { beside, load } from '../lazy-require.ts'
 import { validateEncrypt } from '../options/journal-options.ts'
@@ -36,7 +37,7 @@ export class Reader {
       ...(runAt !== undefined && { runAt: date(runAt) }),
       ...(failedAt !== undefined && { failedAt: date(failedAt) }),
       // A hashed key can't be read back.
-      ...(key !== undefined && { key: key.startsWith(hashMark) ? '(sealed)' : key }),
+      ...(key !== undefined && { key: key.startsWith(hashMark) ? '(sealed)' : readKey(key) }),
       ...(error !== undefined && { error: error && this.#open(error, 'error', job, id) }),
       ...(options !== undefined && { options: said(options, ([bound]) => say(bound)) }),
       args: said(this.#open(args, 'args', job, id), say),

@@ -15,6 +15,14 @@ export class Registry {
     if (typeof name !== 'string' || name === '') {
       throw new AfterwordError('AFTERWORD_INVALID_JOB_NAME', [kind, describe(name), kind])
     }
+    // A database could not tell such names apart.
+    if (name.includes('\0') || !name.isWellFormed()) {
+      throw new AfterwordError('AFTERWORD_INVALID_JOB_NAME', [
+        kind,
+        `${describe(name)}, with NUL or half a character`,
+        kind,
+      ])
+    }
     // The work of a job that runs in a thread is the URL of a module.
     if (typeof work !== 'function' && typeof work !== 'string') {
       throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', [`${kind}("${name}")`, describe(work)])

@@ -128,6 +128,16 @@ const cases: Record<string, [Call, ErrorCode, message: string]> = {
     'AFTERWORD_INVALID_JOB_NAME',
     'job expects a name that is a non-empty string, got "".',
   ],
+  'a job whose name has NUL': [
+    (afterword) => afterword.job('a\0b', () => {}),
+    'AFTERWORD_INVALID_JOB_NAME',
+    'got "a\\u0000b", with NUL or half a character.',
+  ],
+  'a batch whose name has half a character': [
+    (afterword) => afterword.batch('a\ud83d', () => {}),
+    'AFTERWORD_INVALID_JOB_NAME',
+    'got "a\\ud83d", with NUL or half a character.',
+  ],
   'a job whose name is no string': [
     (afterword) => afterword.job(wrong(Symbol('a')), () => {}),
     'AFTERWORD_INVALID_JOB_NAME',

@@ -55,6 +55,32 @@ function gate(afterword: Afterword, name = 'gate', options: JobOptions<[what: st
 describe.each(Object.keys(places))('the option key, %s,', (place) => {
   const open = () => new Afterword({ shutdownTimeout: 0, ...places[place]?.() })
 
+  test('tells all keys apart, also those with NUL and those that are no Unicode', async () => {
+    await using afterword = open()
+    const { job, runs, begun, end } = gate(afterword, 'gate', { key: (what) => what })
+    const keys = [
+      'a',
+      'a\0',
+      'a\0b',
+      '\0',
+      '\ud800',
+      '\udc00',
+      '\ufffd',
+      'escaped:a',
+      'escaped:\\u0000',
+      'a\nb',
+      '~a',
+      'ä',
+    ]
+    const first = keys.map((key) => job.defer(key))
+    await Promise.all(keys.map(begun))
+    const second = keys.map((key) => job.defer(key))
+    for (const { outcome } of second) expect(await outcome).toEqual(duplicate)
+    expect(runs).toEqual(keys)
+    for (const key of keys) end(key)
+    for (const { outcome } of first) expect(await outcome).toMatchObject({ status: 'done' })
+  })
+
   test('keeps a second call out while the first one waits or runs', async () => {
     await using afterword = open()
     const { job, runs, begun, end } = gate(afterword, 'gate', { key: 'single' })

@@ -4,8 +4,10 @@ import type { EncryptSettings } from '../../options/journal-options.ts'
 import type { BoundOptions } from '../../options/task-options.ts'
 import type { Claim } from '../../task/record.ts'
 import { idOf } from '../files/record-id.ts'
-import { decode, encode, Unstorable } from '../format/encoding.ts'
+import { decode, encode } from '../format/encoding.ts'
 import type { Encryption } from '../format/encryption.ts'
+import { storableKey } from '../format/unique-key.ts'
+import { TooLarge, Unstorable } from '../format/unstorable.ts'
 import type { ClaimedRow } from '../protocol.ts'
 
 type Stored = Pick<ClaimedRow, 'args' | 'options' | 'job' | 'recordId'>
@@ -16,9 +18,6 @@ export interface CodecOptions {
   /** The keys that encrypt arguments and errors; `undefined` stores them as they are. */
   readonly encrypt?: EncryptSettings | undefined
 }
-
-/** The most bytes that a character of a string takes in UTF-8. */
-const mostBytes = 3
 
 /** The codec turns calls into stored values and back, encrypted if there is a key. */
 export class Codec {
@@ -40,16 +39,20 @@ export class Codec {
 
   /** @throws AfterwordError `AFTERWORD_NOT_STORABLE`, `AFTERWORD_PAYLOAD_TOO_LARGE` */
   encode(args: readonly unknown[], job: string, recordId: number): string {
-    const text = encodeArgs(job, args)
-    // Most texts are far too short for a look at their bytes.
-    if (mostBytes * text.length > this.#maxPayload) this.#checkSize(text, job)
+    const text = this.#encodeArgs(job, args)
     return this.#encryption?.encrypt(text, { what: 'args', job, recordId }) ?? text
   }
 
-  #checkSize(text: string, job: string): void {
-    const bytes = Buffer.byteLength(text)
-    if (bytes > this.#maxPayload) {
-      throw new AfterwordError('AFTERWORD_PAYLOAD_TOO_LARGE', [job, bytes, this.#maxPayload])
+  #encodeArgs(job: string, args: readonly unknown[]): string {
+    try {
+      return encode(args, this.#maxPayload)
+    } catch (error) {
+      if (error instanceof TooLarge) {
+        throw new AfterwordError('AFTERWORD_PAYLOAD_TOO_LARGE', [job, error.bytes, this.#maxPayload])
+      }
+      if (!(error instanceof Unstorable)) throw error
+      const { what, path, cause } = error
+      throw new AfterwordError('AFTERWORD_NOT_STORABLE', [job, what, path], cause === undefined ? {} : { cause })
     }
   }
 
@@ -73,8 +76,10 @@ export class Codec {
 
   /** Makes the stored form of a unique key, and in JSON the other forms in which a process with other keys may have stored it. */
   storedKey(job: string, uniqueKey: string | undefined): [stored: string | null, others: string | null] {
-    if (uniqueKey === undefined || this.#encryption === undefined) return [uniqueKey ?? null, null]
-    const { stored, others } = this.#encryption.hash(job, uniqueKey)
+    if (uniqueKey === undefined) return [null, null]
+    const key = storableKey(uniqueKey)
+    if (this.#encryption === undefined) return [key, null]
+    const { stored, others } = this.#encryption.hash(job, key)
     return [stored, JSON.stringify(others)]
   }
 }
@@ -85,13 +90,4 @@ export function encodeOptions(options: BoundOptions | undefined): string | null 
 
 function decodeOptions(text: string | null): BoundOptions | undefined {
   return text === null ? undefined : (decode(text)[0] as BoundOptions)
-}
-
-function encodeArgs(job: string, args: readonly unknown[]): string {
-  try {
-    return encode(args)
-  } catch (error) {
-    if (!(error instanceof Unstorable)) throw error
-    throw new AfterwordError('AFTERWORD_NOT_STORABLE', [job, error.what, error.path])
-  }
 }
