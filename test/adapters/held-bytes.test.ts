@@ -78,16 +78,25 @@ describe.each(chosen)('$protocol on Node $node', (host) => {
       expect(await visit(site, path)).toEqual(seen)
     })
 
-    // Both write bytes of HTTP/1 by hand.
+    // These write bytes of HTTP/1 by hand.
     if (isHttp2(host)) return
+
+    const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX-Mark: ${site.marks.next()}\r\n\r\n`
 
     test('responses of one connection leave in order, each when it may', async () => {
       const wire = site.wire()
-      const request = (path: string) =>
-        `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX-Mark: ${site.marks.next()}\r\n\r\n`
       wire.write(['/end', '/wrong-header', '/deferred-after-end', '/end'].map(request).join(''))
       await wire.until(/hello.*handled.*hello.*hello/s)
       expect(wire.text.match(/hello|handled/g)).toEqual(['hello', 'handled', 'handled', 'hello', 'hello'])
+      await wire.close()
+    })
+
+    test('closeIdleConnections() leaves a connection alone on which a response is still to come', async () => {
+      const wire = site.wire()
+      wire.write(['/closes-idle', '/at-once', '/later'].map(request).join(''))
+      await wire.until(/hello.*hello.*hello/s)
+      wire.write(request('/at-once'))
+      await wire.until(/hello.*hello.*hello.*hello/s)
       await wire.close()
     })
 
@@ -97,6 +106,17 @@ describe.each(chosen)('$protocol on Node $node', (host) => {
       wire.halfClose()
       await wire.ended
       expect(wire.text).toMatch(/^HTTP\/1.1 200 OK.*hello$/s)
+      await wire.close()
+    })
+
+    // TLS hands bytes over later, so that Node itself loses the responses behind.
+    if (host.protocol === 'HTTPS') return
+
+    test('socket.destroy() ends the connection once the responses have left that stand behind a held one', async () => {
+      const wire = site.wire()
+      wire.write(['/destroys-all', '/at-once', '/at-once'].map(request).join(''))
+      await wire.ended
+      expect(wire.text.match(/hello/g)).toHaveLength(3)
       await wire.close()
     })
   })

@@ -1,9 +1,13 @@
+import type { nodes } from '../../tools/nodes.ts'
+
 /** The way in which the files of a suite are run, and their tests told apart. In `scripts` each file is one test. */
 type Runner = 'mocha' | 'node:test' | 'scripts'
 
 /** The suite of another project. */
 export interface Suite {
   readonly runner: Runner
+  /** The release of Node that runs it. @default 24 */
+  readonly node?: keyof typeof nodes
   /** The package whose tarball holds the tests. Without one, the sources of a release have to be given. */
   readonly tarball?: string
   /** Globs of the files with tests, within the sources. */
@@ -60,5 +64,5 @@ export const suites: Readonly<Record<string, Suite>> = {
     args: ['--check-leaks'],
   },
   ws: { runner: 'mocha', files: ['test/*.test.js'], needs: [mocha], args: ['--throw-deprecation'] },
-  node: { runner: 'scripts', files: ['test/parallel/test-{http,https,http2}-*.js'] },
+  node: { runner: 'scripts', node: 22, files: ['test/parallel/test-{http,https,http2}-*.js'] },
 }

@@ -27,7 +27,7 @@ export async function runFile(
 ): Promise<Results> {
   rmSync(report, { force: true })
   const preload = kept === undefined ? [] : ['--disable-warning=ExperimentalWarning', '--import', beside('kept-job.ts')]
-  const child = spawn(nodes[24], [...preload, ...argsOf(suite, folder, file, report)], {
+  const child = spawn(nodes[suite.node ?? 24], [...preload, ...argsOf(suite, folder, file, report)], {
     cwd: folder,
     env: {
       ...process.env,

@@ -3,6 +3,8 @@ import { Duplex } from 'node:stream'
 import { hasNodeStreams } from '../../platform.ts'
 import { refusalBytes } from '../refusal.ts'
 import { HeldBytes, type HeldResponse, writeFailure } from './held-bytes.ts'
+import { closesIdleConnections } from './idle-connections.ts'
+import { isLatest } from './open-responses.ts'
 import { ownResponse } from './own-response.ts'
 
 type Callback = (error?: Error | null) => void
@@ -35,7 +37,7 @@ export class HeldSocket extends HeldBytes {
   #callback: Callback | undefined
   /** The response whose bytes leave now. */
   #leaving: HeldResponse | undefined
-  /** The handler has destroyed the socket meanwhile. */
+  /** The socket was destroyed meanwhile. */
   #destroyed: { readonly error: Error | undefined } | undefined
 
   private constructor(socket: Connection) {
@@ -74,11 +76,14 @@ export class HeldSocket extends HeldBytes {
     this.#encoding = encoding
     this.#callback = callback
     this.hold(response)
+    if (this.#destroyed !== undefined) this.hurry()
   }
 
   /** Destroys the socket when the bytes have left, or at once if the client has gone. */
   destroy(error: Error | undefined): void {
     if (this.response !== undefined && !hasGone(error)) {
+      // Node takes the connection for an idle one, since its response has ended, but others stand behind the held bytes.
+      if (closesIdleConnections() && !isLatest(this.#socket, this.response)) return
       this.#destroyed ??= { error }
       return this.hurry()
     }
@@ -96,8 +101,9 @@ export class HeldSocket extends HeldBytes {
     const callback = this.#callback as Callback
     this.#chunks = undefined
     this.#callback = undefined
+    const res = this.#socket._httpMessage
     // A `100 Continue` is no answer yet.
-    if (this.#socket._httpMessage?.headersSent) response.begun = true
+    if (res?.headersSent) response.begun = true
     // The bytes behind leave too, those of the next response on the connection don't.
     this.#leaving = response
     try {
@@ -105,7 +111,15 @@ export class HeldSocket extends HeldBytes {
     } finally {
       this.#leaving = undefined
     }
-    if (this.#destroyed !== undefined) this.#end(this.#destroyed.error)
+    if (this.#destroyed !== undefined) this.#endBehind(res)
+  }
+
+  /** Ends a connection that was destroyed meanwhile. Responses behind that are whole leave first, one in a turn. */
+  #endBehind(last: Connection['_httpMessage']): void {
+    const res = this.#socket._httpMessage
+    if (this.response?.ended) return
+    if (res == null || res === last || !res.writableEnded) return this.#end(this.#destroyed?.error)
+    setImmediate(() => this.#endBehind(res))
   }
 
   protected answerRefusal(response: HeldResponse): void {

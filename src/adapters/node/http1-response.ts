@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { SentResponse } from '../../sent-response.ts'
 import type { Host, ResponseGate } from '../../task/response.ts'
 import { type RefusableResponse, refuseAtBarrier } from './barrier.ts'
@@ -7,16 +6,13 @@ import { holdsBytes, waitsForRoom } from './held-bytes.ts'
 import { HeldCalls } from './held-calls.ts'
 import { HeldSocket } from './held-socket.ts'
 import { discardResponseWrites, discardsWrites, discardUnreported } from './late-write.ts'
+import { type OpenResponse, open } from './open-responses.ts'
 import { ownResponse } from './own-response.ts'
 
 type OwningResponse = ServerResponse & { [ownResponse]?: Http1Response }
 
-/** The responses of a connection that stand behind another one: one listener for all of them. */
-const pipelined = Symbol('afterword.pipelined')
-type TrackedSocket = Socket & { [pipelined]?: Set<Http1Response> }
-
 /** A response of `node:http` or `node:https`, or of what poses as one. */
-export class Http1Response implements RefusableResponse {
+export class Http1Response implements RefusableResponse, OpenResponse {
   gate?: ResponseGate
   host?: Host | undefined
   held = false
@@ -27,8 +23,10 @@ export class Http1Response implements RefusableResponse {
   nodeEnd: ServerResponse['end'] | undefined
   /** The handler has called `end`, which a middleware may make to wait. */
   #ending = false
-  readonly #req: IncomingMessage
-  readonly #res: OwningResponse
+  #req: IncomingMessage | undefined
+  #res: OwningResponse | undefined
+  /** The response as it was sent, once the others were let go. */
+  #lastly: SentResponse | undefined
   #state: 'open' | 'delivered' | 'aborted' = 'open'
   #callback: ((sent: SentResponse) => void) | undefined
 
@@ -39,24 +37,27 @@ export class Http1Response implements RefusableResponse {
 
   /** Finds the object for a response, or makes it at the first call. */
   static of(req: IncomingMessage, res: OwningResponse): Http1Response {
-    res[ownResponse] ??= new Http1Response(req, res)
-    return res[ownResponse]
+    const known = res[ownResponse]
+    if (known !== undefined) return known
+    const response = new Http1Response(req, res)
+    res[ownResponse] = response
+    // Requests that are injected by tests may have no socket.
+    if (req.socket) open(req.socket, response)
+    return response
   }
 
-  /** Listens to `finish`, `close`, and the socket's `close`: a pipelined response that was never written gets no event of its own. */
+  /** Listens to `finish` and `close`. The socket's `close` is listened to for all responses of a connection. */
   whenSent(callback: (sent: SentResponse) => void): void {
-    this.#callback = callback
+    const req = this.#req
     const res = this.#res
-    const socket = this.#req.socket as TrackedSocket | undefined
-    // Once the client has gone, Node 22 calls a response finished that its handler ends afterwards.
-    if (res.writableFinished) return this.#req.errored ? this.closed() : this.finished()
-    if (res.closed || res.destroyed || socket?.destroyed) return this.closed()
+    if (req === undefined || res === undefined) return callback(this.describe())
+    this.#callback = callback
+    if (isOver(req, res)) return this.#sent(this.#isWhole ? 'delivered' : 'aborted')
     // These come ahead of other listeners: one that throws keeps those behind it from being called.
     res.prependListener('finish', onFinish)
     res.prependListener('close', onClose)
-    if (socket !== undefined && res.socket !== socket) track(socket).add(this)
     if (res.writableEnded) return
-    if (HeldSocket.canHold(this.#req.socket)) {
+    if (HeldSocket.canHold(req.socket)) {
       this.nodeEnd = res.end
       res.end = onEnd
     } else new HeldCalls(res, this)
@@ -67,23 +68,23 @@ export class Http1Response implements RefusableResponse {
   }
 
   get ended(): boolean {
-    return this.#ending || this.#res.writableEnded
+    return this.#ending || this.#res?.writableEnded !== false
   }
 
   /** The handler ends the response. */
   ending(): void {
     this.#ending = true
-    if (waitsForRoom(this.gate)) HeldSocket.watch(this.#req.socket)
+    if (waitsForRoom(this.gate)) HeldSocket.watch((this.#req as IncomingMessage).socket)
   }
 
   refused(): void {
-    if (!this.held && !this.begun) refuseAtBarrier(this.#res, this)
+    if (this.#res !== undefined && !this.held && !this.begun) refuseAtBarrier(this.#res, this)
   }
 
   /** Express has its way to answer errors in `req.next`, also where no adapter of its own has opened the scope. */
   answerError(): ((error: Error) => unknown) | undefined {
     const { next } = this.#req as { next?: unknown }
-    const isExpress = 'app' in this.#res && typeof next === 'function'
+    const isExpress = 'app' in (this.#res as object) && typeof next === 'function'
     return this.answersError ?? (isExpress ? (error) => next(error) : undefined)
   }
 
@@ -94,12 +95,12 @@ export class Http1Response implements RefusableResponse {
 
   discardRefused(): void {
     this.discardWrites()
-    discardUnreported(this.#res)
+    if (this.#res !== undefined) discardUnreported(this.#res)
   }
 
   finished(): void {
     // After a reset, Node 20 and 22 emit `finish` all the same; then only the socket tells.
-    this.#sent(this.#req.socket?.errored ? 'aborted' : 'delivered')
+    this.#sent(this.#req?.socket?.errored ? 'aborted' : 'delivered')
   }
 
   /** The response was closed without `finish`, or its connection before the response had its turn. */
@@ -107,32 +108,59 @@ export class Http1Response implements RefusableResponse {
     this.#sent('aborted')
   }
 
+  /** What a handler leaves behind, such as a timer, keeps its scope and this object for as long as it lives. */
+  letGo(): boolean {
+    const req = this.#req
+    const res = this.#res
+    if (req === undefined || res === undefined) return true
+    if (this.held || this.#callback !== undefined || !isOver(req, res)) return false
+    if (this.#state === 'open') this.#state = this.#isWhole ? 'delivered' : 'aborted'
+    this.#lastly = this.describe()
+    this.#req = undefined
+    this.#res = undefined
+    this.answersError = undefined
+    this.nodeEnd = undefined
+    return true
+  }
+
   describe(): SentResponse {
-    const { method = 'GET' } = this.#req
+    if (this.#lastly !== undefined) return this.#lastly
+    const { method = 'GET' } = this.#req as IncomingMessage
+    const path = pathOf(this.#req as IncomingMessage)
     const delivered = this.#state === 'delivered'
     const aborted = this.#state === 'aborted'
-    return { method, path: pathOf(this.#req), status: this.#res.statusCode, delivered, aborted }
+    return { method, path, status: (this.#res as ServerResponse).statusCode, delivered, aborted }
   }
 
   end(): void {
+    if (this.#res === undefined) return
     if (!this.ended && !discardsWrites(this.#res)) this.#res.end()
     // A middleware may still have to end the response, by methods that it calls later.
     if (this.#res.writableEnded) this.discardWrites()
   }
 
   discardWrites(): void {
-    discardResponseWrites(this.#res, this)
+    if (this.#res !== undefined) discardResponseWrites(this.#res, this)
+  }
+
+  /** The response has finished. Once the client has gone, Node 22 says so of one that its handler ends afterwards. */
+  get #isWhole(): boolean {
+    return this.#res?.writableFinished === true && !this.#req?.errored && !this.#req?.socket?.errored
   }
 
   #sent(state: 'delivered' | 'aborted'): void {
     if (this.#state !== 'open') return
     this.#state = state
-    ;(this.#req.socket as TrackedSocket | undefined)?.[pipelined]?.delete(this)
     // A handler whose client has left may still write, and need not know.
-    if (this.#res.writableEnded) this.discardWrites()
+    if (this.#res?.writableEnded) this.discardWrites()
     this.#callback?.(this.describe())
     this.#callback = undefined
   }
+}
+
+/** The response has finished, or its client has gone. */
+function isOver(req: IncomingMessage, res: ServerResponse): boolean {
+  return res.writableFinished || res.closed || res.destroyed || req.socket?.destroyed
 }
 
 /** The `end` of all responses that have tasks. */
@@ -149,16 +177,6 @@ function onFinish(this: OwningResponse): void {
 
 function onClose(this: OwningResponse): void {
   this[ownResponse]?.closed()
-}
-
-function track(socket: TrackedSocket): Set<Http1Response> {
-  if (socket[pipelined] !== undefined) return socket[pipelined]
-  const responses = new Set<Http1Response>()
-  socket[pipelined] = responses
-  socket.once?.('close', () => {
-    for (const response of responses) response.closed()
-  })
-  return responses
 }
 
 /** Express changes `url` in mounted apps and keeps the original. */

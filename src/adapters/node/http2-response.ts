@@ -21,7 +21,9 @@ export class Http2Response implements RefusableResponse {
   answersError: ((error: Error) => unknown) | undefined
   /** The compatibility API's response to the same stream. */
   compat: Http2ServerResponse | undefined
-  readonly #stream: ServerHttp2Stream
+  #stream: ServerHttp2Stream | undefined
+  /** The response as it was sent, once the stream was let go. */
+  #lastly: SentResponse | undefined
   readonly #method: string
   readonly #path: string
   #sent = false
@@ -49,18 +51,19 @@ export class Http2Response implements RefusableResponse {
       if (this.#sent) return
       this.#sent = true
       // A handler whose client has left may still write, and need not know.
-      if (this.#res.writableEnded) this.discardWrites()
+      if (this.#res?.writableEnded) this.discardWrites()
       callback(this.describe())
     }
     const stream = this.#stream
-    if (stream.closed || stream.destroyed) return sent()
+    if (stream === undefined || stream.closed || stream.destroyed) return sent()
+    const res = this.compat ?? stream
     stream.prependListener('close', sent)
     this.compat?.prependListener('finish', sent)
     this.compat?.prependListener('close', sent)
     // The stream of a HEAD has ended before it begins.
-    if (this.#res.writableEnded && stream.headersSent) return
-    if (HeldStream.canHold(stream)) this.#watchEnd()
-    else new HeldCalls(this.#res, this)
+    if (res.writableEnded && stream.headersSent) return
+    if (HeldStream.canHold(stream)) this.#watchEnd(stream, res)
+    else new HeldCalls(res, this)
   }
 
   get holdsBytes(): boolean {
@@ -68,11 +71,11 @@ export class Http2Response implements RefusableResponse {
   }
 
   get ended(): boolean {
-    return this.#ending || this.#res.writableEnded
+    return this.#ending || this.#res?.writableEnded !== false
   }
 
   refused(): void {
-    if (this.held || this.begun) return
+    if (this.#stream === undefined || this.held || this.begun) return
     refuseAtBarrier(this.#stream, this)
     if (this.compat !== undefined) refuseAtBarrier(this.compat, this)
   }
@@ -83,21 +86,30 @@ export class Http2Response implements RefusableResponse {
 
   discardRefused(): void {
     this.discardWrites()
-    discardUnreported(this.#res)
+    if (this.#res !== undefined) discardUnreported(this.#res)
   }
 
-  #watchEnd(): void {
-    const target = this.#res as { end: (...args: unknown[]) => unknown }
+  #watchEnd(stream: ServerHttp2Stream, res: Http2ServerResponse | ServerHttp2Stream): void {
+    const target = res as { end: (...args: unknown[]) => unknown }
     const { end } = target
     target.end = (...args) => {
       this.#ending = true
-      if (waitsForRoom(this.gate)) HeldStream.watch(this.#stream, this)
+      if (waitsForRoom(this.gate)) HeldStream.watch(stream, this)
       return end.apply(target, args)
     }
   }
 
+  /** The stream was closed. What a handler leaves behind, such as a timer, keeps its scope and this object for as long as it lives. */
+  letGo(): void {
+    this.#lastly ??= this.describe()
+    this.#stream = undefined
+    this.compat = undefined
+    this.answersError = undefined
+  }
+
   describe(): SentResponse {
     const stream = this.#stream
+    if (stream === undefined) return this.#lastly as SentResponse
     // `finish` is emitted also when the client reset the stream; the code of the reset tells.
     const delivered = this.#sent && stream.rstCode === 0 && !stream.aborted && stream.writableEnded
     const status = Number(stream.sentHeaders?.[':status'] ?? this.compat?.statusCode ?? 200)
@@ -105,25 +117,26 @@ export class Http2Response implements RefusableResponse {
   }
 
   end(): void {
-    if (discardsWrites(this.#res)) return
+    const stream = this.#stream
+    if (stream === undefined || discardsWrites(this.compat ?? stream)) return
     if (this.#ending) {
       // A middleware may still have to end the response.
     } else if (this.compat !== undefined) {
       if (!this.compat.writableEnded) this.compat.end()
-    } else if (!this.#stream.writableEnded && !this.#stream.destroyed) {
-      if (!this.#stream.headersSent) this.#stream.respond()
-      this.#stream.end()
+    } else if (!stream.writableEnded && !stream.destroyed) {
+      if (!stream.headersSent) stream.respond()
+      stream.end()
     }
-    if (this.#res.writableEnded) this.discardWrites()
+    if (this.#res?.writableEnded) this.discardWrites()
   }
 
   discardWrites(): void {
-    if (this.compat === undefined) discardStreamWrites(this.#stream, this)
-    else discardResponseWrites(this.compat, this)
+    if (this.compat !== undefined) discardResponseWrites(this.compat, this)
+    else if (this.#stream !== undefined) discardStreamWrites(this.#stream, this)
   }
 
   /** The response or the stream that the handler writes to. */
-  get #res(): Http2ServerResponse | ServerHttp2Stream {
+  get #res(): Http2ServerResponse | ServerHttp2Stream | undefined {
     return this.compat ?? this.#stream
   }
 }

@@ -3,6 +3,7 @@ import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:ht
 import type { Server as HttpsServer } from 'node:https'
 import type { Afterword } from '../../afterword.ts'
 import type { Intake } from '../../shutdown.ts'
+import { tellIdleClosing } from './idle-connections.ts'
 
 /** A server of `node:http`, `node:https` or `node:http2`. */
 export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
@@ -26,6 +27,7 @@ export class NodeIntake implements Intake {
   static watch(server: NodeServer, afterword: Afterword): void {
     if (watched in server) return
     Object.assign(server, { [watched]: true })
+    tellIdleClosing(server)
     const intake = new NodeIntake(server)
     let remove = () => {}
     const add = () => {

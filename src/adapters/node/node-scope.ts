@@ -84,7 +84,7 @@ export function enterStream<T>(
   response.host = host
   if (afterword.keeps) HeldStream.watch(stream, response)
   return afterword.scope(response, () => {
-    bindListeners(stream)
+    bindListeners(stream, () => response.letGo())
     return fn(response)
   })
 }
@@ -102,8 +102,12 @@ function mayHaveBody(method: string | undefined): boolean {
  * Binds the listeners of a request to its scope. Node emits the events of a request's body, and all events of an HTTP/2 stream, outside
  * the scope: the parser and the session have one context for a whole connection.
  */
-function bindListeners(emitter: EventEmitter): void {
+function bindListeners(emitter: EventEmitter, closed?: () => void): void {
   const scope = new AsyncResource('AfterwordRequest')
   const { emit } = emitter
-  emitter.emit = (...args) => scope.runInAsyncScope(emit, emitter, ...args)
+  emitter.emit = (...args) => {
+    const emitted = scope.runInAsyncScope(emit, emitter, ...args)
+    if (args[0] === 'close') closed?.()
+    return emitted
+  }
 }

@@ -1,10 +1,11 @@
 import { AsyncResource } from 'node:async_hooks'
 import { once } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { createGzip } from 'node:zlib'
 import { attach } from '../../../src/adapters/node-http.ts'
 import { configure, defer, finishRequest, job } from '../../../src/index.ts'
@@ -45,6 +46,14 @@ function endLater(res: Response): void {
     })
     return res
   }) as never
+}
+
+/** Ends a response behind which others stand already. Resolves in the same turn, when its bytes would have left. */
+async function endBeforeOthers(res: Response, { keep }: Visit): Promise<void> {
+  keep()
+  await setImmediate()
+  res.end('hello')
+  for (let tick = 0; tick < 10; tick++) await nextTick()
 }
 
 const handlers: Record<string, Handler> = {
@@ -115,6 +124,19 @@ const handlers: Record<string, Handler> = {
     res.end('hello')
     if (res.stream === undefined) res.socket?.end()
     else res.stream.close()
+  },
+  '/closes-idle': async (res, visit) => {
+    await endBeforeOthers(res, visit)
+    server.closeIdleConnections()
+  },
+  '/destroys-all': async (res, visit, req) => {
+    await endBeforeOthers(res, visit)
+    req.socket.destroy()
+  },
+  '/at-once': (res) => res.end('hello'),
+  '/later': async (res) => {
+    await later()
+    res.end('hello')
   },
   '/destroys-soon': (res, { keep }) => {
     keep()
@@ -201,6 +223,7 @@ const handlers: Record<string, Handler> = {
   },
 }
 
+const nextTick = promisify(process.nextTick)
 let isFull = false
 
 /** Makes the backlog full for some turns. */
@@ -231,7 +254,7 @@ function keep(): void {
   void later().then(() => database.exec('COMMIT'))
 }
 
-const server = createServer(protocol)
+const server = createServer(protocol) as Server
 server.on('request', async (req, res) => {
   const notes: string[] = []
   const note = (what: string) => void notes.push(what)
