@@ -103,9 +103,13 @@ export class Http1Response implements RefusableResponse, OpenResponse {
     this.#sent(this.#req?.socket?.errored ? 'aborted' : 'delivered')
   }
 
-  /** The response was closed without `finish`, or its connection before the response had its turn. */
+  /** The response was closed without `finish`. */
   closed(): void {
     this.#sent('aborted')
+  }
+
+  disconnected(): void {
+    if (this.#callback !== undefined) this.closed()
   }
 
   /** What a handler leaves behind, such as a timer, keeps its scope and this object for as long as it lives. */

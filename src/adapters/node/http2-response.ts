@@ -47,6 +47,8 @@ export class Http2Response implements RefusableResponse {
 
   /** Listens to the stream's `close`, and to the compatibility API's events, for `close` is sometimes missing (nodejs/node#56374). */
   whenSent(callback: (sent: SentResponse) => void): void {
+    const stream = this.#stream
+    if (stream === undefined) return callback(this.describe())
     const sent = () => {
       if (this.#sent) return
       this.#sent = true
@@ -54,8 +56,7 @@ export class Http2Response implements RefusableResponse {
       if (this.#res?.writableEnded) this.discardWrites()
       callback(this.describe())
     }
-    const stream = this.#stream
-    if (stream === undefined || stream.closed || stream.destroyed) return sent()
+    if (stream.closed || stream.destroyed) return sent()
     const res = this.compat ?? stream
     stream.prependListener('close', sent)
     this.compat?.prependListener('finish', sent)
@@ -101,7 +102,9 @@ export class Http2Response implements RefusableResponse {
 
   /** The stream was closed. What a handler leaves behind, such as a timer, keeps its scope and this object for as long as it lives. */
   letGo(): void {
-    this.#lastly ??= this.describe()
+    if (this.#stream === undefined) return
+    this.#sent = true
+    this.#lastly = this.describe()
     this.#stream = undefined
     this.compat = undefined
     this.answersError = undefined

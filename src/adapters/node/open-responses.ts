@@ -2,8 +2,8 @@ import type { Socket } from 'node:net'
 
 /** A response that shares its connection with others. */
 export interface OpenResponse {
-  /** The connection was closed. */
-  closed(): void
+  /** The connection was closed, and with it a response that was not sent. */
+  disconnected(): void
   /** Lets go of the request and the response if the response was sent. @returns false if it was not */
   letGo(): boolean
 }
@@ -34,7 +34,7 @@ export function isLatest(socket: object, response: unknown): boolean {
 
 function onClose(this: OpenSocket): void {
   for (const response of this[openResponses]?.splice(0) ?? []) {
-    response.closed()
+    response.disconnected()
     response.letGo()
   }
 }
