@@ -112,7 +112,7 @@ export class Http1Response implements RefusableResponse, OpenResponse {
     if (this.#callback !== undefined) this.closed()
   }
 
-  /** What a handler leaves behind, such as a timer, keeps its scope and this object for as long as it lives. */
+  /** A timer that a handler leaves behind keeps its scope, and that this object, for as long as it lives. */
   letGo(): boolean {
     const req = this.#req
     const res = this.#res

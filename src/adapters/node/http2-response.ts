@@ -100,7 +100,7 @@ export class Http2Response implements RefusableResponse {
     }
   }
 
-  /** The stream was closed. What a handler leaves behind, such as a timer, keeps its scope and this object for as long as it lives. */
+  /** The stream was closed. A timer that a handler leaves behind keeps its scope, and that this object. */
   letGo(): void {
     if (this.#stream === undefined) return
     this.#sent = true
