@@ -105,8 +105,8 @@ export const errorTable = {
   },
   AFTERWORD_POISON: {
     happened:
-      'A process that ended has left the job "%s" (%s), which was running each time that three more processes ended.',
-    next: 'The record is listed as failed and not run again.',
+      'The job "%s" (%s) seems to end its process: four times in a row, a process lived without it for a while, and ended as soon as it ran.',
+    next: 'The record is listed as failed and not run again. Once the job is mended, retry the record: afterword retry.',
   },
   AFTERWORD_ALREADY_STARTED: {
     happened: 'configure was called after the first use, or a second time.',

@@ -63,6 +63,7 @@ export class Shutdown {
     const { settings, lifecycle, completion } = this.#scheduler
     const deadline = performance.now() + settings.shutdownTimeout
     const timeLeft = () => Math.max(0, deadline - performance.now())
+    this.#registry.journal?.expectEnd()
     if (stopIntakes) await this.#stopIntakes(settings.shutdownTimeout * requestShare)
 
     lifecycle.advance('draining')

@@ -53,9 +53,9 @@ export const transition = {
   retry: 2,
   /** Any worker with room tries the record again: attempt, delay. */
   release: 3,
-  /** The record was claimed, and its process ends in order: 1 if its run was noted as begun, else 0. */
+  /** The record was claimed, and its process ends in order. */
   handBack: 4,
-  /** The record was claimed, and its run begins: should the process die now, that counts as a crash. */
+  /** The record is orphaned and claimed, and its run begins: should the process die now, that may tell something. */
   begin: 5,
 } as const
 
@@ -83,17 +83,18 @@ export type ToServer =
   | { readonly type: 'jobs'; readonly jobs: RunnableJobs }
   /** The server is a new one: of the claims of the server before, the process has these. */
   | { readonly type: 'resume'; readonly claimed: readonly number[] }
-  /** Asks for claims. @param alone no claim runs now: a suspect may be sent @param rooms how many calls of each limited job can begin */
+  /** Asks for claims. @param rooms how many calls of each limited job can begin */
   | {
       readonly type: 'claim'
       readonly most: number
-      readonly alone: boolean
       readonly rooms: readonly (readonly [job: string, room: number])[]
     }
   /** The process has the locks of these slots. */
   | { readonly type: 'adopt'; readonly slots: readonly number[] }
   /** Some record may be claimable. */
   | { readonly type: 'look' }
+  /** The process is about to end: that its end comes while records run tells nothing of them. */
+  | { readonly type: 'ending' }
   /** The process claims nothing any more. */
   | { readonly type: 'stop' }
   /** Ends the server. @param within the time in ms that it may take to leave all in order */
@@ -108,7 +109,9 @@ export interface ClaimedRow {
   readonly args: string
   readonly options: string | null
   readonly attempt: number
+  /** How many ends of processes speak against the record; how long a run of it has lasted, in ms. */
   readonly crashes: number
+  readonly ran: number
   /** The process of the record has died. */
   readonly orphaned: boolean
 }
@@ -123,13 +126,12 @@ export type FromServer =
   | { readonly type: 'prepared' | 'synced'; readonly error?: string }
   /**
    * Answers `claim`.
-   * @param suspects some records wait to be claimed alone @param behind more shared records are due
+   * @param behind more shared records are due
    * @param full the jobs with records that are due, and that had no room: the client asks again when they have some
    */
   | {
       readonly type: 'claimed'
       readonly records: readonly ClaimedRow[]
-      readonly suspects: boolean
       readonly behind: boolean
       readonly full: readonly string[]
     }

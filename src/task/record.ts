@@ -88,6 +88,8 @@ export interface Journal {
   claim(settings: ClaimSettings): void
   /** The process would claim another record of the job at once, and no record waits for that. */
   hasRoom(job: string): boolean
+  /** The process is asked to end: that its end comes while a record runs tells nothing of the record. */
+  expectEnd(): void
   /** Claims nothing any more: the process is ending. */
   stopClaiming(): void
   /** Resolves when the outcomes of records so far are stored. */

@@ -127,7 +127,7 @@ test('a claim that ends its process again and again is listed as poison, and inn
   const runs: string[] = []
   const reports: string[] = []
   for (let life = 0; reports.length === 0; life++) {
-    expect(life).toBeLessThan(6)
+    expect(life).toBeLessThan(7)
     await using worker = await startWorker()
     await Promise.race([worker.program.exited, worker.program.message('report').catch(() => {})])
     runs.push(...worker.runs)
@@ -135,7 +135,7 @@ test('a claim that ends its process again and again is listed as poison, and inn
     if (reports.length > 0) await worker.close()
   }
   expect(reports).toEqual(['AFTERWORD_POISON'])
-  expect(runs.filter((what) => what === 'poison')).toHaveLength(4)
+  expect(runs.filter((what) => what === 'poison')).toHaveLength(6)
   expect(runs).toContain('innocent')
   expect(stored()).toEqual([])
   expect(stored('failed')).toMatchObject([{ job: 'kill', reason: 'poison' }])

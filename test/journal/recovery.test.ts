@@ -108,14 +108,14 @@ describe('after kill -9', () => {
     await first.kill()
     const runs: string[] = []
     let reports: unknown[] = []
-    for (let life = 1; life <= 4; life++) {
+    for (let life = 1; life <= 6; life++) {
       await using keeper = await Keeper.start(String(life))
       const report = keeper.program.message('report').catch(() => undefined)
       await Promise.race([keeper.program.exited, report])
       runs.push(...keeper.runs)
       reports = keeper.program.messages.filter(({ type }) => type === 'report').map(({ code }) => code)
     }
-    expect(runs.filter((what) => what === 'poison')).toHaveLength(3)
+    expect(runs.filter((what) => what === 'poison')).toHaveLength(5)
     expect(runs).toContain('innocent')
     expect(reports).toEqual(['AFTERWORD_POISON'])
     using database = new DatabaseSync(join(folder, '1.db'), { readOnly: true })

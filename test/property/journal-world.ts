@@ -11,6 +11,7 @@ import { claimerOf, owner } from '../../src/journal/files/schema.ts'
 import type { Databases } from '../../src/journal/server/databases.ts'
 import { GroupCommit } from '../../src/journal/server/group-commit.ts'
 import { RecordTable } from '../../src/journal/server/record-table.ts'
+import { Trials } from '../../src/journal/server/trials.ts'
 import type { Model, Where } from './journal-model.ts'
 
 const tell = (code: string) => expect.unreachable(code)
@@ -30,7 +31,9 @@ export class Peer implements Disposable {
   readonly own: Opened
   readonly shared: Opened
   readonly adopted = new Map<number, Opened>()
-  readonly groups: GroupCommit
+  groups!: GroupCommit
+  trials!: Trials
+  readonly #ground: Databases
   /** The records in the log of the process, which may move to a database. */
   readonly log = new Map<number, RecordRow>()
   readonly #world: World
@@ -43,7 +46,7 @@ export class Peer implements Disposable {
     database.close()
     this.own = this.#open(slot)
     this.shared = this.#open('shared')
-    const ground: Databases = {
+    this.#ground = {
       own: this.own.store,
       shared: this.shared.store,
       owned: {
@@ -58,7 +61,24 @@ export class Peer implements Disposable {
       setAside: () => false,
       close() {},
     }
-    this.groups = new GroupCommit(ground, (recordId) => this.log.get(recordId))
+    this.restart()
+  }
+
+  /** The journal's thread is a new one, which knows of no run. */
+  restart(): void {
+    this.trials?.stop()
+    const stores = () => this.stores
+    this.trials = new Trials({
+      get tables() {
+        return stores().map(({ store }) => store)
+      },
+      try(fn) {
+        fn()
+        return true
+      },
+      over() {},
+    })
+    this.groups = new GroupCommit(this.#ground, (recordId) => this.log.get(recordId), this.trials)
   }
 
   get stores(): Opened[] {
@@ -79,6 +99,7 @@ export class Peer implements Disposable {
 
   /** However it ends: the files are closed. */
   [Symbol.dispose](): void {
+    this.trials.stop()
     for (const database of this.#databases.values()) database.close()
   }
 
@@ -129,11 +150,13 @@ export class World implements Disposable {
     const wheres: Where[] = [...this.slots, ...(existsSync(this.path('shared')) ? (['shared'] as const) : [])]
     const records = wheres.flatMap((where) =>
       this.#view(where)
-        .prepare('SELECT key, job, version, run_at, delay, attempt, crashes, owner, singleton FROM afterword_records')
+        .prepare(
+          'SELECT key, job, version, run_at, delay, attempt, crashes, ran, owner, singleton FROM afterword_records',
+        )
         .all()
         .map((row) => ({ ...row, where })),
     )
-    const expected = Array.from(model.records.values(), ({ runAt, taken, owner: by, ...record }) => ({
+    const expected = Array.from(model.records.values(), ({ runAt, taken, watched: _, owner: by, ...record }) => ({
       ...record,
       run_at: runAt,
       owner: typeof by === 'string' ? numberOf[by] : taken ? claimerOf(by) : by,
@@ -151,6 +174,18 @@ export class World implements Disposable {
       )
     }
     for (const [key, process] of this.hands) expect(model.records.get(key)?.owner).toBe(process)
+  }
+
+  /** The records that all processes share, and those of them that have failed. */
+  get left(): unknown[] {
+    return this.#view('shared').prepare('SELECT key FROM afterword_records').all()
+  }
+
+  get failed(): unknown[] {
+    return this.#view('shared')
+      .prepare('SELECT key, reason FROM afterword_failed')
+      .all()
+      .map((row) => ({ ...row }))
   }
 
   [Symbol.dispose](): void {

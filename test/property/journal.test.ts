@@ -2,12 +2,19 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { blockOf, blockSize, slotOf } from '../../src/journal/files/record-id.ts'
 import { owner } from '../../src/journal/files/schema.ts'
-import { type CommitGroup, type KnownJob, type RunnableJobs, transition } from '../../src/journal/protocol.ts'
+import {
+  type ClaimedRow,
+  type CommitGroup,
+  type KnownJob,
+  type RunnableJobs,
+  transition,
+} from '../../src/journal/protocol.ts'
+import { byTrial } from '../../src/journal/server/suspects.ts'
 import { Model } from './journal-model.ts'
 import { type Opened, Peer, World } from './journal-world.ts'
 
 // The clock is what the commands make of it.
-beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }))
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] }))
 afterEach(() => void vi.useRealTimers())
 
 type Command = fc.Command<Model, World>
@@ -49,6 +56,7 @@ const start = fc.constant(
     if (slot === undefined || world.peers.length === 3) return
     const peer = new Peer(world, slot)
     world.peers.push(peer)
+    model.opened.set(peer.process, model.ticks)
     const { store } = peer.shared
     store.atomically(() => {
       store.upkeep.release(slot)
@@ -161,7 +169,7 @@ const commit = fc
           if (what !== transition.begin && model.records.get(key)?.owner === peer.process) world.hands.delete(key)
           if (what === 'done') model.done(peer.process, key)
           else if (what === transition.failed) model.fail(peer.process, key, 'failed')
-          else if (what === transition.handBack) model.back(peer.process, key, number)
+          else if (what === transition.handBack) model.back(peer.process, key)
           else if (what === transition.begin) model.begin(peer.process, key)
           else {
             model.retry(peer.process, key, number, 50 * number, what === transition.release)
@@ -177,7 +185,17 @@ const commit = fc
           if (isShared && settles.some((each) => each.key === key && each.what === 'done')) continue
           const mine = kept || !isShared
           const wait = isShared ? delay : 0
-          const record = { key, ...rest, attempt: 0, crashes: 0, taken: false, delay: wait, runAt: model.now + wait }
+          const record = {
+            key,
+            ...rest,
+            attempt: 0,
+            crashes: 0,
+            ran: 0,
+            taken: false,
+            delay: wait,
+            runAt: model.now + wait,
+            watched: undefined,
+          }
           const existing = model.add({
             ...record,
             singleton: isShared ? rest.singleton : null,
@@ -199,21 +217,22 @@ function orphans(model: Model, peer: Peer, opened: Opened): void {
   if (opened.hasOrphans) model.leave(where, (process) => process !== peer.process)
 }
 
-/** A process claims free records, or a suspect. A claim that fails leaves everything as it was. */
+/** A process claims records without suspicion. A claim that fails leaves everything as it was. */
 const handOut = fc
   .record({
     pick,
     jobs: runnable,
     most: fc.integer({ min: 1, max: 4 }),
-    suspects: works,
     fails: fc.constantFrom(false, false, true),
   })
-  .map(({ pick, jobs, most, suspects, fails }) =>
-    ofPeer(`hand-out ${JSON.stringify({ jobs, most, suspects, fails })}`, pick, (model, peer, world) => {
+  .map(({ pick, jobs, most, fails }) =>
+    ofPeer(`hand-out ${JSON.stringify({ jobs, most, fails })}`, pick, (model, peer, world) => {
       for (const opened of peer.stores) {
         const { store, where } = opened
-        const take = () =>
-          suspects ? store.claimable.claimSuspect(jobs, new Map()) : store.claimable.claim(jobs, most, new Map())
+        const take = () => {
+          store.claimable.takeOver()
+          return store.claimable.claim(jobs, most, new Map())
+        }
         if (fails) {
           const disk = new Error('The disk is full')
           const attempt = () => {
@@ -223,23 +242,50 @@ const handOut = fc
           expect(() => store.atomically(attempt)).toThrow(disk)
           continue
         }
-        if (!suspects) orphans(model, peer, opened)
-        const due = model.due(where, jobs, suspects).slice(0, suspects ? 1 : most)
-        const expected = due.map((record) => model.take(peer.process, record))
+        orphans(model, peer, opened)
+        const expected = model
+          .due(where, jobs)
+          .slice(0, most)
+          .map((record) => model.take(peer.process, record))
         const rows = store.atomically(take)
-        expect(
-          rows.map(({ recordId: key, attempt, crashes, orphaned: orphan }) => ({ key, attempt, crashes, orphan })),
-        ).toEqual(expected)
+        peer.trials.claimed(store, rows)
+        expect(rows.map(handed)).toEqual(expected)
         for (const { recordId: key } of rows) world.hand(key, peer.process)
-        if (!suspects) opened.hasOrphans = store.claimable.hasOrphans
+        opened.hasOrphans = store.claimable.hasOrphans
       }
     }),
   )
 
+const handed = ({ recordId, attempt, crashes, orphaned }: ClaimedRow) => ({
+  key: recordId,
+  attempt,
+  crashes,
+  orphan: orphaned,
+})
+
+/** A process claims the suspects of its next trial. */
+const trial = fc.tuple(pick, runnable, fc.integer({ min: 1, max: 4 })).map(([pick, jobs, most]) =>
+  ofPeer(`trial ${JSON.stringify({ jobs, most })}`, pick, (model, peer, world) => {
+    const found = peer.stores
+      .flatMap(({ store: table }) => table.claimable.suspects(jobs).map((suspect) => ({ table, suspect })))
+      .sort((a, b) => byTrial(a.suspect, b.suspect))
+    const chosen = peer.trials.areOn ? [] : peer.trials.choose(found, most, new Map())
+    const wheres = peer.stores.map(({ where }) => where)
+    const expected = model.onTrial(peer.process, wheres, jobs, most).map((record) => model.take(peer.process, record))
+    const rows = chosen.flatMap(({ table, suspect }) => {
+      const claimed = table.atomically(() => table.suspects.claim([suspect.recordId]))
+      peer.trials.claimed(table, claimed)
+      return claimed
+    })
+    expect(rows.map(handed)).toEqual(expected)
+    for (const { recordId: key } of rows) world.hand(key, peer.process)
+  }),
+)
+
 const quarantine = pick.map((pick) =>
   ofPeer('quarantine', pick, (model, peer) => {
     for (const { store, where } of peer.stores) {
-      const keys = store.atomically(() => store.claimable.quarantine()).map(({ recordId }) => recordId)
+      const keys = store.atomically(() => store.suspects.quarantine()).map(({ recordId }) => recordId)
       expect(keys.sort()).toEqual(model.quarantine(where).sort())
     }
   }),
@@ -261,6 +307,8 @@ const letGo = fc.tuple(pick, runnable).map(([pick, jobs]) =>
 /** The journal's thread died while it sent claims: the process has only some of them. */
 const restart = fc.tuple(pick, fc.nat()).map(([pick, mask]) =>
   ofPeer('restart', pick, (model, peer, world) => {
+    peer.restart()
+    model.opened.set(peer.process, model.ticks)
     peer.shared.store.atomically(() => peer.shared.store.upkeep.release(slotOf(peer.process)))
     for (const { store, where } of peer.stores) {
       const taken = model.recordsIn(where).filter(({ owner, taken }) => owner === peer.process && taken)
@@ -272,11 +320,14 @@ const restart = fc.tuple(pick, fc.nat()).map(([pick, mask]) =>
   }),
 )
 
-const clock = fc.constantFrom(40, 40, 100, 100, 1000, 24 * 3_600_000, -24 * 3_600_000).map((ms) =>
+const clock = fc.constantFrom(40, 40, 100, 100, 300, 1000, 10_000, 24 * 3_600_000, -24 * 3_600_000).map((ms) =>
   command(`clock ${ms}`, (model, world) => {
     model.now += ms
+    if (ms > 0) {
+      vi.advanceTimersByTime(ms)
+      return model.pass(ms)
+    }
     vi.setSystemTime(model.now)
-    if (ms > 0) return
     // Whoever lives finds out.
     for (const { store, where } of world.peers.flatMap(({ stores }) => stores)) {
       store.upkeep.resetClock()
@@ -286,7 +337,7 @@ const clock = fc.constantFrom(40, 40, 100, 100, 1000, 24 * 3_600_000, -24 * 3_60
 )
 
 test('records are as the model says, for any sequence of steps of processes', () => {
-  const often = [commit, handOut, handOut, clock]
+  const often = [commit, handOut, handOut, trial, clock]
   const rare = [start, die, end, adopt, quarantine, letGo, restart]
   fc.assert(
     fc.property(fc.commands([...often, ...often, ...often, ...rare], { maxCommands: 100, size: 'max' }), (commands) => {
@@ -296,6 +347,7 @@ test('records are as the model says, for any sequence of steps of processes', ()
         model.now = Date.UTC(2026, 6)
         vi.setSystemTime(model.now)
         for (const slot of [1, 2]) world.peers.push(new Peer(world, slot))
+        for (const { process } of world.peers) model.opened.set(process, 0)
         return { model, real: world }
       }
       fc.modelRun(setup, commands)

@@ -13,14 +13,8 @@ export class Claims {
   concurrency = 1
   readonly #ask: (claim: ToServer & { type: 'claim' }) => void
   readonly #claimer: Claimer
-  /** No group is on its way to be stored. */
-  readonly #isIdle: () => boolean
   readonly #claimed = new Set<StoredRecord>()
   #asking = false
-  /** The last claim is a suspect, which may end the process: no other follows until its outcome is stored. */
-  #careful = false
-  /** Suspects wait to be claimed. */
-  #suspects = false
   /** More shared records are due than there was room for. */
   #behind = false
   /** The jobs with records that are due, and that had no room. */
@@ -28,10 +22,9 @@ export class Claims {
   #timer: NodeJS.Timeout | undefined
   #stopped = false
 
-  constructor(ask: (claim: ToServer & { type: 'claim' }) => void, claimer: Claimer, isIdle: () => boolean) {
+  constructor(ask: (claim: ToServer & { type: 'claim' }) => void, claimer: Claimer) {
     this.#ask = ask
     this.#claimer = claimer
-    this.#isIdle = isIdle
   }
 
   add(record: StoredRecord): void {
@@ -63,6 +56,12 @@ export class Claims {
     return Array.from(this.#claimed, ({ recordId }) => recordId)
   }
 
+  /** Some record is claimable. Where there is no room for it, it is the next one: no new call goes ahead. */
+  claimable(): void {
+    if (this.#claimed.size >= this.concurrency) this.#behind = true
+    this.fill()
+  }
+
   /** Asks for as many records as there is room for. */
   fill(): void {
     const most = this.concurrency - this.#claimed.size
@@ -75,21 +74,17 @@ export class Claims {
     clearTimeout(this.#timer)
     this.#timer = undefined
     if (this.#asking || this.#stopped) return
-    const alone = this.#claimed.size === 0 && this.#isIdle()
-    if (this.#careful && !alone) return
     const most = this.concurrency - this.#claimed.size
     if (most <= 0) return
     this.#asking = true
-    this.#ask({ type: 'claim', most: Math.min(most, mostAtOnce), alone, rooms: this.#claimer.rooms() })
+    this.#ask({ type: 'claim', most: Math.min(most, mostAtOnce), rooms: this.#claimer.rooms() })
   }
 
   /** The server has answered. */
-  filled({ records, suspects, behind, full }: FromServer & { type: 'claimed' }): void {
+  filled({ behind, full }: FromServer & { type: 'claimed' }): void {
     this.#asking = false
     this.#full = full
-    this.#suspects = suspects
     this.#behind = behind
-    this.#careful = records.some(({ crashes }) => crashes > 0)
   }
 
   /** The claims of the answer are taken: asks again when a job has room whose records are due. */
@@ -99,11 +94,6 @@ export class Claims {
 
   readonly #fillSoon = (): void => {
     if (!this.#stopped) this.fill()
-  }
-
-  /** All is stored: claims that had to wait for that may follow. */
-  flushed(): void {
-    if (this.#careful || (this.#suspects && this.#claimed.size === 0)) this.fill()
   }
 
   /** The server has died: no answer comes. */

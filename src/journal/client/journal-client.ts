@@ -54,11 +54,7 @@ export class JournalClient implements Journal {
     this.#log = log
     this.#codec = codec
     this.#locks = locks
-    this.#claims = new Claims(
-      (claim) => channel.post(claim),
-      claimer,
-      () => this.#idle,
-    )
+    this.#claims = new Claims((claim) => channel.post(claim), claimer)
     this.#claimer = claimer
     this.#lastId = process
     channel.open({
@@ -113,6 +109,10 @@ export class JournalClient implements Journal {
   hasRoom(job: string): boolean {
     const { shared, jobs } = this.#settings
     return shared && this.#claims.hasRoom(job) && (jobs === undefined || jobs.includes(job))
+  }
+
+  expectEnd(): void {
+    this.#channel.post({ type: 'ending' })
   }
 
   stopClaiming(): void {
@@ -177,10 +177,10 @@ export class JournalClient implements Journal {
     switch (message.type) {
       case 'committed':
         this.#queues[message.store].committed(message.duplicates)
-        return this.#afterGroup()
+        return this.#letGo()
       case 'refused':
         this.#queues[message.store].refused()
-        return this.#afterGroup()
+        return this.#letGo()
       case 'synced':
         this.#log?.synced(message.error)
         return this.#letGo()
@@ -191,7 +191,7 @@ export class JournalClient implements Journal {
         this.#run(message.records)
         return this.#claims.taken()
       case 'claimable':
-        return this.#jobs.length > 0 ? this.#claims.fill() : undefined
+        return this.#jobs.length > 0 ? this.#claims.claimable() : undefined
       case 'orphaned-slot':
         return this.#locks.adopt(message.slot)
           ? this.#channel.post({ type: 'adopt', slots: [message.slot] })
@@ -213,11 +213,6 @@ export class JournalClient implements Journal {
 
   get #idle(): boolean {
     return this.#queues.own.idle && this.#queues.shared.idle
-  }
-
-  #afterGroup(): void {
-    this.#letGo()
-    if (this.#idle) this.#claims.flushed()
   }
 
   /** The process need not stay for the server any more, unless a caller of `close` waits for its answer. */
@@ -253,7 +248,7 @@ export class JournalClient implements Journal {
   #lost(): void {
     if (this.#closing) this.#closed.resolve()
     for (const queue of this.#allQueues) queue.refused()
-    this.#afterGroup()
+    this.#letGo()
   }
 
   /** The outcomes of records are stored, where the records are, before others are claimed; claims that never came are free again. */

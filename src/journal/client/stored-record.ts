@@ -54,7 +54,6 @@ export class StoredRecord implements JobRecord {
   readonly #claims: Claims | undefined
   readonly #orphaned: boolean
   readonly #encryptError: StoredRecordOptions['encryptError']
-  #begun = false
   #handedBack = false
   /** The record was made elsewhere, or before, and is claimed. */
   readonly #isTaken: boolean
@@ -172,13 +171,11 @@ export class StoredRecord implements JobRecord {
 
   markStarted(): Promise<void> | undefined {
     if (!this.#orphaned) return undefined
-    this.#begun = true
     // A record that was handed back meanwhile begins in another process, and not here.
     return this.#queue.begin(this).then(() => (this.#handedBack ? new Promise(() => {}) : undefined))
   }
 
   retry(attempt: number, delay: number): void {
-    this.#begun = false
     this.#change(this.isClaim ? transition.release : transition.retry, attempt, Math.ceil(delay))
     this.#claims?.remove(this)
   }
@@ -212,7 +209,7 @@ export class StoredRecord implements JobRecord {
   /** The process ends in order, which is no crash. */
   handBack(): void {
     this.#handedBack = true
-    this.#change(transition.handBack, this.#begun ? 1 : 0)
+    this.#change(transition.handBack)
   }
 
   #change(kind: number, first?: string | number, second?: string | number): void {

@@ -83,6 +83,12 @@ const migrations: readonly string[] = [
   CREATE INDEX afterword_owned ON afterword_records (owner) WHERE owner > 0;
   CREATE INDEX afterword_failures ON afterword_failed (failed_at);
   `,
+  `
+  -- How long, in ms, a run of the record is known to have lasted that did not end.
+  ALTER TABLE afterword_records ADD COLUMN ran INTEGER NOT NULL DEFAULT 0;
+  -- The last release counted every end of a process: of those, one makes a record suspect.
+  UPDATE afterword_records SET crashes = 1 WHERE crashes > 1;
+  `,
 ]
 
 /** Brings a database to the version of this release. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */

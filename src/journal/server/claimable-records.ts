@@ -2,20 +2,13 @@ import type { Database, Statement } from '../../options/app-database.ts'
 import { claimerOf, ownedBy, owner } from '../files/schema.ts'
 import type { ClaimedRow, RunnableJobs, Store } from '../protocol.ts'
 import { type Kind, RunnableKinds, WaitingKinds } from './record-kinds.ts'
+import { dueAfterDeath, type Suspect, type Suspects } from './suspects.ts'
 
-/** The number of crashes during its runs after which a record is not run again. */
-const mostCrashes = 3
 /** The number of records of a dead process that are looked at in one go. */
 const pageSize = 1000
 
 // SQLite uses a partial index only where the condition of that index is repeated.
 const isOfKind = 'owner <= 0 AND owner = ?1 AND kind = ?2'
-// The `+` keeps SQLite from the index of claimable records: the index of records with crashes is the shorter one.
-const isPoison = `crashes > 0 AND crashes >= ${mostCrashes} AND +owner <= 0`
-
-/** In SQL: the record is due its delay after ?1 at the latest. The clock may have been set back since the record got its date. */
-export const notPutOff = 'run_at = min(run_at, ?1 + delay)'
-
 /** The rooms of jobs: the number of calls of each that its process can begin now. A job that is missing has no limit. */
 export type Rooms = ReadonlyMap<string, number>
 
@@ -27,56 +20,54 @@ export interface Outlook {
   readonly full: readonly string[]
   /** The moment at which the next record is due, by `Date.now()`; `Infinity` for never. */
   readonly next: number
-  /** Some record waits to be claimed alone. */
-  readonly suspects: boolean
 }
 
 /** The claimable records of a database, which no process runs: finds and claims them. */
 export class ClaimableRecords {
   readonly #store: Store
-  readonly #database: Database
   readonly #runnable: RunnableKinds
   readonly #isAdopted: boolean
   readonly #kinds: WaitingKinds
+  readonly #suspects: Suspects
   readonly #due: Statement
   readonly #anyMine: Statement
-  readonly #anySuspect: Statement
-  readonly #suspect: Statement
   readonly #claim: Statement
   readonly #anyOrphan: Statement
   readonly #takeOver: Statement
-  readonly #anyPoison: Statement
 
-  constructor(database: Database, { store, process, adopted = false, keyIds = [] }: ClaimableOptions) {
+  constructor(
+    database: Database,
+    suspects: Suspects,
+    { store, process, adopted = false, keyIds = [] }: ClaimableOptions,
+  ) {
     this.#store = store
-    this.#database = database
+    this.#suspects = suspects
     this.#runnable = new RunnableKinds(keyIds)
     this.#isAdopted = adopted
     const any = (where: string) => database.prepare(`SELECT 1 FROM afterword_records WHERE ${where} LIMIT 1`)
     this.#kinds = new WaitingKinds(database)
     this.#anyMine = any(`owner > 0 AND ${ownedBy(process)}`)
-    this.#anySuspect = any('crashes > 0')
-    this.#anyPoison = any(isPoison)
     const row =
-      'SELECT key AS recordId, job, version, args, options, attempt, crashes, owner < 0 OR crashes > 0 AS orphaned, run_at AS runAt FROM afterword_records'
+      'SELECT key AS recordId, job, version, args, options, attempt, crashes, ran, owner < 0 OR crashes > 0 AS orphaned, run_at AS runAt FROM afterword_records'
     this.#due = database.prepare(
       `${row} WHERE ${isOfKind} AND crashes = 0 AND run_at <= ?3 AND (run_at < ?3 OR key <= ?4) ORDER BY run_at, key LIMIT ?5`,
-    )
-    this.#suspect = database.prepare(
-      `${row} WHERE ${isOfKind} AND crashes > 0 AND run_at <= ?3 ORDER BY crashes, run_at, key LIMIT 1`,
     )
     this.#claim = database.prepare(`UPDATE afterword_records SET owner = ${claimerOf(process)} WHERE key = ?`)
     const isOrphan = `owner > 0 AND NOT ${ownedBy(process)}`
     this.#anyOrphan = any(isOrphan)
     this.#takeOver = database.prepare(
-      `UPDATE afterword_records SET owner = ${owner.orphaned}, ${notPutOff}
+      `UPDATE afterword_records SET owner = ${owner.orphaned}, ${dueAfterDeath}
       WHERE key IN (SELECT key FROM afterword_records WHERE ${isOrphan} LIMIT ${pageSize})`,
     )
   }
 
-  /** Claims records, in the order in which they are due. @param rooms is reduced by what is claimed */
-  claim(jobs: RunnableJobs, most: number, rooms: Map<string, number>): ClaimedRow[] {
+  /** Marks records of dead processes as orphaned: a page of them, where there are any. */
+  takeOver(): void {
     if (this.hasOrphans) this.#takeOver.run(Date.now())
+  }
+
+  /** Claims records without suspicion, in the order in which they are due. @param rooms is reduced by what is claimed */
+  claim(jobs: RunnableJobs, most: number, rooms: Map<string, number>): ClaimedRow[] {
     const now = Date.now()
     const isOpen = ({ job }: Kind) => (rooms.get(job) ?? 1) > 0
     const isDue = ({ crashes, head }: Kind) => crashes === 0 && head <= now
@@ -101,16 +92,6 @@ export class ClaimableRecords {
     return this.#sent(rows.sort((a, b) => a.runAt - b.runAt || a.recordId - b.recordId))
   }
 
-  /** Claims a suspect: a record that ran when a process ended. Suspects run alone, so that the next crash tells which one it was. */
-  claimSuspect(jobs: RunnableJobs, rooms: Rooms): ClaimedRow[] {
-    const [suspect] = this.#suspects(this.#wanted(jobs), rooms).sort(
-      (a, b) => a.crashes - b.crashes || a.runAt - b.runAt || a.recordId - b.recordId,
-    )
-    if (suspect === undefined) return []
-    this.#claim.run(suspect.recordId)
-    return this.#sent([suspect])
-  }
-
   /** @param rooms jobs that are full have no record to be claimed */
   outlook(jobs: RunnableJobs, rooms: Rooms): Outlook {
     const now = Date.now()
@@ -124,24 +105,17 @@ export class ClaimableRecords {
       else if (rooms.get(job) === 0) full.add(job)
       else due = true
     }
-    const suspects = this.#suspects(wanted, rooms, full).length > 0
-    return { due: due || suspects, full: [...full], next, suspects }
+    return { due, full: [...full], next }
+  }
+
+  /** The suspects that this process could run at some time. */
+  suspects(jobs: RunnableJobs): Suspect[] {
+    return this.#suspects.of(this.#wanted(jobs))
   }
 
   #wanted(jobs: RunnableJobs): Kind[] {
     const wants = this.#runnable.of(jobs)
     return this.#kinds.all().filter((kind) => wants(kind) === 'runs')
-  }
-
-  #suspects(wanted: readonly Kind[], rooms: Rooms, full?: Set<string>): Row[] {
-    if (this.#anySuspect.get() === undefined) return []
-    const now = Date.now()
-    const rows = wanted.flatMap(({ owner, kind }) => this.#suspect.all(owner, kind, now) as Row[])
-    return rows.filter(({ job }) => {
-      const isFull = rooms.get(job) === 0
-      if (isFull) full?.add(job)
-      return !isFull
-    })
   }
 
   #sent(rows: readonly Row[]): ClaimedRow[] {
@@ -151,25 +125,6 @@ export class ClaimableRecords {
   /** Some records of dead processes are not marked as orphaned yet. A million of them at once would keep other statements waiting. */
   get hasOrphans(): boolean {
     return this.#isAdopted && this.#anyOrphan.get() !== undefined
-  }
-
-  /** Lists the records as failed that have crashed too many processes. @returns their ids and jobs */
-  quarantine(): { recordId: number; job: string }[] {
-    if (this.#anyPoison.get() === undefined) return []
-    this.#database
-      .prepare(
-        `INSERT OR REPLACE INTO afterword_failed
-        SELECT key, job, version, args, options, created, attempt, singleton, 'poison',
-          'It was running in ' || crashes || ' processes when they ended.', ?
-        FROM afterword_records WHERE ${isPoison}`,
-      )
-      .run(Date.now())
-    return this.#database
-      .prepare(`DELETE FROM afterword_records WHERE ${isPoison} RETURNING key AS recordId, job`)
-      .all() as {
-      recordId: number
-      job: string
-    }[]
   }
 
   /** Finds a record that waits for a key which this process does not have. */

@@ -4,6 +4,7 @@ import { slotOf } from '../files/record-id.ts'
 import { type CommitGroup, moveWidth, type Transition, transition, transitionWidth } from '../protocol.ts'
 import type { Databases } from './databases.ts'
 import type { RecordTable } from './record-table.ts'
+import type { Trials } from './trials.ts'
 
 /** Reads a record from the log; `undefined` where the log has it no more. */
 type ReadRecord = (recordId: number, offset: number) => RecordRow | undefined
@@ -21,10 +22,12 @@ interface MovedRecord {
 export class GroupCommit {
   readonly #databases: Databases
   readonly #read: ReadRecord
+  readonly #trials: Trials
 
-  constructor(databases: Databases, read: ReadRecord) {
+  constructor(databases: Databases, read: ReadRecord, trials: Trials) {
     this.#databases = databases
     this.#read = read
+    this.#trials = trials
   }
 
   /** Commits all of a group or nothing. @returns the duplicates, as in `FromServer`. Throws the errors of SQLite. */
@@ -36,6 +39,7 @@ export class GroupCommit {
       for (const table of tables) table.begin(rows.length > 0 && (table === own || table === shared))
       const duplicates = group.store === 'shared' ? this.#share(group, rows) : this.#change(group, rows, tables)
       for (const table of tables) table.commit()
+      this.#trials.committed(group)
       return duplicates
     } catch (error) {
       for (const table of tables) table.rollback()
@@ -76,7 +80,7 @@ export class GroupCommit {
     for (const { row } of rows) this.#databases.own.added.insert(row)
     for (let i = 0; i < transitions.length; i += transitionWidth) {
       const values = transitions.slice(i, i + transitionWidth)
-      applyTransition(this.#databases.owned.of(values[1] as number), values)
+      applyTransition(this.#databases.owned.of(values[1] as number), values, this.#trials)
     }
     for (const table of tables) {
       table.done(tables.size === 1 ? done : done.filter((recordId) => this.#databases.owned.of(recordId) === table))
@@ -94,7 +98,7 @@ export class GroupCommit {
     for (let i = 0; i < transitions.length; i += transitionWidth) {
       const values = transitions.slice(i, i + transitionWidth)
       if (moved.has(values[1])) later.push(values)
-      else applyTransition(shared, values)
+      else applyTransition(shared, values, this.#trials)
     }
     const duplicates: number[] = []
     const last = rows.at(-1)?.row[0]
@@ -106,25 +110,30 @@ export class GroupCommit {
       const existing = shared.added.share(row, otherKeys)
       if (existing !== undefined) duplicates.push(row[0], existing)
     }
-    for (const values of later) applyTransition(shared, values)
+    for (const values of later) applyTransition(shared, values, this.#trials)
     if (last !== undefined) shared.added.noteForwarded(last)
     return duplicates
   }
 }
 
 /** Stores a transition; there is nothing to store where no table has the record any more. */
-export function applyTransition(table: RecordTable | undefined, [kind, id, first, second]: Transition): void {
+export function applyTransition(
+  table: RecordTable | undefined,
+  [kind, id, first, second]: Transition,
+  trials?: Trials,
+): void {
+  if (table === undefined) return
   switch (kind) {
     case transition.failed: {
       const { reason, error } = parseFailure(String(second))
-      return table?.failed(id as number, first as number, reason, error)
+      return table.failed(id as number, first as number, reason, error)
     }
     case transition.retry:
     case transition.release:
-      return table?.retry(id as number, first as number, second as number, kind === transition.release)
+      return table.retry(id as number, first as number, second as number, kind === transition.release)
     case transition.handBack:
-      return table?.handBack(id as number, first as number)
+      return trials === undefined ? table.handBack(id as number) : trials.handBack(table, id as number)
     case transition.begin:
-      return table?.beginRun(id as number)
+      return trials?.noteBegin(table, id as number)
   }
 }

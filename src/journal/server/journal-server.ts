@@ -1,20 +1,19 @@
 import { pid } from 'node:process'
 import { isBusy, isDamage } from '../files/database.ts'
 import { idOf, slotOf } from '../files/record-id.ts'
-import type { ClaimedRow, CommitGroup, FromServer, RunnableJobs, ServerOptions, ToServer } from '../protocol.ts'
+import type { CommitGroup, FromServer, RunnableJobs, ServerOptions, ToServer } from '../protocol.ts'
 import { ChangeWatch } from './change-watch.ts'
-import type { Rooms } from './claimable-records.ts'
+import { ClaimAnswers } from './claim-answers.ts'
 import type { Databases } from './databases.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Maintenance } from './maintenance.ts'
 import type { RecordTable } from './record-table.ts'
+import { Trials } from './trials.ts'
 
 /** The delay in ms after which records that could not be claimed, or a process that could not be listed, are tried again. */
 const busyDelay = 100
 /** The time in ms for which other processes may lock the shared database before a group for it is refused. */
 const longestBusy = 5000
-/** The longest sleep in ms: the clock may be set meanwhile. */
-const longestWait = 60_000
 
 /** The time in ms that a server has to end in order, at least and at most: free pages that are left go back another time. */
 const leastForClose = 100
@@ -27,20 +26,13 @@ export class JournalServer {
   readonly #tell: (message: FromServer) => void
   readonly #maintenance: Maintenance
   readonly #watch: ChangeWatch
+  readonly #trials: Trials
+  readonly #answers: ClaimAnswers
   #jobs: RunnableJobs = { known: [], shared: [] }
   /** The jobs whose records this process runs from its own databases: all that it knows. */
   #ownJobs: RunnableJobs = { known: [], shared: [] }
-  #wake: NodeJS.Timeout | undefined
   #dataVersion = 0
   #encryptedTold = false
-  /** The jobs of which the client knows that records are due: it asks for them when they have room. */
-  #full: Rooms = new Map()
-  /** The ids of claims that the server before this one has sent, and that the client still has. */
-  #stillClaimed: readonly number[] | undefined
-  /** The tables in which the other claims of that server are free again. */
-  readonly #swept = new WeakSet<RecordTable>()
-  /** The process claims nothing any more: an app may close its database from now on. */
-  #stopped = false
   /** The last group could not be stored. */
   #isBehind = false
   #closed = false
@@ -49,8 +41,33 @@ export class JournalServer {
 
   constructor(databases: Databases, { process, retention }: ServerOptions, tell: (message: FromServer) => void) {
     this.#databases = databases
-    this.#groupCommit = new GroupCommit(databases, (recordId, offset) => databases.log?.read(recordId, offset))
     this.#tell = tell
+    const attempt = (fn: () => void) => this.#try(fn)
+    this.#trials = new Trials({
+      get tables() {
+        return databases.tables
+      },
+      try: attempt,
+      over: () => this.#answers.look(),
+    })
+    this.#groupCommit = new GroupCommit(
+      databases,
+      (recordId, offset) => databases.log?.read(recordId, offset),
+      this.#trials,
+    )
+    this.#answers = new ClaimAnswers({
+      get tables() {
+        return databases.tables
+      },
+      get shared() {
+        return databases.shared
+      },
+      trials: this.#trials,
+      jobsOf: (table) => this.#jobsOf(table),
+      tell,
+      try: attempt,
+      on: (table, fn) => this.#on(table, fn),
+    })
     const ownJobs = () => this.#ownJobs
     this.#maintenance = new Maintenance({
       databases,
@@ -58,8 +75,8 @@ export class JournalServer {
       get ownJobs() {
         return ownJobs()
       },
-      try: (fn) => this.#try(fn),
-      look: () => this.#look(),
+      try: attempt,
+      look: () => this.#answers.look(),
       lookAround: () => this.#lookAround(),
       setAside: (table, error) => this.#setAside(table, error),
       recovered: () => {
@@ -88,15 +105,16 @@ export class JournalServer {
         this.#ownJobs = { known: message.jobs.known, shared: message.jobs.known }
         return this.#enlist()
       case 'resume':
-        this.#stillClaimed = message.claimed
-        return
+        return this.#answers.resume(message.claimed)
       case 'claim':
-        return this.#sendClaims(message)
+        return this.#answers.send(message)
       case 'adopt':
         for (const slot of message.slots) this.#maintenance.adopt(slot)
-        return this.#look()
+        return this.#answers.look()
       case 'look':
-        return this.#look()
+        return this.#answers.look()
+      case 'ending':
+        return this.#trials.endsInOrder()
       case 'stop':
         return this.#stopLooking()
       case 'close':
@@ -129,84 +147,11 @@ export class JournalServer {
       return
     }
     // Other processes may have to wait for a record, or this one may run it.
-    if (store === 'shared' && !this.#closed) this.#look()
-  }
-
-  /** Sends claims of records that this process can run: first of those without suspicion, then a single suspect. */
-  #sendClaims({ most, alone, rooms: given }: ToServer & { type: 'claim' }): void {
-    const rooms = new Map(given)
-    const full = new Set<string>()
-    const records: ClaimedRow[] = []
-    let suspects = false
-    let behind = false
-    let next = Infinity
-    const tables = this.#tables
-    const first = (table: RecordTable) => {
-      const room = most - records.length
-      const rows = this.#claim(table, () => (room > 0 ? table.claimable.claim(this.#jobsOf(table), room, rooms) : []))
-      if (table === this.#shared) behind = rows.length === room
-      records.push(...rows)
-    }
-    const then = (table: RecordTable) => {
-      const jobs = this.#jobsOf(table)
-      if (records.length === 0 && alone) {
-        records.push(...this.#claim(table, () => table.claimable.claimSuspect(jobs, rooms)))
-      }
-      const outlook = table.claimable.outlook(jobs, rooms)
-      for (const job of outlook.full) full.add(job)
-      suspects ||= outlook.suspects
-      next = Math.min(next, outlook.next)
-    }
-    const tried = [first, then].flatMap((hand) =>
-      tables.map((table) => this.#try(() => this.#on(table, () => hand(table)))),
-    )
-    this.#full = new Map(Array.from(full, (job) => [job, 0]))
-    this.#tell({ type: 'claimed', records, suspects, behind, full: [...full] })
-    // Records that could not be claimed stay where they are, for a later time.
-    if (tried.includes(false)) setTimeout(() => this.#tell({ type: 'claimable' }), busyDelay)
-    // The first page of orphans had none: look at the next one.
-    else if (records.length === 0 && tables.some(({ claimable }) => claimable.hasOrphans))
-      this.#tell({ type: 'claimable' })
-    this.#wakeAt(next)
-  }
-
-  #claim(table: RecordTable, take: () => ClaimedRow[]): ClaimedRow[] {
-    const { poison, rows } = table.atomically(() => {
-      if (this.#stillClaimed !== undefined && !this.#swept.has(table)) table.freeOtherClaims(this.#stillClaimed)
-      return { poison: table.claimable.quarantine(), rows: take() }
-    })
-    this.#swept.add(table)
-    for (const { recordId, job } of poison) {
-      this.#tell({ type: 'report', code: 'AFTERWORD_POISON', values: [job, idOf(recordId)] })
-    }
-    return rows
+    if (store === 'shared' && !this.#closed) this.#answers.look()
   }
 
   #jobsOf(table: RecordTable): RunnableJobs {
     return table === this.#shared ? this.#jobs : this.#ownJobs
-  }
-
-  /** Tells the client if a record is claimable, else sets a timer until there will be one. Where that fails, the server soon looks again. */
-  #look(): void {
-    if (this.#stopped) return
-    this.#try(() => {
-      let due = false
-      let next = Infinity
-      const look = (table: RecordTable) => {
-        const outlook = table.claimable.outlook(this.#jobsOf(table), this.#full)
-        due ||= outlook.due
-        next = Math.min(next, outlook.next)
-      }
-      for (const table of this.#tables) this.#on(table, () => look(table))
-      if (due) this.#tell({ type: 'claimable' })
-      this.#wakeAt(next)
-    })
-  }
-
-  #wakeAt(next: number): void {
-    clearTimeout(this.#wake)
-    if (next === Infinity || this.#stopped) return
-    this.#wake = setTimeout(() => this.#look(), Math.min(Math.max(next - Date.now(), 1), longestWait)).unref()
   }
 
   /** Looks where another process has written to the shared database. @returns whether one has */
@@ -216,7 +161,7 @@ export class JournalServer {
       const { dataVersion } = this.#shared
       changed = dataVersion !== this.#dataVersion
       this.#dataVersion = dataVersion
-      if (changed) this.#look()
+      if (changed) this.#answers.look()
     })
     return changed
   }
@@ -227,7 +172,7 @@ export class JournalServer {
     if (!this.#try(() => this.#shared.atomically(enlist))) {
       setTimeout(() => this.#closed || this.#enlist(), busyDelay).unref()
     }
-    this.#look()
+    this.#answers.look()
   }
 
   #lookAround(): void {
@@ -282,9 +227,9 @@ export class JournalServer {
     this.#tell({ type: 'report', code, values: [message] })
   }
 
+  /** The process claims nothing any more: an app may close its database from now on. */
   #stopLooking(): void {
-    this.#stopped = true
-    clearTimeout(this.#wake)
+    this.#answers.stop()
     this.#watch.close()
     this.#maintenance.stop()
   }
@@ -292,6 +237,8 @@ export class JournalServer {
   #close(within: number): void {
     this.#closed = true
     this.#stopLooking()
+    this.#trials.endsInOrder()
+    this.#trials.stop()
     const until = performance.now() + Math.min(Math.max(leastForClose, within), mostForClose)
     this.#maintenance.leave(until)
     this.#databases.close(until)

@@ -5,12 +5,14 @@ import { claimerOf, ownedBy, owner } from '../files/schema.ts'
 import type { KnownJob, Store } from '../protocol.ts'
 import { AddedRecords } from './added-records.ts'
 import { type ClaimableOptions, ClaimableRecords } from './claimable-records.ts'
+import { Suspects } from './suspects.ts'
 import { Upkeep } from './upkeep.ts'
 
 /** The table of records in one database, as a process that owns some of them sees it. Each change of a record requires that the process owns it. */
 export class RecordTable {
   readonly store: Store
   readonly claimable: ClaimableRecords
+  readonly suspects: Suspects
   /** The records that come from a log, or from the app. */
   readonly added: AddedRecords
   readonly upkeep: Upkeep
@@ -33,12 +35,12 @@ export class RecordTable {
   readonly #fail: Statement
   readonly #retry: Statement
   readonly #handBack: Statement
-  readonly #begin: Statement
 
   constructor(database: Database, options: RecordTableOptions) {
     const { store, process, sync, isForeign, keyIds = [] } = options
     this.store = store
-    this.claimable = new ClaimableRecords(database, options)
+    this.suspects = new Suspects(database, store, process)
+    this.claimable = new ClaimableRecords(database, this.suspects, options)
     this.added = new AddedRecords(database)
     this.upkeep = new Upkeep(database, process, sync !== undefined)
     this.#database = database
@@ -56,10 +58,7 @@ export class RecordTable {
     this.#retry = database.prepare(
       `UPDATE afterword_records SET attempt = ?2, run_at = ?3 + ?4, delay = ?4, crashes = 0, owner = ?5 WHERE ${mine}`,
     )
-    this.#handBack = database.prepare(
-      `UPDATE afterword_records SET crashes = max(0, crashes - ?2), owner = ${owner.free} WHERE ${mine}`,
-    )
-    this.#begin = database.prepare(`UPDATE afterword_records SET crashes = crashes + 1 WHERE ${mine}`)
+    this.#handBack = database.prepare(`UPDATE afterword_records SET owner = ${owner.free} WHERE ${mine}`)
   }
 
   /** Begins a transaction. @param durable the transaction has records that no log has any more, or soon: only these have to be synced */
@@ -130,23 +129,21 @@ export class RecordTable {
     this.#retry.run(recordId, attempt, Date.now(), delay, released ? owner.free : this.#process)
   }
 
-  /** Hands a claim back. @param begun the number of crashes that were noted in advance for its run */
-  handBack(recordId: number, begun: number): void {
-    this.#handBack.run(recordId, begun)
+  /** Hands a claim back. */
+  handBack(recordId: number): void {
+    this.#handBack.run(recordId)
   }
 
-  /** Frees the claims of this process, but for these. */
+  /** Frees the claims of this process, but for these. Nobody has watched the runs of these, which tell nothing. */
   freeOtherClaims(claimed: readonly number[]): void {
     this.#database
       .prepare(
         `UPDATE afterword_records SET owner = ${owner.free} WHERE owner = ${claimerOf(this.#process)} AND key NOT IN (SELECT value FROM json_each(?))`,
       )
       .run(JSON.stringify(claimed))
-  }
-
-  /** Notes a crash in advance, for a run that begins. */
-  beginRun(recordId: number): void {
-    this.#begin.run(recordId)
+    this.#database.exec(
+      `UPDATE afterword_records SET crashes = 0 WHERE crashes > 0 AND owner = ${claimerOf(this.#process)}`,
+    )
   }
 
   /** The slots of the processes that are listed, but for this one. */

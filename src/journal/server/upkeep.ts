@@ -2,7 +2,7 @@ import type { Database } from '../../options/app-database.ts'
 import { giveSpaceBack, isSmall } from '../files/database.ts'
 import { slotSize } from '../files/record-id.ts'
 import { isClaimer, ownedBy, owner } from '../files/schema.ts'
-import { notPutOff } from './claimable-records.ts'
+import { dueAfterDeath } from './suspects.ts'
 
 /** The number of records that one statement changes: no group waits for more. */
 const pageSize = 500
@@ -32,7 +32,7 @@ export class Upkeep {
     const between = `BETWEEN ${slot * slotSize} AND ${(slot + 1) * slotSize - 1}`
     const { changes } = this.#database
       .prepare(
-        `UPDATE afterword_records SET owner = iif(${isClaimer}, ${owner.orphanedClaim}, ${owner.orphaned}), ${notPutOff}
+        `UPDATE afterword_records SET owner = iif(${isClaimer}, ${owner.orphanedClaim}, ${owner.orphaned}), ${dueAfterDeath}
         WHERE key IN (SELECT key FROM afterword_records WHERE owner > 0 AND owner ${between} AND NOT ${this.#isMine} LIMIT ${pageSize})`,
       )
       .run(Date.now())
@@ -66,7 +66,7 @@ export class Upkeep {
     if (last === null) return undefined
     this.#database
       .prepare(
-        `UPDATE afterword_records SET ${notPutOff}
+        `UPDATE afterword_records SET run_at = min(run_at, ?1 + delay)
         WHERE key BETWEEN ?2 AND ?3 AND owner <= 0 AND run_at - delay > ?1 + ${clockSlack}`,
       )
       .run(Date.now(), from, last)

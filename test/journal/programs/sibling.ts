@@ -69,6 +69,17 @@ const handlers: Record<string, (what: string, ...rest: unknown[]) => unknown> = 
     await new Promise<void>((resolve) => hanging.set(what, resolve))
     if ((currentTask()?.attempt ?? 0) <= Number(times)) throw new Error('no luck')
   },
+  /** Takes its time, in ms, and tells when it has ended. */
+  async linger(what, ms) {
+    ran(what)
+    await new Promise((resolve) => setTimeout(resolve, Number(ms)))
+    tell({ type: 'ended', what })
+  },
+  /** Ends its process after a time, in ms. */
+  abort(what, ms) {
+    ran(what)
+    return new Promise(() => setTimeout(() => process.abort(), Number(ms)))
+  },
   /** Ends its process. */
   kill(what) {
     ran(what)
