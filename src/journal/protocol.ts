@@ -109,7 +109,7 @@ export interface ClaimedRow {
   readonly args: string
   readonly options: string | null
   readonly attempt: number
-  /** How many ends of processes speak against the record; how long a run of it has lasted, in ms. */
+  /** The number of ends of processes that speak against the record; the time in ms that a run of it has lasted. */
   readonly crashes: number
   readonly ran: number
   /** The process of the record has died. */

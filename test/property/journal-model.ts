@@ -26,7 +26,7 @@ export interface ModelRecord {
 }
 
 interface Watched {
-  /** What is noted if the run begins, and what stands if it tells nothing. */
+  /** The crashes that are noted if the run begins, and those that stand if it tells nothing. */
   readonly noted: number
   readonly before: number
   readonly isTrial: boolean

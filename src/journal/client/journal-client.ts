@@ -221,6 +221,8 @@ export class JournalClient implements Journal {
   }
 
   #run(rows: readonly ClaimedRow[]): void {
+    // The server that ends leaves what it has just claimed to others.
+    if (this.#closing) return
     if (this.#claims.stopped) {
       for (const { store, recordId } of rows) this.#queues[store].change({ recordId }, transition.handBack)
       return
