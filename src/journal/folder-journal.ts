@@ -84,6 +84,10 @@ class FolderJournal implements Journal {
     return this.#current?.client.hasRoom(job) ?? false
   }
 
+  expectEnd(): void {
+    for (const client of this.#clients) client.expectEnd()
+  }
+
   stopClaiming(): void {
     this.#stopped = true
     for (const client of this.#clients) client.stopClaiming()
