@@ -3,6 +3,7 @@ import { recordIdOf } from '../journal/files/record-id.ts'
 import { decode } from '../journal/format/encoding.ts'
 import { hashMark, keyIdOf } from '../journal/format/encrypted-text.ts'
 import type { Encryption } from '../journal/format/encryption.ts'
+import { readNotes } from '../journal/format/notes.ts'
 import { readKey } from '../journal/format/unique-key.ts'
 import type { ListedRecord } from '../journal/inspection/listed.ts'
 import { beside, load } from '../lazy-require.ts'
@@ -29,8 +30,10 @@ export class Reader {
   }
 
   /** Prints a record, with dates as ISO text. @param say prints stored values; by default as JSON can express them */
-  print({ created, runAt, failedAt, args, options, error, key, ...record }: ListedRecord, say = forMachines) {
+  print({ created, runAt, failedAt, args, options, error: failure, key, ...record }: ListedRecord, say = forMachines) {
     const { id, job } = record
+    const bound = options === undefined ? '' : said(options, ([bound]) => (isEmpty(bound) ? '' : say(bound)))
+    const error = failure ? this.#open(failure, 'error', job, id) : (failure ?? this.#lastError(options, job, id))
     return {
       ...record,
       created: date(created),
@@ -38,16 +41,29 @@ export class Reader {
       ...(failedAt !== undefined && { failedAt: date(failedAt) }),
       // A hashed key can't be read back.
       ...(key !== undefined && { key: key.startsWith(hashMark) ? '(sealed)' : readKey(key) }),
-      ...(error !== undefined && { error: error && this.#open(error, 'error', job, id) }),
-      ...(options !== undefined && { options: said(options, ([bound]) => say(bound)) }),
+      ...(error !== undefined && { error }),
+      ...(bound !== '' && { options: bound }),
       args: said(this.#open(args, 'args', job, id), say),
     }
   }
 
   /** @returns the first line of the error */
-  firstLine({ error, job, id }: ListedRecord): string {
-    const text = error ? this.#open(error, 'error', job, id) : ''
-    return text.split('\n', 1)[0]?.slice(0, 80) ?? ''
+  firstLine({ error, options, job, id }: ListedRecord): string {
+    const text = error ? this.#open(error, 'error', job, id) : this.#lastError(options, job, id)
+    return (text ?? '').split('\n', 1)[0]?.slice(0, 80) ?? ''
+  }
+
+  /** The error of the last attempt of a record that is tried again; `undefined` where there is none. */
+  #lastError(options: string | undefined, job: string, id: string): string | undefined {
+    if (options === undefined) return undefined
+    const notes = said(options, ([, notes]) => notes)
+    if (typeof notes !== 'string' || notes === options) return undefined
+    const text = this.#open(notes, 'error', job, id)
+    try {
+      return readNotes(text).error
+    } catch {
+      return text
+    }
   }
 
   #open(text: string, what: 'args' | 'error', job: string, id: string): string {
@@ -59,6 +75,8 @@ export class Reader {
     }
   }
 }
+
+const isEmpty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0
 
 /** Prints stored values; a text that can't be decoded stays as it is. */
 function said(text: string, say: (values: unknown[]) => unknown): unknown {

@@ -6,6 +6,7 @@ import {
   type JobSettings,
   validateCall,
 } from '../options/task-options.ts'
+import type { SentResponse } from '../sent-response.ts'
 import { TaskDefinition } from '../task/definition.ts'
 import type { JobCall } from '../task/record.ts'
 import { checkInput, runInput } from './input.ts'
@@ -75,7 +76,7 @@ export class JobDefinition {
   }
 
   /** Makes a call that the journal can store. @param asClaim the call counts among the claims of this process */
-  call(args: readonly unknown[], uniqueKey: string | undefined, asClaim = false): JobCall {
-    return { job: this.name, version: this.settings.version, args, options: this.#bound, uniqueKey, asClaim }
+  call(args: readonly unknown[], uniqueKey: string | undefined, asClaim = false, response?: SentResponse): JobCall {
+    return { job: this.name, version: this.settings.version, args, options: this.#bound, response, uniqueKey, asClaim }
   }
 }

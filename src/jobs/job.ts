@@ -12,6 +12,7 @@ import { Limiter } from '../schedule/limiter.ts'
 import type { Scheduler } from '../schedule/scheduler.ts'
 import { TaskDefinition } from '../task/definition.ts'
 import type { JobRecord } from '../task/record.ts'
+import { RequestScope } from '../task/request-scope.ts'
 import type { Deferred, Task } from '../task/task.ts'
 import type { Batch, BatchHandler } from './batch.ts'
 import { BatchBuffer } from './batch-buffer.ts'
@@ -113,8 +114,12 @@ export class Jobs {
     const { name, settings, tasks, handler } = definition
     const uniqueKey = definition.uniqueKey(args)
     const journal = settings.keep ? this.#registry.journal : undefined
-    const record = journal?.create(definition.call(args, uniqueKey, isDispatched))
-    const task = addTask(this.#scheduler, tasks, handler, args, isDispatched || settings.now, record)
+    const isApart = isDispatched || settings.now
+    const { scope } = this.#scheduler.current
+    const isAsked = settings.when !== 'always' && !isApart
+    const response = isAsked ? (scope instanceof RequestScope ? scope.response : scope?.sent) : undefined
+    const record = journal?.create(definition.call(args, uniqueKey, isDispatched, response))
+    const task = addTask(this.#scheduler, tasks, handler, args, isApart, record)
     if (record?.isClaim) this.#worker.expect(task, name)
     if (record === undefined && uniqueKey !== undefined) this.#uniqueKeys.claim(task, name, uniqueKey)
     return task

@@ -101,11 +101,12 @@ export class Worker {
   /** Runs each claim in a scope of its own. @internal */
   take(claims: readonly Claim[]): void {
     if (this.#scheduler.lifecycle.state === 'closed') return
-    for (const { record, job, version, args, options, attempt } of claims) {
+    for (const { record, job, version, args, options, response, attempt } of claims) {
       const known = this.#registry.find(job)
       if (known === undefined) continue
       const { tasks } = options === undefined ? known : known.with(options)
       const scope = new Scope(this.#scheduler)
+      scope.sent = response
       const task = rootContext.runInAsyncScope(() => new Task(scope, tasks, known.handlerOf(version), args, record))
       task.attempt = attempt
       this.expect(task, job)

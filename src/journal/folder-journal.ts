@@ -165,6 +165,8 @@ class FolderJournal implements Journal {
     this.#codec.encode(args, job, 0)
     return new StoredRecord(this.#refusing, 0, {
       added: { row: [] as unknown as RecordRow, accepting: this.#refusing },
+      codec: this.#codec,
+      job,
     })
   }
 }

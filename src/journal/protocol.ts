@@ -57,6 +57,8 @@ export const transition = {
   handBack: 4,
   /** The record is orphaned and claimed, and its run begins: should the process die now, that may tell something. */
   begin: 5,
+  /** The options and notes of the record are others: the text to store. */
+  options: 6,
 } as const
 
 /** A job's name and version. */

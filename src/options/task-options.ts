@@ -19,7 +19,7 @@ export type Backoff = number | ExponentialBackoff | ((attempt: number, error: un
 export interface TaskOptions {
   /** The name, for people. In one scope a second task of the same name replaces the first. @default the job's or function's name */
   readonly name?: string
-  /** `'success'`: only if the response was delivered with a status below 400. Tasks outside a request always run. @default 'always' */
+  /** `'success'`: only if the response was delivered with a status below 400. Tasks outside a request always run. A kept job whose process died before the response was sent finds it not delivered, with status 0. @default 'always' */
   readonly when?: 'always' | 'success' | ((response: SentResponse) => boolean)
   /** The time in ms after which the signal aborts and the scope moves on; `Infinity` for the longest timer, 24.8 days. @default 30000 */
   readonly timeout?: number
@@ -175,6 +175,17 @@ const boundKeys = ['timeout', 'retries', 'backoff'] as const
 export function boundOptions(options: Partial<TaskSettings>): BoundOptions | undefined {
   const keys = boundKeys.filter((key) => options[key] !== undefined && typeof options[key] !== 'function')
   return keys.length === 0 ? undefined : Object.fromEntries(keys.map((key) => [key, options[key]]))
+}
+
+/**
+ * Checks options that were stored with a call; those that only another release knows are left out.
+ * @throws AfterwordError `AFTERWORD_INVALID_OPTION`
+ */
+export function checkBound(stored: unknown): BoundOptions | undefined {
+  const given = typeof stored === 'object' && stored !== null ? (stored as Partial<TaskSettings>) : {}
+  const bound = boundOptions(given)
+  if (bound !== undefined) validate('stored options', taskRules, bound)
+  return bound
 }
 
 /** Checks options that are bound to a job later. @returns those that were given, and no defaults @param latest the job's own version */

@@ -86,7 +86,7 @@ export class Completion {
   }
 
   #retry(task: Task, outcome: Outcome, delay: number): void {
-    task.record?.retry(task.attempt, delay)
+    task.record?.retry(task.attempt, delay, outcome)
     const channel = channels['task:retrying']
     if (isHeard('task:retrying')) this.#current.enterCaller(task, () => channel.publish({ task, outcome, delay }))
     const isLeft = this.#lifecycle.isPast('draining') && task.record?.isAccepted

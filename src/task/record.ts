@@ -1,5 +1,6 @@
 import type { AfterwordError } from '../errors.ts'
 import type { BoundOptions } from '../options/task-options.ts'
+import type { SentResponse } from '../sent-response.ts'
 import type { NotAdded, Outcome } from './outcome.ts'
 
 /** A record is a job call as it is stored. The core knows no more of the journal, which stores it, than this file. */
@@ -23,8 +24,10 @@ export interface JobRecord {
   markStarted(): Promise<void> | undefined
   /** Hands a claim that has not begun back at once. @returns false where no other process could run it yet */
   handBackEarly(): boolean
-  /** The record is tried again, `delay` ms from now. */
-  retry(attempt: number, delay: number): void
+  /** The response is sent on which the `when` of the record depends: should this process end, another one knows what became of it. */
+  noteResponse(sent: SentResponse): void
+  /** The record is tried again, `delay` ms from now. @param outcome that of the attempt */
+  retry(attempt: number, delay: number, outcome: Outcome): void
   /** The record has its outcome. */
   finish(outcome: Outcome, attempt: number): void
 }
@@ -36,6 +39,8 @@ export interface JobCall {
   readonly args: readonly unknown[]
   /** Options that `with` has bound to the call, instead of the job's own. */
   readonly options?: BoundOptions | undefined
+  /** The response on which the `when` of the call depends, as far as it is known: `status` 0 and not delivered until it is sent. */
+  readonly response?: SentResponse | undefined
   /** No other record of the job with this key is added until this one is done. */
   readonly uniqueKey?: string | undefined
   /** The call is due in so many ms. */
@@ -53,6 +58,8 @@ export interface Claim {
   readonly version: number
   readonly args: readonly unknown[]
   readonly options: BoundOptions | undefined
+  /** The response on which the `when` of the record depends, as far as it was known when its process ended. */
+  readonly response: SentResponse | undefined
   /** The number of runs that have failed. */
   readonly attempt: number
 }

@@ -22,6 +22,9 @@ export class RequestScope extends Scope implements ResponseGate {
   #atSent: Task[] | undefined
   /** Records that the response has to wait for. */
   #records: JobRecord[] | undefined
+  /** Records whose `when` asks what became of the response. */
+  #asking: JobRecord[] | undefined
+  #isSent = false
   /** Resolves when the backlog has room for the tasks. */
   #room: Promise<unknown> | undefined
   /** The tasks whose outcomes `finish` tells. */
@@ -33,6 +36,12 @@ export class RequestScope extends Scope implements ResponseGate {
     this.state = 'open'
     this.#response = response
     this.host = response.host
+  }
+
+  /** The response as it would be if this process ended now. */
+  get response(): SentResponse | undefined {
+    if (this.#isSent || this.#response === undefined) return this.sent
+    return { ...this.#response.describe(), status: 0, delivered: false }
   }
 
   get keeps(): boolean {
@@ -118,7 +127,8 @@ export class RequestScope extends Scope implements ResponseGate {
     this.runner.released(this)
     for (const task of this.#atSent ?? []) this.runner.start(task)
     this.#atSent = undefined
-    this.resume()
+    // A callback of `onSent` that has deferred a task has resumed the scope.
+    if (this.state === 'idle') this.resume()
     this.settle()
   }
 
@@ -135,7 +145,9 @@ export class RequestScope extends Scope implements ResponseGate {
 
   protected override added(task: Task): void {
     this.#finishing?.push(task)
-    if (task.record !== undefined) this.expect(task.record)
+    if (task.record === undefined) return
+    this.expect(task.record)
+    if (!this.#isSent && task.definition.settings.when !== 'always') (this.#asking ??= []).push(task.record)
   }
 
   protected override settle(): void {
@@ -149,6 +161,9 @@ export class RequestScope extends Scope implements ResponseGate {
     this.#asked = true
     this.#response.whenSent((sent) => {
       this.sent = sent
+      this.#isSent = true
+      for (const record of this.#asking ?? []) record.noteResponse(sent)
+      this.#asking = undefined
       this.runner.releaseLater(this)
     })
   }

@@ -196,6 +196,24 @@ describe('onSent()', () => {
     expect(log).toEqual(['sent', 'task'])
   })
 
+  it('leaves tasks that a callback defers in their place: one after another', async () => {
+    await using afterword = new Afterword()
+    const log: string[] = []
+    await using site = await serve(afterword, (_req, res) => {
+      afterword.defer(async () => {
+        log.push('first begins')
+        for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate)
+        log.push('first ends')
+      })
+      afterword.defer(() => void log.push('second'))
+      afterword.onSent(() => void afterword.defer(() => void log.push('third')))
+      res.end()
+    })
+    await site.get()
+    await afterword.drain()
+    expect(log).toEqual(['first begins', 'first ends', 'second', 'third'])
+  })
+
   it('runs at once when the response was sent before, and outside a request', async () => {
     await using afterword = new Afterword()
     const log: string[] = []

@@ -2,10 +2,12 @@ import { AfterwordError } from '../../errors.ts'
 import { beside, load } from '../../lazy-require.ts'
 import type { EncryptSettings } from '../../options/journal-options.ts'
 import type { BoundOptions } from '../../options/task-options.ts'
+import { checkBound } from '../../options/task-options.ts'
 import type { Claim } from '../../task/record.ts'
 import { idOf } from '../files/record-id.ts'
 import { decode, encode } from '../format/encoding.ts'
 import type { Encryption } from '../format/encryption.ts'
+import { type Notes, readNotes } from '../format/notes.ts'
 import { storableKey } from '../format/unique-key.ts'
 import { TooLarge, Unstorable } from '../format/unstorable.ts'
 import type { ClaimedRow } from '../protocol.ts'
@@ -57,21 +59,35 @@ export class Codec {
   }
 
   /** @throws AfterwordError `AFTERWORD_UNREADABLE` */
-  decode({ args, options, job, recordId }: Stored): Pick<Claim, 'args' | 'options'> {
+  decode({ args, options, job, recordId }: Stored): Pick<Claim, 'args' | 'options'> & { readonly notes: Notes } {
     try {
       const text =
         this.#encryption === undefined ? args : this.#encryption.decrypt(args, { what: 'args', job, recordId })
       if (text === undefined) throw new Error('they are encrypted with an unknown key')
-      return { args: decode(text), options: decodeOptions(options) }
+      return { args: decode(text), ...this.#decodeOptions(options, job, recordId) }
     } catch (cause) {
       throw new AfterwordError('AFTERWORD_UNREADABLE', [job, idOf(recordId), (cause as Error).message], { cause })
     }
   }
 
-  /** Makes the function that encrypts the errors of a record; `undefined` stores them as they are. */
-  errorEncrypter(job: string, recordId: number): ((error: string) => string) | undefined {
-    const encryption = this.#encryption
-    return encryption && ((error) => encryption.encrypt(error, { what: 'error', job, recordId }))
+  /** Makes the stored form of the error of a record that has failed. */
+  encodeError(error: string, job: string, recordId: number): string {
+    return this.#encryption?.encrypt(error, { what: 'error', job, recordId }) ?? error
+  }
+
+  /** Makes the stored form of the options that are bound to a call, and of the notes on its record; null where there are none. */
+  encodeOptions(options: BoundOptions | undefined, notes: Notes | undefined, job: string, recordId: number) {
+    if (notes === undefined) return options === undefined ? null : encode([options])
+    const text = encode([notes])
+    return encode([options ?? {}, this.#encryption?.encrypt(text, { what: 'error', job, recordId }) ?? text])
+  }
+
+  #decodeOptions(text: string | null, job: string, recordId: number) {
+    if (text === null) return { options: undefined, notes: {} }
+    const [options, notes] = decode(text)
+    if (notes === undefined) return { options: checkBound(options), notes: {} }
+    const opened = this.#encryption?.decrypt(String(notes), { what: 'error', job, recordId }) ?? String(notes)
+    return { options: checkBound(options), notes: readNotes(opened) }
   }
 
   /** Makes the stored form of a unique key, and in JSON the other forms in which a process with other keys may have stored it. */
@@ -82,12 +98,4 @@ export class Codec {
     const { stored, others } = this.#encryption.hash(job, key)
     return [stored, JSON.stringify(others)]
   }
-}
-
-export function encodeOptions(options: BoundOptions | undefined): string | null {
-  return options === undefined ? null : encode([options])
-}
-
-function decodeOptions(text: string | null): BoundOptions | undefined {
-  return text === null ? undefined : (decode(text)[0] as BoundOptions)
 }

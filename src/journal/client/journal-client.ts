@@ -8,7 +8,7 @@ import { owner } from '../files/schema.ts'
 import { type ClaimedRow, type FromServer, type KnownJob, type Store, transition } from '../protocol.ts'
 import type { Channel } from './channel.ts'
 import { Claims } from './claims.ts'
-import { type Codec, encodeOptions } from './codec.ts'
+import type { Codec } from './codec.ts'
 import type { LogQueue } from './log-queue.ts'
 import type { RecordQueue } from './record-queue.ts'
 import type { SlotLocks } from './slot-locks.ts'
@@ -69,6 +69,7 @@ export class JournalClient implements Journal {
     version,
     args,
     options,
+    response,
     uniqueKey,
     delay = 0,
     shared = false,
@@ -83,7 +84,9 @@ export class JournalClient implements Journal {
     const due = Math.ceil(delay)
     const by = shared ? owner.free : this.#process
     const [key, otherKeys] = this.#codec.storedKey(job, uniqueKey)
-    const row: RecordRow = [id, job, version, text, encodeOptions(options), now, 0, now + due, due, by, key]
+    const notes = response && { response }
+    const stored = this.#codec.encodeOptions(options, notes, job, id)
+    const row: RecordRow = [id, job, version, text, stored, now, 0, now + due, due, by, key]
     const claims = asClaim ? this.#claims : undefined
     const forward = this.#log !== undefined && (shared || key !== null) ? this.#queues.shared : undefined
     return new StoredRecord(this.#accepting, id, {
@@ -91,7 +94,10 @@ export class JournalClient implements Journal {
       otherKeys,
       forward,
       claims,
-      encryptError: this.#codec.errorEncrypter(job, id),
+      codec: this.#codec,
+      job,
+      bound: options,
+      notes,
     })
   }
 
@@ -235,12 +241,15 @@ export class JournalClient implements Journal {
 
   #claimOf(row: ClaimedRow): Claim | undefined {
     const { store, recordId, orphaned, job, version, attempt } = row
-    const encryptError = this.#codec.errorEncrypter(job, recordId)
-    const record = new StoredRecord(this.#queues[store], recordId, { claims: this.#claims, orphaned, encryptError })
-    this.#claims.add(record)
+    const of = { claims: this.#claims, orphaned, codec: this.#codec, job }
     try {
-      return { record, job, version, attempt, ...this.#codec.decode(row) }
+      const { args, options, notes } = this.#codec.decode(row)
+      const record = new StoredRecord(this.#queues[store], recordId, { ...of, bound: options, notes })
+      this.#claims.add(record)
+      return { record, job, version, attempt, args, options, response: notes.response }
     } catch (error) {
+      const record = new StoredRecord(this.#queues[store], recordId, of)
+      this.#claims.add(record)
       record.finish({ status: 'failed', error }, attempt)
       report(error as AfterwordError)
       return undefined

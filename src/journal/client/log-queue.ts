@@ -77,7 +77,7 @@ export class LogQueue implements RecordQueue, WriteListener {
 
   done(record: Recorded): void {
     this.#done.push(record.recordId)
-    forget(record as StoredRecord)
+    ;(record as StoredRecord).leaveSegment()
     this.#flushLater()
   }
 
@@ -85,8 +85,12 @@ export class LogQueue implements RecordQueue, WriteListener {
     const stored = record as StoredRecord
     const { recordId } = record
     const now = Date.now()
-    const kindOf = kind === transition.failed ? entry.failed : entry.retry
+    if (kind === transition.options) {
+      this.#changes.push(JSON.stringify([entry.options, recordId, first]))
+      return this.#flushThisTurn()
+    }
     if (kind !== transition.handBack) {
+      const kindOf = kind === transition.failed ? entry.failed : entry.retry
       this.#changes.push(JSON.stringify([kindOf, recordId, first, now, second]))
       this.#flushLater()
     }
@@ -145,7 +149,7 @@ export class LogQueue implements RecordQueue, WriteListener {
   moved(record: StoredRecord, existing?: number): void {
     if (record.segment === undefined) return
     this.#moved.push(record.recordId)
-    forget(record)
+    record.leaveSegment()
     this.#flushLater()
     if (record.forward !== undefined) record.forwarded(existing)
     else if (--this.#moving === 0) this.#moveOld()
@@ -262,11 +266,12 @@ export class LogQueue implements RecordQueue, WriteListener {
     record.leaveLog(queue)
     if (record.forward === undefined) this.#moving++
     queue.move(record, record.offset)
+    if (record.options !== undefined) queue.change(record, transition.options, record.options)
   }
 
   #refuse(record: StoredRecord, why: string): void {
     this.#done.push(record.recordId)
-    forget(record)
+    record.leaveSegment()
     record.refused(this.#refusals.add(why))
   }
 
@@ -291,9 +296,3 @@ const open = new Set<LogQueue>()
 process.on('exit', () => {
   for (const queue of open) queue.flush()
 })
-
-/** The log does not answer for a record any more. */
-function forget(record: StoredRecord): void {
-  record.segment?.records.delete(record)
-  record.segment = undefined
-}

@@ -1,10 +1,15 @@
 import type { AfterwordError } from '../../errors.ts'
+import type { BoundOptions } from '../../options/task-options.ts'
+import type { SentResponse } from '../../sent-response.ts'
 import type { NotAdded, Outcome } from '../../task/outcome.ts'
 import type { JobRecord } from '../../task/record.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import { idOf } from '../files/record-id.ts'
+import type { Notes } from '../format/notes.ts'
 import { transition } from '../protocol.ts'
 import type { Claims } from './claims.ts'
+import type { Codec } from './codec.ts'
+import { errorText } from './error-text.ts'
 import type { Segment } from './log-file.ts'
 import type { ChangeQueue, RecordQueue } from './record-queue.ts'
 import type { WriteQueue } from './write-queue.ts'
@@ -19,7 +24,11 @@ interface StoredRecordOptions {
   readonly claims?: Claims | undefined
   /** The process that had the record before has died. */
   readonly orphaned?: boolean
-  readonly encryptError?: ((error: string) => string) | undefined
+  readonly codec: Codec
+  readonly job: string
+  /** The options that are bound to the call. */
+  readonly bound?: BoundOptions | undefined
+  readonly notes?: Notes | undefined
 }
 
 /** A stored record, as the thread of the requests knows it. */
@@ -53,7 +62,12 @@ export class StoredRecord implements JobRecord {
   /** The claims, if the record is one of them: then it goes back to all workers when it is tried again. */
   readonly #claims: Claims | undefined
   readonly #orphaned: boolean
-  readonly #encryptError: StoredRecordOptions['encryptError']
+  readonly #codec: Codec
+  readonly #job: string
+  readonly #bound: BoundOptions | undefined
+  #notes: Notes | undefined
+  /** The stored form of the options and notes, if it has changed since the record was accepted or claimed. */
+  options: string | undefined
   #handedBack = false
   /** The record was made elsewhere, or before, and is claimed. */
   readonly #isTaken: boolean
@@ -61,7 +75,7 @@ export class StoredRecord implements JobRecord {
   constructor(
     queue: ChangeQueue,
     recordId: number,
-    { added, otherKeys = null, forward, claims, orphaned = false, encryptError }: StoredRecordOptions,
+    { added, otherKeys = null, forward, claims, orphaned = false, codec, job, bound, notes }: StoredRecordOptions,
   ) {
     this.#queue = queue
     this.recordId = recordId
@@ -70,7 +84,10 @@ export class StoredRecord implements JobRecord {
     this.#added = added
     this.#claims = claims
     this.#orphaned = orphaned
-    this.#encryptError = encryptError
+    this.#codec = codec
+    this.#job = job
+    this.#bound = bound
+    this.#notes = notes
     this.#isTaken = added === undefined
     this.#state = added === undefined ? 'accepted' : 'accepting'
     this.#isForwarded = forward === undefined
@@ -144,6 +161,12 @@ export class StoredRecord implements JobRecord {
     this.#ready = undefined
   }
 
+  /** The log does not answer for the record any more. */
+  leaveSegment(): void {
+    this.segment?.records.delete(this)
+    this.segment = undefined
+  }
+
   /** From now on the changes of the record are stored in a database, and no longer in the log. */
   leaveLog(queue: ChangeQueue): void {
     this.leavesLog = true
@@ -175,7 +198,12 @@ export class StoredRecord implements JobRecord {
     return this.#queue.begin(this).then(() => (this.#handedBack ? new Promise(() => {}) : undefined))
   }
 
-  retry(attempt: number, delay: number): void {
+  noteResponse(response: SentResponse): void {
+    this.#note({ ...this.#notes, response })
+  }
+
+  retry(attempt: number, delay: number, outcome: Outcome): void {
+    this.#note({ ...this.#notes, error: troubleText(outcome) })
     this.#change(this.isClaim ? transition.release : transition.retry, attempt, Math.ceil(delay))
     this.#claims?.remove(this)
   }
@@ -183,12 +211,12 @@ export class StoredRecord implements JobRecord {
   finish(outcome: Outcome, attempt: number): void {
     switch (outcome.status) {
       case 'failed': {
-        const error = textOf(outcome.error).slice(0, longestError)
-        this.#change(transition.failed, attempt, `failed\n${this.#encryptError?.(error) ?? error}`)
+        const error = this.#codec.encodeError(troubleText(outcome), this.#job, this.recordId)
+        this.#change(transition.failed, attempt, `failed\n${error}`)
         break
       }
       case 'timed-out':
-        this.#change(transition.failed, attempt, `timed-out\nafter ${outcome.after} ms`)
+        this.#change(transition.failed, attempt, `timed-out\n${troubleText(outcome)}`)
         break
       case 'done':
       case 'cancelled':
@@ -212,6 +240,12 @@ export class StoredRecord implements JobRecord {
     this.#change(transition.handBack)
   }
 
+  #note(notes: Notes): void {
+    this.#notes = notes
+    this.options = this.#codec.encodeOptions(this.#bound, notes, this.#job, this.recordId) ?? undefined
+    this.#change(transition.options, this.options)
+  }
+
   #change(kind: number, first?: string | number, second?: string | number): void {
     if (this.#isStored) this.#queue.change(this, kind, first, second)
   }
@@ -222,20 +256,8 @@ export class StoredRecord implements JobRecord {
   }
 }
 
-/** The most characters of an error's text that are stored. */
-const longestError = 64 * 1024
-/** The depth to which causes of causes are listed: they may form a circle. */
-const deepestCause = 8
-
-/** Makes the text of an error, with its causes, as it is listed later. */
-function textOf(error: unknown, depth = 0): string {
-  try {
-    if (!(error instanceof Error)) return String(error)
-    const text = error.stack ?? error.message
-    return error.cause === undefined || depth === deepestCause
-      ? text
-      : `${text}\ncaused by ${textOf(error.cause, depth + 1)}`
-  } catch {
-    return 'an error that can not be read'
-  }
+function troubleText(outcome: Outcome): string {
+  return outcome.status === 'timed-out'
+    ? `after ${outcome.after} ms`
+    : errorText((outcome as { error?: unknown }).error)
 }

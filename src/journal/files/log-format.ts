@@ -41,6 +41,8 @@ export const entry = {
   failed: 5,
   /** The frames of a segment are synced, as those before: the segment's sequence number, the number of the last of these frames. */
   synced: 6,
+  /** The options and notes of a record are others: id, the text to store. */
+  options: 7,
 } as const
 
 /** A record as it is stored; `owner` is one of `schema.ts`. */

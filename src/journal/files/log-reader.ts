@@ -202,6 +202,12 @@ function readEntry(values: Values, contents: LogContents): void {
       if (row !== undefined) pending.set(id, retried(row, attempt, now, delay))
       return
     }
+    case entry.options: {
+      const row = pending.get(id)
+      const [, , options] = values
+      if (row !== undefined) pending.set(id, [...row.slice(0, 4), options, ...row.slice(5)] as unknown as RecordRow)
+      return
+    }
     case entry.failed: {
       const row = pending.get(id)
       const [, , attempt, failedAt, text] = values

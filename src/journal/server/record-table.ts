@@ -35,6 +35,7 @@ export class RecordTable {
   readonly #fail: Statement
   readonly #retry: Statement
   readonly #handBack: Statement
+  readonly #setOptions: Statement
 
   constructor(database: Database, options: RecordTableOptions) {
     const { store, process, sync, isForeign, keyIds = [] } = options
@@ -59,6 +60,7 @@ export class RecordTable {
       `UPDATE afterword_records SET attempt = ?2, run_at = ?3 + ?4, delay = ?4, crashes = 0, owner = ?5 WHERE ${mine}`,
     )
     this.#handBack = database.prepare(`UPDATE afterword_records SET owner = ${owner.free} WHERE ${mine}`)
+    this.#setOptions = database.prepare(`UPDATE afterword_records SET options = ?2 WHERE ${mine}`)
   }
 
   /** Begins a transaction. @param durable the transaction has records that no log has any more, or soon: only these have to be synced */
@@ -144,6 +146,11 @@ export class RecordTable {
     this.#database.exec(
       `UPDATE afterword_records SET crashes = 0 WHERE crashes > 0 AND owner = ${claimerOf(this.#process)}`,
     )
+  }
+
+  /** Stores other options and notes of a record. */
+  setOptions(recordId: number, options: string): void {
+    this.#setOptions.run(recordId, options)
   }
 
   /** The slots of the processes that are listed, but for this one. */
