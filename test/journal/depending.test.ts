@@ -40,7 +40,7 @@ async function leave(place: string, path: string, until: string): Promise<void> 
   await answer
 }
 
-/** What the next process does with the jobs that it finds: whether they ran, or were cancelled. */
+/** Tells of the jobs that the next process finds whether they ran, or were cancelled. */
 async function found(program: Program, names: string[]): Promise<Record<string, unknown>> {
   const told = names.map(async (name) => {
     const { status, reason } = await program.message<About & { status: string; reason?: string }>(
