@@ -1,18 +1,22 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { isRoot } from './command.ts'
-import type { Server } from './server.ts'
 import { canTrace } from './trace.ts'
 
 /** For others than root the kernel may forbid to trace what is no child. */
 export const canInject = canTrace && isRoot
+
+/** A server, or another process. */
+interface Traced {
+  readonly program: { readonly pid: number }
+}
 
 /** System calls of a process that fail, until it is ended: `pwrite64:error=EIO`. */
 export class Fault {
   readonly #tracer: ReturnType<typeof spawn>
   readonly #exited: Promise<unknown>
 
-  private constructor(server: Server, what: string) {
+  private constructor(server: Traced, what: string) {
     const [calls] = what.split(':')
     const line = `strace -f -o /dev/null -e trace=${calls} -e inject=${what} -p ${server.program.pid}`
     const [program = '', ...args] = line.split(' ')
@@ -20,7 +24,7 @@ export class Fault {
     this.#exited = once(this.#tracer, 'exit')
   }
 
-  static async begin(server: Server, what: string): Promise<Fault> {
+  static async begin(server: Traced, what: string): Promise<Fault> {
     const fault = new Fault(server, what)
     let said = ''
     const attached = new Promise<void>((resolve) => {

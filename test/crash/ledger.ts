@@ -10,12 +10,18 @@ export interface Run {
   readonly id: string
   readonly attempt: number
   readonly begun: number
+  /** The unique key of the record, where there is one. */
+  readonly key?: string
   ended?: number
+  /** The run ended by an error. */
+  isFailed?: boolean
 }
 
 type Line =
-  | ['begin', run: number, at: number, what: string, id: string, attempt: number]
-  | ['end', run: number, at: number]
+  | ['begin', run: number, at: number, what: string, id: string, attempt: number, key?: string | null]
+  | ['end', run: number, at: number, isDone?: boolean]
+  | ['exit', run: 0, at: number]
+  | ['cancelled', run: 0, at: number, what: string, reason: string]
 
 /** The time by the clock of the runs. */
 export const now = () => Number(process.hrtime.bigint() / 1000n)
@@ -25,6 +31,10 @@ export class Ledger {
   readonly #folder: string
   readonly #read = new Map<string, number>()
   readonly #runs = new Map<string, Run>()
+  /** The moments at which processes ended by themselves. */
+  readonly exits = new Map<string, number>()
+  /** The calls that a process has told to be cancelled, and why. */
+  readonly cancelled = new Map<string, string>()
 
   constructor(folder: string) {
     this.#folder = folder
@@ -48,10 +58,23 @@ export class Ledger {
     return [...this.#runs.values()]
   }
 
-  #add(by: string, [kind, run, at, what = '', id = '', attempt = 0]: Line): void {
-    const key = `${by} ${run}`
-    if (kind === 'begin') this.#runs.set(key, { by, what, id, attempt, begun: at })
-    else (this.#runs.get(key) as Run).ended = at
+  #add(by: string, [kind, run, at, ...rest]: Line): void {
+    if (kind === 'exit') return void this.exits.set(by, at)
+    const place = `${by} ${run}`
+    if (kind === 'end') {
+      const ended = this.#runs.get(place) as Run
+      ended.ended = at
+      ended.isFailed = rest[0] === false
+    } else {
+      const [what = '', id = '', attempt = 0, key] = rest as [
+        what?: string,
+        id?: string,
+        attempt?: number,
+        key?: string,
+      ]
+      if (kind === 'cancelled') this.cancelled.set(what, id)
+      else this.#runs.set(place, { by, what, id, attempt, begun: at, ...(key != null && { key }) })
+    }
   }
 
   of(what: string): Run[] {

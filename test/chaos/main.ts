@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { Build } from '../support/build.ts'
+import { DamageTrials, describeDamage } from './damage.ts'
+import { Abilities } from './faulty-disk.ts'
+import { describeRound, planRound } from './plan.ts'
+import { buildScene, programs } from './release.ts'
+import { Round } from './round.ts'
+import { Tally } from './tally.ts'
+
+// `npm run chaos -- --seed 7 --minutes 10`. The plan follows from the seed: which processes share a folder, what happens to them, and in
+// which order. The machine's timing does not: a seed that has failed repeats the plan, and may have to be repeated several times.
+const usage = `npm run chaos -- [--seed n] [--minutes m] [--round n] [--plan] [--lossy] [--damage n]
+
+  --seed     the seed of the plan; by default a random one, which is printed
+  --minutes  for how long rounds are begun; by default 1
+  --round    that round of the seed alone
+  --plan     print the plan of the rounds, and run nothing
+  --lossy    jobs are not kept: the run has to find losses
+  --damage   damage files of folders, so many times, instead of killing processes
+
+The process ends with 1 if something was lost, unexpected, run by two living processes at once, or overlapped another run of its key.
+`
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    minutes: { type: 'string', default: '1' },
+    round: { type: 'string' },
+    plan: { type: 'boolean', default: false },
+    lossy: { type: 'boolean', default: false },
+    damage: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+})
+const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
+const minutes = Number(values.minutes)
+if (values.help || !Number.isSafeInteger(seed) || !(minutes > 0)) {
+  process.stdout.write(usage)
+  process.exit(values.help ? 0 : 2)
+}
+
+/** The rounds that are to be played. */
+function* rounds(): Generator<number> {
+  if (values.round !== undefined) return yield Number(values.round)
+  const until = performance.now() + minutes * 60_000
+  for (let round = 1; performance.now() < until; round++) yield round
+}
+
+if (values.plan) {
+  const count = values.round === undefined ? 10 : 1
+  for (let i = 0; i < count; i++) {
+    console.log(JSON.stringify(planRound(seed, Number(values.round ?? 1) + i), undefined, 2))
+  }
+} else if (values.damage !== undefined) {
+  process.exitCode = (await damage(Number(values.damage))) ? 0 : 1
+} else {
+  process.exitCode = (await chaos()) ? 0 : 1
+}
+
+/** Plays rounds. @returns whether all was as it must be */
+async function chaos(): Promise<boolean> {
+  const folder = mkdtempSync(join(tmpdir(), 'afterword-chaos-tools-'))
+  const abilities = new Abilities(folder)
+  const tally = new Tally(seed)
+  let round: Round | undefined
+  // Whoever interrupts a run finds no process and no disk of it afterwards.
+  process.once('SIGINT', async () => {
+    await round?.end()
+    tally.print()
+    process.exit(1)
+  })
+  for (const missing of abilities.missing) console.log(`Not done here: ${missing}`)
+  using scene = await buildScene(abilities, { keep: !values.lossy })
+  for (const number of rounds()) {
+    const plan = planRound(seed, number)
+    console.log(`Round ${number} of seed ${seed}: ${describeRound(plan)}`)
+    round = new Round(plan, scene)
+    try {
+      const score = await round.play()
+      await round.end()
+      tally.add(number, score, round)
+    } finally {
+      await round.end()
+    }
+  }
+  rmSync(folder, { recursive: true })
+  return tally.print()
+}
+
+/** Tries damages. @returns whether each record ran, or was reported */
+async function damage(count: number): Promise<boolean> {
+  using build = await Build.of(...programs)
+  await using trials = await DamageTrials.prepare(build)
+  const wrongs = new Map<string, number>()
+  let reported = 0
+  for (let number = 1; number <= count; number++) {
+    const { damage, wrong, reported: more } = await trials.try(seed, number)
+    reported += more
+    if (wrong === undefined) continue
+    const kind = `${damage.kind} of ${damage.file.replace(/\d+/, 'N')}: ${wrong.split(':', 1)}`
+    wrongs.set(kind, (wrongs.get(kind) ?? 0) + 1)
+    console.log(`Trial ${number} of seed ${seed}: ${describeDamage(damage)}: ${wrong}`)
+  }
+  console.log(`\nSeed ${seed}: ${count} damaged folders; ${reported} records did not run, and were reported`)
+  for (const [kind, times] of wrongs) console.log(`  ${times} × ${kind}`)
+  return wrongs.size === 0
+}
