@@ -1,35 +1,27 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Abilities } from './faulty-disk.ts'
 import { describeRound, planRound, type RoundPlan } from './plan.ts'
 import { buildScene } from './release.ts'
 import { Round, type Scene } from './round.ts'
+import { Tools } from './tools.ts'
 import type { Score } from './verdict.ts'
 
 // A sample of `npm run chaos`, with fixed seeds. The time of a round is that of its processes, which a busy machine starts slowly.
 const timeout = 300_000
 
-const folder = mkdtempSync(join(tmpdir(), 'afterword-chaos-tools-'))
+const tools = new Tools()
 let scene: Scene & Disposable
 beforeAll(async () => {
-  scene = await buildScene(new Abilities(folder))
+  scene = await buildScene(tools.abilities)
 })
 afterAll(() => {
   scene[Symbol.dispose]()
-  rmSync(folder, { recursive: true })
+  tools[Symbol.dispose]()
 })
 
 /** Plays a round. Its files are removed unless it has failed. */
 async function play(plan: RoundPlan, more: Partial<Scene> = {}): Promise<{ score: Score; round: Round }> {
-  const round = new Round(plan, { ...scene, ...more })
-  try {
-    const score = await round.play()
-    return { score, round }
-  } finally {
-    await round.end()
-  }
+  await using round = new Round(plan, { ...scene, ...more })
+  return { score: await round.play(), round }
 }
 
 test('planRound() makes the same round of the same seed and number, another one of others', () => {
@@ -63,7 +55,8 @@ test.each(sample.map(({ seed, round, most }) => ({ plan: planRound(seed, round, 
     const planned = plan.actions.flatMap((action) => (action.do === 'fault' ? [action.fault] : []))
     const possible = planned.filter((fault) => !round.notDone.has(fault))
     if (possible.length > 0) expect([...faults.values()].some((count) => count > 0)).toBe(true)
-    if (scene.older === undefined) throw new Error('The older release is missing: the test needs the history of git.')
+    if (scene.releases.version1 === undefined)
+      throw new Error('The older release is missing: the test needs the history of git.')
     round.clear()
   },
   timeout,

@@ -63,7 +63,7 @@ const bytes: Readonly<Record<Exclude<FaultKind, 'no-files'>, readonly number[]>>
   stalled: [0, 0, 0, 0, 0, 0, 300 & 255, 300 >> 8, 1000 & 255, 1000 >> 8],
 }
 
-/** The same for `strace`, as far as it goes. */
+/** Faults as `strace` makes them, as far as it goes. */
 const injected: Readonly<Partial<Record<FaultKind, string>>> = {
   'write-error': 'pwrite64:error=EIO:when=2+3',
   'sync-error': 'fsync,fdatasync:error=EIO:when=2+2',

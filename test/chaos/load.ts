@@ -60,7 +60,7 @@ export interface Promised {
   readonly what: string
   /** The name of the process that has answered. */
   readonly by: string
-  /** By the clock of the ledger. */
+  /** The moment of the request, by the clock of the ledger. */
   readonly asked: number
   readonly key: string | undefined
 }
@@ -96,6 +96,10 @@ const olderKinds = kinds.filter(([kind, query]) => !['nest', 'key', 'track'].inc
 export interface Target {
   readonly name: string
   readonly address: Address | undefined
+  /** No further process is started there. */
+  readonly isOver: boolean
+  /** Its processes are of the release before the log. */
+  readonly isOlder: boolean
   /** Resolves when another process serves, or this one is over. */
   readonly changed: Promise<void>
 }
@@ -108,25 +112,23 @@ export class Load {
   readonly odd: string[] = []
   readonly #seed: number
   readonly #file: number
-  readonly #kinds: typeof kinds
   #next = 0
   #answers = 0
   #isOver = false
   #wanted = { count: Infinity, resolve: () => {} }
 
-  /** @param isOlder the processes are of the release before the log */
-  constructor(seed: number, file: string, isOlder = false) {
+  constructor(seed: number, file: string) {
     this.#seed = seed
-    this.#kinds = isOlder ? olderKinds : kinds
     this.#file = openSync(file, 'a')
   }
 
-  /** Asks the process of a place, again and again, until the load is over. */
+  /** Asks the process of a place, again and again, until the load or the place is over. */
   async run(target: Target): Promise<void> {
-    while (!this.#isOver) {
+    while (!this.#isOver && !target.isOver) {
       const { address, changed, name } = target
       if (address === undefined) await changed
-      else if (!(await this.#ask(address, name))) await Promise.race([changed, new Promise(setImmediate)])
+      else if (!(await this.#ask(address, name, target.isOlder)))
+        await Promise.race([changed, new Promise(setImmediate)])
     }
   }
 
@@ -139,22 +141,15 @@ export class Load {
     clearTimeout(timer)
   }
 
-  /** Takes over the promises of an earlier load, and goes on behind its calls. */
-  goOn(earlier: Load): void {
-    this.promised.push(...earlier.promised)
-    this.odd.push(...earlier.odd)
-    this.refused += earlier.refused
-    this.#next = earlier.#next
-  }
-
   end(): void {
     this.#isOver = true
   }
 
-  async #ask(address: Address, by: string): Promise<boolean> {
+  async #ask(address: Address, by: string, isOlder: boolean): Promise<boolean> {
     const n = this.#next++
     const random = randoms(this.#seed + n)
-    const [kind, query] = this.#kinds[Math.floor(random() * this.#kinds.length)] as [string, string]
+    const known = isOlder ? olderKinds : kinds
+    const [kind, query] = known[Math.floor(random() * known.length)] as [string, string]
     const what = `${kind}-${n}`
     const key = /more=(single|shared)/.exec(query)?.[1]
     const value = key === 'single' ? what : `shared-${Math.floor(random() * sharedKeys)}`

@@ -1,14 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Build } from '../support/build.ts'
 import { DamageTrials, describeDamage } from './damage.ts'
-import { Abilities } from './faulty-disk.ts'
 import { describeRound, planRound } from './plan.ts'
 import { buildScene, programs } from './release.ts'
 import { Round } from './round.ts'
 import { Tally } from './tally.ts'
+import { Tools } from './tools.ts'
 
 // `npm run chaos -- --seed 7 --minutes 10`. The plan follows from the seed: which processes share a folder, what happens to them, and in
 // which order. The machine's timing does not: a seed that has failed repeats the plan, and may have to be repeated several times.
@@ -61,8 +58,8 @@ if (values.plan) {
 
 /** Plays rounds. @returns whether all was as it must be */
 async function chaos(): Promise<boolean> {
-  const folder = mkdtempSync(join(tmpdir(), 'afterword-chaos-tools-'))
-  const abilities = new Abilities(folder)
+  using tools = new Tools()
+  const { abilities } = tools
   const tally = new Tally(seed)
   let round: Round | undefined
   // Whoever interrupts a run finds no process and no disk of it afterwards.
@@ -85,7 +82,6 @@ async function chaos(): Promise<boolean> {
       await round.end()
     }
   }
-  rmSync(folder, { recursive: true })
   return tally.print()
 }
 

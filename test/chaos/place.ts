@@ -6,7 +6,7 @@ import { Address, type Target } from './load.ts'
 import type { PlacePlan } from './plan.ts'
 import type { Settings } from './programs/settings.ts'
 
-/** What all processes of a round have in common. */
+/** The settings that all processes of a round have in common. */
 export interface Surroundings extends Pick<Settings, 'journal' | 'ledger' | 'sync' | 'keep'> {
   readonly build: Build
   readonly env: Record<string, string>
@@ -20,7 +20,7 @@ export class Life {
   /** The moments of SIGKILLs and SIGTERMs, by the clock of the ledger, of this process and those that it has started. */
   readonly killed = new Map<string, number>()
   terminated: number | undefined
-  /** How it has ended. */
+  /** The end of the process. */
   exit: { readonly code: number | null; readonly signal: string | null } | undefined
   readonly #token: string
 
@@ -115,9 +115,9 @@ export class Life {
 export class Place implements Target {
   readonly plan: PlacePlan
   readonly lives: Life[] = []
+  isOver = false
   readonly #number: number
   readonly #surroundings: Surroundings
-  #isOver = false
   #changed = Promise.withResolvers<void>()
   readonly #living: Promise<void>
 
@@ -137,6 +137,10 @@ export class Place implements Target {
     return this.life.name
   }
 
+  get isOlder(): boolean {
+    return this.plan.release === 'version1'
+  }
+
   get address(): Address | undefined {
     return this.life.address
   }
@@ -147,12 +151,12 @@ export class Place implements Target {
 
   /** Starts no further process. Resolves when the last one has ended. */
   async end(): Promise<void> {
-    this.#isOver = true
+    this.isOver = true
     await this.#living
   }
 
   async #live(): Promise<void> {
-    while (!this.#isOver) {
+    while (!this.isOver) {
       const life = new Life(`${this.#number}-${this.lives.length}`, this.plan, this.#surroundings)
       this.lives.push(life)
       const wake = () => {

@@ -2,10 +2,15 @@ import { randoms } from '../crash/random.ts'
 import type { FaultKind } from './faulty-disk.ts'
 import type { Settings } from './programs/settings.ts'
 
+/** An earlier release: the last one with each version of the folder. */
+export type Release = 'version1' | 'version2'
+
 /** A place of processes: one lives there after the other. */
 export interface PlacePlan extends Pick<Settings, 'cluster' | 'worker'> {
   /** An app by its framework, or `afterword work`. */
   readonly program: Settings['app'] | 'work'
+  /** An earlier release. @default the sources as they are */
+  readonly release?: Release
 }
 
 /** A step of a round, taken when so many further requests have been answered, whatever the answer. */
@@ -41,8 +46,10 @@ export interface RoundPlan {
   /** An older release has worked in the folder, and was killed. */
   readonly migrates: boolean
   readonly actions: readonly Action[]
-  /** How the processes end in the end. */
+  /** The signal with which the processes end in the end. */
   readonly end: 'SIGKILL' | 'SIGTERM'
+  /** The release that runs what is left in the end. @default the sources as they are */
+  readonly last?: Release
 }
 
 const frameworks = ['http', 'express', 'fastify', 'koa', 'hono', 'http2'] as const

@@ -6,17 +6,18 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Ledger } from '../crash/ledger.ts'
 import type { Build } from '../support/build.ts'
+import type { Message } from '../support/program.ts'
 import { type Abilities, FaultyDisk } from './faulty-disk.ts'
 import { Load } from './load.ts'
 import { Life, Place, type Surroundings } from './place.ts'
-import type { Action, RoundPlan } from './plan.ts'
+import type { Action, Release, RoundPlan } from './plan.ts'
 import { type ListedFailure, type Score, Verdict } from './verdict.ts'
 
-/** What the rounds of a run have in common. */
+/** The tools that the rounds of a run have in common. */
 export interface Scene {
   readonly build: Build
-  /** The build of a release with an older folder. */
-  readonly older: Build | undefined
+  /** Earlier releases, where the history of git is there. */
+  readonly releases: Partial<Readonly<Record<Release, Build>>>
   readonly abilities: Abilities
   /** @default true */
   readonly keep?: boolean
@@ -32,12 +33,13 @@ const ofFaults = [
   'AFTERWORD_JOURNAL_FOLDER',
   'AFTERWORD_TASK_FAILED',
 ]
+const newer = 'AFTERWORD_JOURNAL_NEWER'
 const clientsPerPlace = 3
 /** For how long nothing may become of what is pending, in ms. */
 const patience = 60_000
 
 /** A round that is under way. */
-export class Round {
+export class Round implements AsyncDisposable {
   /** The folder of all its files, which stays where the round has failed. */
   readonly folder = mkdtempSync(join(tmpdir(), 'afterword-chaos-'))
   readonly #plan: RoundPlan
@@ -46,6 +48,7 @@ export class Round {
   readonly #disk: FaultyDisk
   readonly #load: Load
   readonly #places: Place[] = []
+  readonly #earlier: Place[] = []
   readonly #others: Life[] = []
   readonly #notDone = new Set<string>()
   readonly #clock = join(this.folder, 'clock')
@@ -65,11 +68,18 @@ export class Round {
     return this.#notDone
   }
 
-  async play(): Promise<Score> {
+  /** The folder of the journal. */
+  get journal(): string {
+    return join(this.#disk.folder, 'journal')
+  }
+
+  /** @param before called when all its processes have ended, and before what is left is run */
+  async play(before = async () => {}): Promise<Score> {
     const { places, actions, migrates, end } = this.#plan
     if (migrates) await this.#leaveOlderFolder()
-    const surroundings = this.#surroundings()
-    for (const [number, plan] of places.entries()) this.#places.push(new Place(number, plan, surroundings))
+    for (const [number, plan] of places.entries()) {
+      this.#places.push(new Place(number, plan, this.surroundings(plan.release)))
+    }
     const targets = this.#places.filter(({ plan }) => plan.program !== 'work')
     const clients = targets.flatMap((target) => Array.from({ length: clientsPerPlace }, () => this.#load.run(target)))
     for (const action of actions) await this.#act(action)
@@ -84,15 +94,20 @@ export class Round {
     }
     for (const life of this.#lives) life.sweep()
     await Promise.all(clients)
+    await before()
     return this.#judge()
   }
 
   /** Resolves when all its processes have ended, and its disk is away. */
   async end(): Promise<void> {
     for (const life of this.#lives) life.kill()
-    await Promise.all(this.#places.map((place) => place.end()))
+    await Promise.all([...this.#earlier, ...this.#places].map((place) => place.end()))
     await Promise.all(this.#others.map(({ program }) => program.exited))
     await this.#disk.end()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end()
   }
 
   /** Removes the files of the round. */
@@ -101,16 +116,19 @@ export class Round {
   }
 
   get #lives(): Life[] {
-    return [...this.#places.flatMap(({ lives }) => lives), ...this.#others]
+    return [...[...this.#earlier, ...this.#places].flatMap(({ lives }) => lives), ...this.#others]
   }
 
-  #surroundings(build = this.#scene.build): Surroundings {
+  /** The settings of processes of the round. */
+  surroundings(release?: Release): Surroundings {
     const { sync, clock } = this.#plan
+    const build = release === undefined ? this.#scene.build : this.#scene.releases[release]
+    if (build === undefined) throw new Error(`The ${release} is missing: this needs the history of git.`)
     const preload = build.compiled('test/crash/programs/clock.ts').href
     return {
       build,
       sync,
-      journal: join(this.#disk.folder, 'journal'),
+      journal: this.journal,
       ledger: join(this.folder, 'ledger'),
       keep: this.#scene.keep ?? true,
       env: { ...this.#disk.env, ...(clock && { CLOCK: this.#clock, NODE_OPTIONS: `--import=${preload}` }) },
@@ -119,23 +137,19 @@ export class Round {
 
   /** Lets a process of an older release work in the folder, and kills it. */
   async #leaveOlderFolder(): Promise<void> {
-    const { older } = this.#scene
-    if (older === undefined) return void this.#notDone.add('migration: the older release is not in the history of git')
-    const place = new Place(9, { program: 'http', cluster: 0, worker: true }, this.#surroundings(older))
-    this.#places.push(place)
+    if (this.#scene.releases.version1 === undefined) {
+      return void this.#notDone.add('migration: the older release is not in the history of git')
+    }
+    const plan = { program: 'http', cluster: 0, worker: true, release: 'version1' } as const
+    const place = new Place(9, plan, this.surroundings(plan.release))
+    this.#earlier.push(place)
     await place.life.listening
-    const load = new Load(this.#plan.seed, join(this.folder, 'asked'), true)
-    const clients = [load.run(place), load.run(place), load.run(place)]
-    await load.answers(200)
+    const clients = [this.#load.run(place), this.#load.run(place), this.#load.run(place)]
+    await this.#load.answers(200)
     const over = place.end()
-    load.end()
     this.#kills += place.life.kill()
     await over
     await Promise.all(clients)
-    this.#places.pop()
-    this.#others.push(...place.lives)
-    // The names of the calls are those of this load: the next one goes on behind them.
-    this.#load.goOn(load)
   }
 
   async #act(action: Action): Promise<void> {
@@ -209,11 +223,11 @@ export class Round {
 
   async #judge(): Promise<Score> {
     const { build } = this.#scene
-    const last = new Life('last', { program: 'http', cluster: 0, worker: true }, this.#surroundings())
+    const last = new Life('last', { program: 'http', cluster: 0, worker: true }, this.surroundings(this.#plan.last))
     this.#others.push(last)
     const trouble: string[] = []
     await last.listening.catch((error: Error) => trouble.push(`the last process ended: ${error.message}`))
-    const failures = await emptied(build, this.#surroundings().journal, trouble)
+    const failures = await emptied(build, this.journal, trouble)
     last.terminate()
     await last.program.exited
     const verdict = new Verdict(this.#ledger, this.#lives)
@@ -248,20 +262,32 @@ export class Round {
   /** The reports that nothing in the plan explains. */
   #reports(): string[] {
     const allowed = new Set<unknown>(this.#faults > 0 ? [...usual, ...ofFaults] : usual)
-    return this.#lives.flatMap(({ name, program }) =>
-      program.messages
-        .filter(
-          ({ type, code }) => type === 'error' || ((type === 'report' || type === 'refused') && !allowed.has(code)),
-        )
-        .map((report) => `${name} reported ${JSON.stringify(report)}`),
-    )
+    return this.#lives.flatMap(({ name, program }) => {
+      const isOlder = this.#isOlder(name)
+      const isExplained = ({ code, message, cause }: Message) =>
+        allowed.has(code) ||
+        // Others write for long on a busy machine.
+        (code === 'AFTERWORD_JOURNAL_BEHIND' && String(message).includes('database is locked')) ||
+        (isOlder && `${message} ${cause}`.includes('this release knows version'))
+      return program.messages
+        .filter(({ type }) => type === 'error' || type === 'report' || type === 'refused')
+        .filter((report) => report.type === 'error' || !isExplained(report))
+        .map((report) => `${name} reported ${JSON.stringify(report)}`)
+    })
+  }
+
+  /** The process is of a release before the log, which refuses the folder once this release has begun there. */
+  #isOlder(name: string): boolean {
+    return this.#places.some(({ isOlder, lives }) => isOlder && lives.some((life) => life.name === name))
   }
 
   /** The processes that ended by themselves. */
   #ends(): string[] {
     return this.#lives.flatMap(({ name, program, killed, terminated, exit }) => {
       if (killed.has(name) || terminated !== undefined) return []
-      const wasRefused = this.#faults > 0 && program.messages.some(({ type }) => type === 'refused')
+      const wasRefused = program.messages.some(({ type, code }) => {
+        return type === 'refused' && (this.#faults > 0 || (code === newer && this.#isOlder(name)))
+      })
       return wasRefused ? [] : [`${name} ended by itself, ${JSON.stringify(exit)}: ${program.stderr.slice(-2000)}`]
     })
   }

@@ -51,8 +51,11 @@ export class Verdict {
     this.#runs = ledger.runs.toSorted((a, b) => a.begun - b.begun)
     this.#byWhat = Map.groupBy(this.#runs, ({ what }) => what)
     const deaths = new Map(ledger.exits)
+    const names = [...new Set(this.#runs.map(({ by }) => by))]
     for (const { terminated, name, killed } of lives) {
-      if (terminated !== undefined && !deaths.has(name)) deaths.set(name, terminated)
+      // A signal ends a process at once that has not begun to listen for it, and those that it has started.
+      const silent = terminated === undefined ? [] : names.filter((by) => by === name || by.startsWith(`${name}.`))
+      for (const by of silent) if (!deaths.has(by)) deaths.set(by, terminated as number)
       for (const [name, at] of killed) deaths.set(name, Math.min(at, deaths.get(name) ?? Infinity))
     }
     this.#deaths = deaths

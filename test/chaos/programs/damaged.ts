@@ -13,11 +13,11 @@ export interface Order {
   readonly folder: string
   /** The calls that were promised to run. */
   readonly what: readonly string[]
-  /** Of those, the calls that the damaged file had: they need not run if the damage is reported. */
+  /** The calls that the damaged file had: they need not run if the damage is reported. */
   readonly struck: readonly string[]
 }
 
-/** What came of it. */
+/** The result of an order. */
 export interface Result {
   readonly type: 'ran'
   readonly folder: string
