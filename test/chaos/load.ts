@@ -98,7 +98,7 @@ export interface Target {
   readonly address: Address | undefined
   /** No further process is started there. */
   readonly isOver: boolean
-  /** Its processes are of the release before the log. */
+  /** The processes are of the release before the log, which keeps fewer kinds of calls. */
   readonly isOlder: boolean
   /** Resolves when another process serves, or this one is over. */
   readonly changed: Promise<void>

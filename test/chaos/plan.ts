@@ -2,7 +2,7 @@ import { randoms } from '../crash/random.ts'
 import type { FaultKind } from './faulty-disk.ts'
 import type { Settings } from './programs/settings.ts'
 
-/** An earlier release: the last one with each version of the folder. */
+/** An earlier release: the last one with each earlier version of the folder. */
 export type Release = 'version1' | 'version2'
 
 /** A place of processes: one lives there after the other. */
@@ -44,12 +44,10 @@ export interface RoundPlan {
   readonly smallDisk: boolean
   readonly clock: boolean
   /** An older release has worked in the folder, and was killed. */
-  readonly migrates: boolean
+  readonly migrates: Release | undefined
   readonly actions: readonly Action[]
   /** The signal with which the processes end in the end. */
   readonly end: 'SIGKILL' | 'SIGTERM'
-  /** The release that runs what is left in the end. @default the sources as they are */
-  readonly last?: Release
 }
 
 const frameworks = ['http', 'express', 'fastify', 'koa', 'hono', 'http2'] as const
@@ -100,11 +98,11 @@ export function planRound(seed: number, round: number, most = Infinity): RoundPl
   // In turn: a short run has all of them.
   const layout = (['single', 'apps', 'workers', 'cluster'] as const)[(seed + round) % 4] as RoundPlan['layout']
   const places = layouts[layout](draw)
-  const migrates = layout !== 'cluster' && chance(0.2)
+  const migrates = layout !== 'cluster' && chance(0.2) ? any(['version1', 'version2'] as const) : undefined
   const clock = chance(0.25)
   const actions = Array.from({ length: 12 + below(6) }, () => planAction(draw, places.length, clock))
   // An older release is followed by processes that are killed amid the migration.
-  if (migrates) {
+  if (migrates !== undefined) {
     const starts = [below(400), below(400), below(400)]
     actions.unshift({ after: 0, pause: 0, do: 'kill', places: [0], part: 'all', starts })
   }
@@ -153,8 +151,6 @@ export function describeRound({ layout, places, sync, smallDisk, clock, migrates
   const each = places.map(({ program, cluster, worker }) => {
     return `${program}${cluster > 0 ? ` × ${cluster}` : ''}${worker || program === 'work' ? '' : ' without a worker'}`
   })
-  const more = [sync, smallDisk && 'small disk', clock && 'clock', migrates && 'folder of an older release'].filter(
-    Boolean,
-  )
+  const more = [sync, smallDisk && 'small disk', clock && 'clock', migrates && `folder of ${migrates}`].filter(Boolean)
   return `${layout}: ${each.join(' + ')}; ${more.join(', ')}`
 }

@@ -13,22 +13,24 @@ const commits: Readonly<Record<Release, string>> = {
 /** The programs of the chaos runs. */
 export const programs = ['test/chaos/programs', 'test/crash/programs'] as const
 
-/** Builds an earlier release; `undefined` where the history of git is not there. */
-export function buildRelease(release: Release): Promise<Build | undefined> {
-  return Build.ofCommit(commits[release], ...programs).catch(() => undefined)
-}
-
-/** Builds what the rounds need. */
+/** Builds what the rounds need. Earlier releases are missing where the history of git is not there. */
 export async function buildScene(abilities: Abilities, { keep = true } = {}): Promise<Scene & Disposable> {
-  const [build, version1] = await Promise.all([Build.of(...programs), buildRelease('version1')])
+  const build = await Build.of(...programs)
+  const releases: Partial<Record<Release, Build>> = {}
+  for (const [release, commit] of Object.entries(commits) as [Release, string][]) {
+    try {
+      releases[release] = await Build.ofCommit(commit, ...programs)
+    } catch {
+      // Whoever needs it says so.
+    }
+  }
   return {
     build,
-    releases: { ...(version1 && { version1 }) },
+    releases,
     abilities,
     keep,
     [Symbol.dispose]() {
-      build[Symbol.dispose]()
-      version1?.[Symbol.dispose]()
+      for (const each of [build, ...Object.values(releases)]) each[Symbol.dispose]()
     },
   }
 }

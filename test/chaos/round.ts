@@ -76,7 +76,7 @@ export class Round implements AsyncDisposable {
   /** @param before called when all its processes have ended, and before what is left is run */
   async play(before = async () => {}): Promise<Score> {
     const { places, actions, migrates, end } = this.#plan
-    if (migrates) await this.#leaveOlderFolder()
+    if (migrates !== undefined) await this.#leaveOlderFolder(migrates)
     for (const [number, plan] of places.entries()) {
       this.#places.push(new Place(number, plan, this.surroundings(plan.release)))
     }
@@ -136,12 +136,12 @@ export class Round implements AsyncDisposable {
   }
 
   /** Lets a process of an older release work in the folder, and kills it. */
-  async #leaveOlderFolder(): Promise<void> {
-    if (this.#scene.releases.version1 === undefined) {
+  async #leaveOlderFolder(release: Release): Promise<void> {
+    if (this.#scene.releases[release] === undefined) {
       return void this.#notDone.add('migration: the older release is not in the history of git')
     }
-    const plan = { program: 'http', cluster: 0, worker: true, release: 'version1' } as const
-    const place = new Place(9, plan, this.surroundings(plan.release))
+    const plan = { program: 'http', cluster: 0, worker: true, release } as const
+    const place = new Place(9, plan, this.surroundings(release))
     this.#earlier.push(place)
     await place.life.listening
     const clients = [this.#load.run(place), this.#load.run(place), this.#load.run(place)]
@@ -223,7 +223,7 @@ export class Round implements AsyncDisposable {
 
   async #judge(): Promise<Score> {
     const { build } = this.#scene
-    const last = new Life('last', { program: 'http', cluster: 0, worker: true }, this.surroundings(this.#plan.last))
+    const last = new Life('last', { program: 'http', cluster: 0, worker: true }, this.surroundings())
     this.#others.push(last)
     const trouble: string[] = []
     await last.listening.catch((error: Error) => trouble.push(`the last process ended: ${error.message}`))
@@ -276,9 +276,11 @@ export class Round implements AsyncDisposable {
     })
   }
 
-  /** The process is of a release before the log, which refuses the folder once this release has begun there. */
+  /** The process is of an earlier release, which refuses the folder once this release has begun there. */
   #isOlder(name: string): boolean {
-    return this.#places.some(({ isOlder, lives }) => isOlder && lives.some((life) => life.name === name))
+    return this.#places.some(
+      ({ plan, lives }) => plan.release !== undefined && lives.some((life) => life.name === name),
+    )
   }
 
   /** The processes that ended by themselves. */

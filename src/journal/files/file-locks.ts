@@ -11,12 +11,12 @@ export class FileLocks {
   constructor(path: string) {
     const descriptors = descriptorsOf(path)
     // A file system may tell of no locks at all.
-    this.#descriptors = hasLock(descriptors) ? descriptors : []
+    this.#descriptors = descriptors.some((descriptor) => isLocked(descriptor) === true) ? descriptors : []
   }
 
   /** The locks are gone. False where the system does not tell. */
   get areDropped(): boolean {
-    return this.#descriptors.length > 0 && !hasLock(this.#descriptors)
+    return this.#descriptors.length > 0 && this.#descriptors.every((descriptor) => isLocked(descriptor) === false)
   }
 }
 
@@ -40,13 +40,15 @@ function fileOf(descriptor: number): string | undefined {
   }
 }
 
-/** One of the descriptors has a lock: https://man7.org/linux/man-pages/man5/proc_pid_fdinfo.5.html */
-function hasLock(descriptors: readonly number[]): boolean {
-  return descriptors.some((descriptor) => {
-    try {
-      return readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1').includes('lock:')
-    } catch {
-      return false
-    }
-  })
+/**
+ * The descriptor has a lock: https://man7.org/linux/man-pages/man5/proc_pid_fdinfo.5.html
+ * @returns `undefined` where the system does not tell: this process may open no more files, for example
+ */
+function isLocked(descriptor: number): boolean | undefined {
+  try {
+    return readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1').includes('lock:')
+  } catch (error) {
+    // A descriptor that is closed has none.
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? false : undefined
+  }
 }
