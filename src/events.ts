@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
+import { errorText, longestText } from './error-text.ts'
 import { AfterwordError } from './errors.ts'
 import type { Outcome } from './task/outcome.ts'
 import type { Task } from './task/task.ts'
@@ -56,10 +57,16 @@ export function report(error: AfterwordError, task?: Task): void {
   else print(error)
 }
 
+/** A cause as it is printed: some have the body of a response in their message, of which the beginning is enough. */
+function brief(cause: unknown): unknown {
+  const text = errorText(cause)
+  return text.length < longestText ? cause : `${text}…`
+}
+
 /** Prints an error in one line, then its cause. Never throws. */
 export function print(error: AfterwordError): void {
   try {
-    console.error(`${error.code}: ${error.message}`, ...('cause' in error ? [error.cause] : []))
+    console.error(`${error.code}: ${error.message}`, ...('cause' in error ? [brief(error.cause)] : []))
   } catch {
     // A cause may throw while it is being printed; the line above is then all there is to say.
     console.error(`${error.code}: ${error.message}`)

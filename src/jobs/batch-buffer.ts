@@ -10,6 +10,7 @@ import { isTrouble, type Outcome } from '../task/outcome.ts'
 import { Scope } from '../task/scope.ts'
 import { Task } from '../task/task.ts'
 import { BatchError, type BatchHandler } from './batch.ts'
+import type { Worker } from './worker.ts'
 
 /**
  * The buffer of a batch holds items that wait for each other. Each item is a task, which comes here in its turn; a run is another task,
@@ -19,16 +20,26 @@ export class BatchBuffer implements TaskBuffer {
   readonly #name: string
   readonly #handler: BatchHandler<never>
   readonly #scheduler: Scheduler
+  readonly #worker: Worker
   readonly #size: number
   readonly #within: number
   readonly #runs: TaskDefinition
   #tasks: Task[] = []
+  /** The number of these that the worker has claimed. */
+  #claims = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor(name: string, handler: BatchHandler<never>, scheduler: Scheduler, options: Required<BatchOptions>) {
+  constructor(
+    name: string,
+    handler: BatchHandler<never>,
+    scheduler: Scheduler,
+    worker: Worker,
+    options: Required<BatchOptions>,
+  ) {
     this.#name = name
     this.#handler = handler
     this.#scheduler = scheduler
+    this.#worker = worker
     this.#size = options.size
     this.#within = options.within
     this.#runs = new TaskDefinition(validateTask('batch', { timeout: options.timeout }), name, { internal: true })
@@ -39,8 +50,10 @@ export class BatchBuffer implements TaskBuffer {
     if (!isWanted(task)) return void this.#scheduler.completion.cancel(task, 'when')
     task.scope.track(task)
     this.#tasks.push(task)
-    // Isolated requests can't share a run.
-    if (this.#tasks.length >= this.#size || isolatesRequests) return this.flush()
+    if (task.record?.isClaim) this.#claims++
+    // Isolated requests can't share a run. Where the items are all that the worker may claim, no more come.
+    const isFull = this.#tasks.length >= this.#size || (this.#claims > 0 && this.#claims >= this.#worker.concurrency)
+    if (isFull || isolatesRequests) return this.flush()
     const wait = this.#scheduler.lifecycle.hasDrains ? 0 : this.#within
     this.#timer ??= rootContext.runInAsyncScope(setTimeout, undefined, this.flush, wait)
   }
@@ -51,8 +64,13 @@ export class BatchBuffer implements TaskBuffer {
     this.#timer = undefined
     const tasks = this.#tasks
     this.#tasks = []
+    this.#claims = 0
+    if (tasks.length === 0) return
+    const started = tasks.flatMap(({ state, record }) => (state === 'waiting' && record?.markStarted()) || [])
     // Each item has an async context of its own; the run has none.
-    if (tasks.length > 0) rootContext.runInAsyncScope(() => this.#run(tasks))
+    const run = () => rootContext.runInAsyncScope(() => this.#run(tasks))
+    if (started.length === 0) run()
+    else void Promise.all(started).then(run)
   }
 
   #run(tasks: readonly Task[]): void {
@@ -71,15 +89,16 @@ export class BatchBuffer implements TaskBuffer {
   #complete(tasks: readonly Task[], outcome: Outcome): void {
     const trouble = troubleOf(outcome)
     const failed = trouble === undefined ? new Set() : failedOf(tasks, trouble)
+    let lost = 0
     for (const task of tasks) {
       const own: Outcome = trouble !== undefined && failed.has(task) ? trouble : { status: 'done', value: undefined }
-      this.#scheduler.completion.complete(task, own)
+      const isOver = this.#scheduler.completion.complete(task, own)
+      if (isOver && own === trouble) lost++
     }
     // The batch makes one report for all of them; items that are tried again have no outcome yet.
-    const lost = tasks.filter((task) => failed.has(task) && task.state === 'ended')
-    if (lost.length === 0) return
+    if (lost === 0) return
     const cause = trouble?.status === 'failed' ? trouble.error : trouble
-    report(new AfterwordError('AFTERWORD_BATCH_FAILED', [this.#name, lost.length, tasks.length], { cause }))
+    report(new AfterwordError('AFTERWORD_BATCH_FAILED', [this.#name, lost, tasks.length], { cause }))
   }
 }
 

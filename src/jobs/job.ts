@@ -6,7 +6,6 @@ import {
   type JobOptions,
   validateBatch,
   validateJob,
-  validateTask,
 } from '../options/task-options.ts'
 import { Limiter } from '../schedule/limiter.ts'
 import type { Scheduler } from '../schedule/scheduler.ts'
@@ -71,10 +70,7 @@ export class Jobs {
     const handler = thread === undefined ? (given as Handler) : inThread(name, thread, transfer, signal)
     const tasks = new TaskDefinition(settings, name, { limiter })
     const definition = new JobDefinition(tasks, settings, handler, version)
-    if (settings.keep) {
-      this.#registry.add(definition)
-      this.#worker.tellJobs()
-    }
+    this.#know(definition)
     return this.#handle(definition)
   }
 
@@ -82,12 +78,18 @@ export class Jobs {
     this.#registry.claim('batch', name, handler)
     const resolved = validateBatch(`batch("${name}")`, options)
     const { size, within, timeout, ...rest } = resolved
-    const buffer = new BatchBuffer(name, handler, this.#scheduler, resolved)
-    const items = new TaskDefinition(validateTask('batch', rest), name, { buffer })
-    return {
-      name,
-      defer: (item) => addTask(this.#scheduler, items, handler, [item], false) as Deferred<void>,
-    }
+    const buffer = new BatchBuffer(name, handler, this.#scheduler, this.#worker, resolved)
+    const settings = validateJob(`batch("${name}")`, rest)
+    const items = new JobDefinition(new TaskDefinition(settings, name, { buffer }), settings, handler as Handler, 1)
+    this.#know(items)
+    return { name, defer: (item) => this.#defer(items, [item]) as Deferred<void> }
+  }
+
+  /** Calls that are kept are found by the name of their job. */
+  #know(definition: JobDefinition): void {
+    if (!definition.settings.keep) return
+    this.#registry.add(definition)
+    this.#worker.tellJobs()
   }
 
   /** Makes the handle of a job. */

@@ -71,6 +71,8 @@ export interface BatchOptions extends Omit<TaskOptions, 'name' | 'now'> {
   readonly size?: number
   /** The longest time in ms that an item waits for others. @default 1000 */
   readonly within?: number
+  /** Keep the items in the journal, if there is one: each is a record. @default true */
+  readonly keep?: boolean
 }
 
 /** Options that `with` has bound to a call, and that are stored with it: every process that runs the call heeds them. A function can't be stored. */
@@ -143,6 +145,7 @@ const batchRules: Rules<BatchOptions> = {
   retries: count(5, 0),
   size: count(100, 1),
   within: time(1000),
+  keep: flag(true),
 }
 
 /** The value is a rate, of any realm: tests may run in one of their own. */

@@ -1,22 +1,23 @@
-/** The most characters of an error's text that are stored. */
-const longestText = 64 * 1024
+/** The most characters of an error's text that are stored, or printed. */
+export const longestText = 64 * 1024
 /** The depth to which causes of causes are listed: they may form a circle. */
 const deepestCause = 8
 
 /**
- * Makes the text of an error, with its causes, as it is listed later. What is too long is cut off before it is joined with anything, and
+ * Makes the text of an error, with its causes, as it is listed later, or printed. What is too long is cut off before it is joined with anything, and
  * an error that can't be read is said to be one: handlers throw what they like.
  */
 export function errorText(error: unknown): string {
   let text = ''
   let each: unknown = error
   for (let depth = 0; depth <= deepestCause && text.length < longestText; depth++) {
-    text += (depth === 0 ? '' : '\ncaused by ') + partOf(each).slice(0, longestText - text.length)
+    if (depth > 0) text += '\ncaused by '
+    text += partOf(each).slice(0, longestText)
     each = causeOf(each)
     if (each === undefined) break
   }
   // No database takes NUL, or half a character, for what it is.
-  return text.toWellFormed().replaceAll('\0', '\ufffd')
+  return text.slice(0, longestText).toWellFormed().replaceAll('\0', '\ufffd')
 }
 
 function partOf(error: unknown): string {
