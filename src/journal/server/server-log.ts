@@ -1,52 +1,56 @@
 import { closeSync, constants, fdatasyncSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Report, Sync } from '../files/database.ts'
+import type { Sync } from '../files/database.ts'
 import { syncFolder } from '../files/folder.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import { recordAt } from '../files/log-reader.ts'
 import { writeZeros } from '../files/log-space.ts'
-import { idOf } from '../files/record-id.ts'
 import type { FromServer, ToServer } from '../protocol.ts'
+
+/** The number of times that a record is read before its place counts as damaged. */
+const mostReads = 3
+
+/** A record that moves; `why` is set where it can't be read, or only with values that may be damaged. */
+export interface MovedRow {
+  readonly row?: RecordRow
+  readonly why?: string
+}
 
 /** The log of this process as the journal's thread has it: syncs it, writes segments ahead, and reads the records that move. */
 export class ServerLog {
   readonly #path: string
   readonly #sync: Sync
-  readonly #tell: Report
   #file: number | undefined
+  /** The error of a sync that no answer has told yet: the system tells it once. */
+  #untold: unknown
 
-  constructor(path: string, sync: Sync, tell: Report) {
+  constructor(path: string, sync: Sync) {
     this.#path = path
     this.#sync = sync
-    this.#tell = tell
   }
 
   receive(message: ToServer & { type: 'prepare' | 'sync' }, tell: (message: FromServer) => void): void {
     const type = message.type === 'prepare' ? 'prepared' : 'synced'
     try {
       if (message.type === 'prepare') this.#prepare(message.offset, message.bytes)
-      else fdatasyncSync(this.#opened())
+      else this.#syncAll()
       tell({ type })
     } catch (error) {
       tell({ type, error: String(error) })
     }
   }
 
-  /** Reads a record that moves to a database. One that the log has no more is reported: it can't be stored. */
-  read(recordId: number, offset: number): RecordRow | undefined {
-    const row = this.#find(recordId, offset)
-    if (row === undefined)
-      this.#tell('AFTERWORD_JOURNAL_REFUSED', [`record ${idOf(recordId)} is not in the log any more`])
-    return row
-  }
-
-  #find(recordId: number, offset: number): RecordRow | undefined {
-    try {
-      return recordAt(this.#opened(), offset, recordId)
-    } catch (error) {
-      // The file was deleted.
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw error
+  /** Reads a record that moves to a database. */
+  read(recordId: number, offset: number): MovedRow {
+    for (let tries = mostReads; ; tries--) {
+      try {
+        const found = recordAt(this.#opened(), offset, recordId)
+        if (found === undefined) return { why: 'it is not in the log any more' }
+        return found.isBroken ? { ...found, why: 'its entry in the log was damaged' } : found
+      } catch (error) {
+        // One error tells nothing yet.
+        if (tries === 1) return { why: String(error) }
+      }
     }
   }
 
@@ -59,7 +63,21 @@ export class ServerLog {
   #prepare(offset: number, bytes: number): void {
     const file = this.#opened()
     writeZeros(file, offset, bytes)
-    if (this.#sync === 'full') fdatasyncSync(file)
+    if (this.#sync !== 'full') return
+    try {
+      fdatasyncSync(file)
+    } catch (error) {
+      // Records may be among what was lost.
+      this.#untold = error
+      throw error
+    }
+  }
+
+  #syncAll(): void {
+    const error = this.#untold
+    this.#untold = undefined
+    if (error !== undefined) throw error
+    fdatasyncSync(this.#opened())
   }
 
   #opened(): number {
