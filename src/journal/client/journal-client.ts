@@ -194,10 +194,10 @@ export class JournalClient implements Journal {
         this.#queues[message.store].refused(message.left)
         return this.#letGo()
       case 'synced':
-        this.#log?.synced(message.error)
+        this.#log?.synced(message)
         return this.#letGo()
       case 'prepared':
-        return this.#log?.prepared(message.error === undefined)
+        return this.#log?.prepared(message)
       case 'claimed':
         this.#claims.filled(message)
         this.#run(message.records)

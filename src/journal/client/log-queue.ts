@@ -1,5 +1,5 @@
 import { acceptEntry, entry, type RecordRow } from '../files/log-format.ts'
-import { transition } from '../protocol.ts'
+import { type FromServer, transition } from '../protocol.ts'
 import { FrameBuffer } from './frame-buffer.ts'
 import { LogChanges } from './log-changes.ts'
 import type { LogFile, Segment } from './log-file.ts'
@@ -14,6 +14,9 @@ import type { WriteListener, WriteQueue } from './write-queue.ts'
 const changeDelay = 5
 /** The delay in ms after which entries that could not be written are tried again. */
 const retryDelay = 100
+
+/** An answer of the server. */
+type Answer = FromServer & { type: 'prepared' | 'synced' }
 
 interface LogQueueOptions {
   readonly file: LogFile
@@ -102,9 +105,10 @@ export class LogQueue implements RecordQueue, WriteListener {
   /** Only records of dead processes note that they run, and those are in a database. */
   async begin(): Promise<void> {}
 
-  /** Has the next segment written ahead. */
-  prepared(isWritten: boolean): void {
-    this.#file.prepared(isWritten)
+  /** The next segment is written ahead, or can't be. */
+  prepared({ error, failures }: Answer): void {
+    this.#file.prepared(error === undefined)
+    if (error !== undefined && this.#sync?.hasLost(failures)) this.#syncFailed(error, failures)
   }
 
   /** The log answers for no record. */
@@ -118,8 +122,8 @@ export class LogQueue implements RecordQueue, WriteListener {
   }
 
   /** The file is synced, or can't be. */
-  synced(error: string | undefined): void {
-    if (error !== undefined) return this.#syncFailed(error)
+  synced({ error, failures }: Answer): void {
+    if (error !== undefined) return this.#syncFailed(error, failures)
     const ended = this.#sync?.succeeded()
     if (ended === undefined) return
     const { records, waiting, point } = ended
@@ -130,9 +134,9 @@ export class LogQueue implements RecordQueue, WriteListener {
     this.#flushLater()
   }
 
-  #syncFailed(error: string): void {
+  #syncFailed(error: string, failures: number): void {
     if (this.#sync === undefined) return
-    const { records, changes, waiting } = this.#sync.failed()
+    const { records, changes, waiting } = this.#sync.failed(failures)
     for (const record of records) this.#refuse(record, error)
     this.#file.syncFailed()
     this.#changes.again(changes)

@@ -29,8 +29,8 @@ interface LogSyncOptions {
   readonly file: LogFile
   /** The time in ms for which records wait for a sync. */
   readonly longest: number
-  /** Has the file synced; `synced` of the queue follows, once for each call. */
-  sync(): void
+  /** Has the file synced; `synced` of the queue follows, once for each call. @param known as in `ToServer` */
+  sync(known: number): void
 }
 
 /**
@@ -45,6 +45,8 @@ export class LogSync {
   /** Called when records have waited for too long. */
   #late = () => {}
   #isStuck = false
+  /** The number of failures that are dealt with, as in `ToServer`. */
+  #known = 0
 
   constructor(options: LogSyncOptions) {
     this.#options = options
@@ -95,9 +97,11 @@ export class LogSync {
 
   /**
    * A sync has failed. What was written while it was under way may be lost as well, and a later sync would not tell.
+   * @param known the number of failures that are dealt with herewith, as in `ToServer`
    * @returns all that waited
    */
-  failed(): Unsynced {
+  failed(known = this.#known): Unsynced {
+    this.#known = known
     const { records = [], changes = [], waiting = [], since = 0 } = this.#end() ?? {}
     const next = this.#next
     this.#next = empty()
@@ -109,6 +113,11 @@ export class LogSync {
     }
   }
 
+  /** Failures are told that nobody has dealt with, and no sync is under way whose answer would tell of them. */
+  hasLost(failures: number): boolean {
+    return failures > this.#known && !this.isUnderWay
+  }
+
   /** Takes the records that wait; a sync that is under way goes on. */
   takeRecords(): StoredRecord[] {
     const records = [...(this.#syncing?.records ?? []), ...this.#next.records]
@@ -118,7 +127,8 @@ export class LogSync {
 
   /** The thread that syncs is a new one. */
   restart(): void {
-    if (this.isUnderWay) this.#options.sync()
+    this.#known = 0
+    if (this.isUnderWay) this.#options.sync(0)
   }
 
   #begin(): void {
@@ -129,7 +139,7 @@ export class LogSync {
     this.#next = empty()
     const left = this.#syncing.since + longest - performance.now()
     this.#timer = setTimeout(this.#onLate, left)
-    this.#options.sync()
+    this.#options.sync(this.#known)
   }
 
   #end(): EndedSync | undefined {

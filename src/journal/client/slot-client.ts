@@ -45,10 +45,10 @@ export function openSlotClient(options: SlotClientOptions, claimer: Claimer, loo
   const queues = { own: new WriteQueue('own', channel), shared: new WriteQueue('shared', channel) }
   const prepare = (offset: number, bytes: number) => channel.post({ type: 'prepare', offset, bytes })
   const file = new LogFile(logOf(folder, lock.slot), sync === 'full', prepare)
-  const syncLog = () => {
+  const syncLog = (known: number) => {
     // The process stays until the log is synced.
     channel.busy = true
-    channel.post({ type: 'sync' })
+    channel.post({ type: 'sync', known })
   }
   const log = new LogQueue({
     file,

@@ -21,8 +21,9 @@ export class ServerLog {
   readonly #path: string
   readonly #sync: Sync
   #file: number | undefined
-  /** The error of a sync that no answer has told yet: the system tells it once. */
-  #untold: unknown
+  /** The segments that were written ahead and could not be synced, and the last error. The system tells it once, of records as well. */
+  #failures = 0
+  #error: unknown
 
   constructor(path: string, sync: Sync) {
     this.#path = path
@@ -33,10 +34,10 @@ export class ServerLog {
     const type = message.type === 'prepare' ? 'prepared' : 'synced'
     try {
       if (message.type === 'prepare') this.#prepare(message.offset, message.bytes)
-      else this.#syncAll()
-      tell({ type })
+      else this.#syncAll(message.known)
+      tell({ type, failures: this.#failures })
     } catch (error) {
-      tell({ type, error: String(error) })
+      tell({ type, error: String(error), failures: this.#failures })
     }
   }
 
@@ -67,16 +68,14 @@ export class ServerLog {
     try {
       fdatasyncSync(file)
     } catch (error) {
-      // Records may be among what was lost.
-      this.#untold = error
+      this.#failures++
+      this.#error = error
       throw error
     }
   }
 
-  #syncAll(): void {
-    const error = this.#untold
-    this.#untold = undefined
-    if (error !== undefined) throw error
+  #syncAll(known: number): void {
+    if (known < this.#failures) throw this.#error
     fdatasyncSync(this.#opened())
   }
 
