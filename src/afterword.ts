@@ -251,7 +251,7 @@ export class Afterword {
 }
 
 /** Opens the journal. Its module is loaded when a journal is asked for, and at once: from the first request on, jobs are to be kept. */
-function openJournal({ journal, maxPayload }: AfterwordSettings, claimer: Claimer): Journal | undefined {
+function openJournal({ journal, maxPayload, holdTimeout }: AfterwordSettings, claimer: Claimer): Journal | undefined {
   if (journal === undefined) return undefined
   const { path, database, ...settings } = validateJournal(journal)
   const url = import.meta.url
@@ -262,7 +262,7 @@ function openJournal({ journal, maxPayload }: AfterwordSettings, claimer: Claime
   }
   type Module = typeof import('./journal/folder-journal.ts')
   const { openFolderJournal } = load<Module>(beside('./journal/folder-journal', url), url)
-  return openFolderJournal({ path, maxPayload, ...settings }, claimer)
+  return openFolderJournal({ path, maxPayload, holdTimeout, ...settings }, claimer)
 }
 
 const onSentTasks = new TaskDefinition(validateTask('onSent', {}), 'onSent')

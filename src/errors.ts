@@ -103,6 +103,10 @@ export const errorTable = {
     happened: 'The stored arguments of the job "%s" (%s) can\'t be read: %s.',
     next: 'The record is listed as failed and was not run. The cause is attached.',
   },
+  AFTERWORD_SET_ASIDE: {
+    happened: 'The record %s was set aside: %s.',
+    next: 'The record is listed as failed, where the database takes that; others are not held up.',
+  },
   AFTERWORD_POISON: {
     happened:
       'The job "%s" (%s) seems to end its process: four times in a row, a process lived without it for a while, and ended as soon as it ran.',

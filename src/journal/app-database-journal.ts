@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { AppDatabase, Database } from '../options/app-database.ts'
+import type { AppDatabase, Database, Statement } from '../options/app-database.ts'
 import type { Claimer, Journal } from '../task/record.ts'
 import type { Channel, ChannelListener } from './client/channel.ts'
 import { Codec, type CodecOptions } from './client/codec.ts'
@@ -63,7 +63,8 @@ export function openAppDatabaseJournal(options: AppDatabaseJournalOptions, claim
 /** Makes the tables of this release, and takes a slot. */
 function openTables(given: AppDatabase) {
   const path = pathOf(given)
-  const database = given.inTransaction === undefined ? given : byNumber(given)
+  const plain = asPlain(given)
+  const database = given.inTransaction === undefined ? plain : byNumber(plain)
   whenFree(() => migrate(database, path ?? ':memory:'))
   // The locks of living processes are files of their own: closing one handle of a database drops all locks of its process on it.
   const folder = path === undefined ? undefined : locksOf(path)
@@ -225,6 +226,27 @@ class LocalChannel implements Channel {
   async ready(): Promise<void> {}
 
   async close(): Promise<void> {}
+}
+
+/** A statement of either library, which gives values in the form for which its database was set. */
+interface AppStatement extends Statement {
+  setReadBigInts?(enabled: boolean): unknown
+  setReturnArrays?(enabled: boolean): unknown
+  safeIntegers?(enabled: boolean): unknown
+}
+
+/** Has statements give rows as objects, and numbers, whatever the app has set for its own. */
+function asPlain(database: Database): Database {
+  return {
+    exec: (sql) => database.exec(sql),
+    prepare(sql) {
+      const statement: AppStatement = database.prepare(sql)
+      statement.setReadBigInts?.(false)
+      statement.setReturnArrays?.(false)
+      statement.safeIntegers?.(false)
+      return statement
+    },
+  }
 }
 
 /** Names the parameters of statements: better-sqlite3 takes numbered parameters for named ones. */

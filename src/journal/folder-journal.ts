@@ -17,6 +17,8 @@ export interface FolderJournalOptions extends CodecOptions {
   readonly sync: Sync
   /** The time in ms for which failed records stay listed. */
   readonly retention: number
+  /** The time in ms for which records wait for their sync. */
+  readonly holdTimeout: number
 }
 
 /** The interval in ms at which a folder that can't be opened is tried again, and at which a lost slot is looked at. */
@@ -109,8 +111,8 @@ class FolderJournal implements Journal {
   }
 
   #open(): SlotClient {
-    const { sync, retention } = this.#options
-    const options = { folder: this.#folder, sync, retention, codec: this.#codec, lost: this.#lostSlots }
+    const { sync, retention, holdTimeout } = this.#options
+    const options = { folder: this.#folder, sync, retention, holdTimeout, codec: this.#codec, lost: this.#lostSlots }
     return openSlotClient(options, this.#claimer, () => this.#look())
   }
 

@@ -23,7 +23,7 @@ export interface FolderServerOptions extends ServerOptions {
 /** The store of a record: the database of the process that made the record, or the database that all processes share. */
 export type Store = 'own' | 'shared'
 
-/** A group is committed at once, or not at all. */
+/** A group is committed in one transaction of each database that it changes. */
 export interface CommitGroup {
   readonly type: 'group'
   readonly store: Store
@@ -77,8 +77,8 @@ export type ToServer =
   | CommitGroup
   /** Writes a segment of the log in full. */
   | { readonly type: 'prepare'; readonly offset: number; readonly bytes: number }
-  /** Syncs the log. */
-  | { readonly type: 'sync' }
+  /** Syncs the log. @param known the number of failures as in `prepared` that the client had been told of when it wrote the last record */
+  | { readonly type: 'sync'; readonly known: number }
   /** The process gives ids of a block that begins with this record: the next process of the slot begins behind it. */
   | { readonly type: 'block'; readonly recordId: number }
   /** Sets the jobs whose records can be run. */
@@ -120,12 +120,25 @@ export interface ClaimedRow {
 
 /** A message from the server. */
 export type FromServer =
-  /** The group is stored. @param duplicates pairs of ids: a record that was not added, and the record that stands for it */
-  | { readonly type: 'committed'; readonly store: Store; readonly duplicates: readonly number[] }
-  /** The group was not stored. */
-  | { readonly type: 'refused'; readonly store: Store }
-  /** Answers `prepare` and `sync`. @param error is set where that failed */
-  | { readonly type: 'prepared' | 'synced'; readonly error?: string }
+  /**
+   * The group is stored.
+   * @param duplicates pairs of ids: a record that was not added, and the record that stands for it
+   * @param left the part that could not be stored yet: transitions of records in the databases of dead processes
+   */
+  | {
+      readonly type: 'committed'
+      readonly store: Store
+      readonly duplicates: readonly number[]
+      readonly left?: CommitGroup
+    }
+  /** The group was not stored. @param left the part of it that was not */
+  | { readonly type: 'refused'; readonly store: Store; readonly left: CommitGroup }
+  /**
+   * Answers `prepare` and `sync`.
+   * @param error is set where that failed
+   * @param failures how many segments that were written ahead could not be synced: with them, records may have been lost
+   */
+  | { readonly type: 'prepared' | 'synced'; readonly error?: string; readonly failures: number }
   /**
    * Answers `claim`.
    * @param behind more shared records are due

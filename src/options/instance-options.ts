@@ -41,6 +41,11 @@ export interface AfterwordOptions {
    * processes on the folder. @default true
    */
   readonly worker?: boolean | WorkOptions
+  /**
+   * The longest time in ms for which a response waits for its jobs to be synced, with `sync: 'full'`: then the jobs are refused, and the
+   * response becomes a 503. @default 10000
+   */
+  readonly holdTimeout?: number
   /** The most bytes of the stored arguments of a job. @default 262144 */
   readonly maxPayload?: number
   /** The time in ms for which a task may keep the event loop busy before it is reported. @default 50 */
@@ -77,7 +82,7 @@ const afterwordRules: Rules<AfterwordOptions> = {
   maxWait: {
     default: 1000,
     expected: 'a number of milliseconds above 0',
-    accepts: (value) => isNumber(value) && value > 0,
+    accepts: isPositive,
   },
   overload: {
     default: 'hold',
@@ -100,6 +105,7 @@ const afterwordRules: Rules<AfterwordOptions> = {
     expected: 'true, false or { jobs, concurrency }',
     accepts: (value) => typeof value === 'boolean' || isObject(value),
   },
+  holdTimeout: { ...time(10_000), expected: 'a number of milliseconds above 0', accepts: isPositive },
   maxPayload: count(256 * 1024, 1),
   onError: {
     default: 'continue',
@@ -114,6 +120,10 @@ const afterwordRules: Rules<AfterwordOptions> = {
 const workRules: Rules<WorkOptions> = {
   jobs: optional('a list of names of jobs', (value) => Array.isArray(value) && value.every(isText)),
   concurrency: count(64, 1),
+}
+
+function isPositive(value: unknown): boolean {
+  return isNumber(value) && value > 0
 }
 
 export function validateAfterword(given: AfterwordOptions): AfterwordSettings {

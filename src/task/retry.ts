@@ -40,15 +40,17 @@ export function retryDelay(
 ): number | undefined {
   if (attempt > retries) return undefined
   const decided = typeof error === 'object' && error !== null && decision in error
-  const asked = decided ? (error as Retry)[decision] : Number.NaN
+  const asked: unknown = decided ? (error as Retry)[decision] : Number.NaN
   if (asked === undefined) return undefined
   // A delay that was made of a header without a number decides nothing.
-  return Math.min(Number.isNaN(asked) ? backoffDelay(attempt, backoff, error, random) : asked, longestTimer)
+  const isDelay = typeof asked === 'number' && !Number.isNaN(asked)
+  return Math.min(isDelay ? Math.max(asked, 0) : backoffDelay(attempt, backoff, error, random), longestTimer)
 }
 
 function backoffDelay(attempt: number, backoff: Backoff, error: unknown, random: () => number): number {
   if (typeof backoff === 'number') return backoff
   if (typeof backoff === 'function') return Math.max(Number(backoff(attempt, error)) || 0, 0)
   const { base = 1000, factor = 2, max = 60_000 } = backoff
-  return random() * Math.min(max, base * factor ** (attempt - 1))
+  // Zero times infinity is no number, and no delay.
+  return random() * Math.min(max, longestTimer, base * factor ** (attempt - 1) || 0)
 }

@@ -18,8 +18,8 @@ export class Disk {
     if (file === this.#folder && name.endsWith('sync')) {
       for (const file of this.#files.values()) file.syncName()
     }
-    // The shared memory of a WAL is made anew.
-    if (dirname(file) !== this.#folder || file.endsWith('-shm')) return
+    // The shared memory of a WAL is made anew, as is the note of who has a slot.
+    if (dirname(file) !== this.#folder || file.endsWith('-shm') || file.endsWith('.owner')) return
     const state = this.#files.get(basename(file)) ?? new File()
     this.#files.set(basename(file), state)
     if (name.endsWith('sync')) state.sync()

@@ -58,6 +58,7 @@ export class Peer implements Disposable {
       },
       tables: [this.own.store, this.shared.store],
       sharedFile: undefined,
+      log: { receive() {}, close() {}, read: (recordId) => ({ row: this.log.get(recordId) as RecordRow }) },
       setAside: () => false,
       close() {},
     }
@@ -78,7 +79,7 @@ export class Peer implements Disposable {
       },
       over() {},
     })
-    this.groups = new GroupCommit(this.#ground, (recordId) => this.log.get(recordId), this.trials)
+    this.groups = new GroupCommit(this.#ground, this.trials, (code) => expect(code).toBe('AFTERWORD_SET_ASIDE'))
   }
 
   get stores(): Opened[] {

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import type { Claim, Claimer, ClaimSettings, JobCall, Journal } from '../../task/record.ts'
@@ -135,23 +135,28 @@ export class JournalClient implements Journal {
     const until = performance.now() + within
     this.#claims.stop()
     this.#log?.close('the journal is closed')
-    // Should the server die meanwhile, the next one stores the outcomes of records.
-    for (let tries = 2; tries > 0 && !(await this.#closeQueues()); tries--);
+    await inTime(until, this.#closeAllQueues())
     this.#log?.end()
     this.#tellBlock()
     if (this.#channel.up) {
       this.#closing = true
       this.#channel.busy = true
       this.#channel.post({ type: 'close', within: Math.max(0, until - performance.now()) })
-      await this.#closed.promise
+      await inTime(until, this.#closed.promise)
     }
-    await this.#channel.close()
-    this.#locks.close()
+    // A thread that does not end may still write: then the locks are dropped with the process.
+    if (await inTime(until, this.#channel.close())) this.#locks.close()
+    else this.#channel.busy = false
   }
 
   async flushed(): Promise<void> {
     this.#log?.flush()
     await Promise.all(this.#allQueues.map((queue) => queue.flushed()))
+  }
+
+  /** Should the server die meanwhile, the next one stores the outcomes of records. */
+  async #closeAllQueues(): Promise<void> {
+    for (let tries = 2; tries > 0 && !(await this.#closeQueues()); tries--);
   }
 
   /** @returns whether the server was there all the time */
@@ -160,6 +165,7 @@ export class JournalClient implements Journal {
     // Groups that were refused while there was no server are known as such by then.
     await nextTurn()
     this.#claims.close()
+    await this.#log?.settled()
     this.#log?.moveAll()
     await Promise.all(this.#allQueues.map((queue) => queue.close()))
     return this.#channel.up
@@ -182,16 +188,16 @@ export class JournalClient implements Journal {
   #receive(message: FromServer): void {
     switch (message.type) {
       case 'committed':
-        this.#queues[message.store].committed(message.duplicates)
+        this.#queues[message.store].committed(message.duplicates, message.left)
         return this.#letGo()
       case 'refused':
-        this.#queues[message.store].refused()
+        this.#queues[message.store].refused(message.left)
         return this.#letGo()
       case 'synced':
-        this.#log?.synced(message.error)
+        this.#log?.synced(message)
         return this.#letGo()
       case 'prepared':
-        return this.#log?.prepared(message.error === undefined)
+        return this.#log?.prepared(message)
       case 'claimed':
         this.#claims.filled(message)
         this.#run(message.records)
@@ -272,5 +278,20 @@ export class JournalClient implements Journal {
     this.#channel.post({ type: 'resume', claimed: [...this.#claims.recordIds, ...changing] })
     this.#claims.restart()
     this.#tellJobs()
+  }
+}
+
+/** The time in ms that each step of an end has at least, however little is left. */
+const leastForStep = 2000
+
+/** Waits for a promise. @param until by `performance.now()` @returns whether it resolved in time */
+async function inTime(until: number, promise: Promise<unknown>): Promise<boolean> {
+  const stop = new AbortController()
+  const late = pause(Math.max(leastForStep, until - performance.now()), false, { signal: stop.signal })
+  try {
+    return await Promise.race([promise.then(() => true), late])
+  } finally {
+    stop.abort()
+    late.catch(() => {})
   }
 }

@@ -21,6 +21,10 @@ export interface Segment {
   frame: number
   /** The records that were accepted in this segment, and for which the log still answers. */
   readonly records: SegmentRecords
+  /** The head, and maybe more, is on the disk for certain. */
+  isSynced: boolean
+  /** The segments whose entries count no more, as the head tells: with `sync: 'full'` they are used again once the head is on the disk. */
+  readonly freed: Segment[]
 }
 
 /** Has a segment written in full, and calls back. */
@@ -44,6 +48,8 @@ export class LogFile {
   /** The segments whose entries count, the oldest first. The last one is written to. */
   readonly #used: Segment[] = []
   readonly #free: Segment[] = []
+  /** Segments that are free, which no head tells yet. */
+  readonly #freed: Segment[] = []
   /** The segment that is being written in full. */
   #preparing: { readonly offset: number; readonly bytes: number } | undefined
   readonly #head = new FrameBuffer()
@@ -89,15 +95,19 @@ export class LogFile {
     segment.sequence = ++this.#sequence
     segment.used = 0
     segment.frame = 0
+    segment.isSynced = false
     const { sequence: oldest } = this.#used[0] ?? segment
+    const { sequence: previous = 0 } = this.current ?? {}
+    const head: SegmentHead = { log: 1, bytes: segment.bytes, oldest, previous, full: this.#full }
     try {
-      this.#head.add(JSON.stringify({ log: 1, bytes: segment.bytes, oldest, full: this.#full } satisfies SegmentHead))
+      this.#head.add(JSON.stringify(head))
       this.#write(segment, this.#head)
     } catch (error) {
+      // A part of the head may be there all the same: no other segment gets its number.
       this.#free.unshift(segment)
-      this.#sequence--
       throw error
     }
+    segment.freed.push(...this.#freed.splice(0))
     this.#used.push(segment)
     this.prepareNext()
   }
@@ -131,7 +141,37 @@ export class LogFile {
     for (let [oldest] = this.#used; oldest !== undefined && this.#used.length > 1; [oldest] = this.#used) {
       if (oldest.records.size > 0) return
       this.#used.shift()
-      this.#free.push(oldest)
+      if (this.#full && oldest.isSynced) this.#freed.push(oldest)
+      else this.#free.push(oldest)
+    }
+  }
+
+  /** Notes what a sync that begins now covers. @returns the function to call when it has succeeded */
+  beginSync(): () => void {
+    const covered = [...this.#used]
+    return () => {
+      for (const segment of covered) {
+        segment.isSynced = true
+        this.#free.push(...segment.freed.splice(0))
+      }
+    }
+  }
+
+  /**
+   * The file could not be synced. The system may have dropped what it could not write, and says so once: nothing else is written to the
+   * segments that it concerns. Those of which nothing is synced are used again, from their beginning.
+   */
+  syncFailed(): void {
+    const { current } = this
+    if (current !== undefined) current.used = current.bytes
+    for (
+      let last = this.current;
+      last !== undefined && !last.isSynced && last.records.size === 0;
+      last = this.current
+    ) {
+      this.#used.pop()
+      this.#freed.push(...last.freed.splice(0))
+      this.#free.unshift(last)
     }
   }
 
@@ -176,5 +216,5 @@ export class LogFile {
 }
 
 function emptySegment(offset: number, bytes: number): Segment {
-  return { offset, bytes, sequence: 0, used: 0, frame: 0, records: new SegmentRecords() }
+  return { offset, bytes, sequence: 0, used: 0, frame: 0, records: new SegmentRecords(), isSynced: false, freed: [] }
 }

@@ -1,7 +1,9 @@
 import { acceptEntry, entry, type RecordRow } from '../files/log-format.ts'
-import { transition } from '../protocol.ts'
+import { type FromServer, transition } from '../protocol.ts'
 import { FrameBuffer } from './frame-buffer.ts'
+import { LogChanges } from './log-changes.ts'
 import type { LogFile, Segment } from './log-file.ts'
+import { LogMoves } from './log-moves.ts'
 import type { LogSync } from './log-sync.ts'
 import type { Recorded, RecordQueue } from './record-queue.ts'
 import { Refusals } from './refusals.ts'
@@ -12,12 +14,9 @@ import type { WriteListener, WriteQueue } from './write-queue.ts'
 const changeDelay = 5
 /** The delay in ms after which entries that could not be written are tried again. */
 const retryDelay = 100
-/** The segments in which records may stay. Those of older ones are moved to the database, so that the segments can be used again. */
-const mostUsed = 16
-/** The most records that are moved in one transaction: others wait for it. */
-const movedAtOnce = 500
-/** The most records that are moved when the process ends: it has a time for that. */
-const movedAtClose = 10_000
+
+/** An answer of the server. */
+type Answer = FromServer & { type: 'prepared' | 'synced' }
 
 interface LogQueueOptions {
   readonly file: LogFile
@@ -34,16 +33,12 @@ interface LogQueueOptions {
 export class LogQueue implements RecordQueue, WriteListener {
   readonly #file: LogFile
   readonly #database: WriteQueue
-  readonly #sync: LogQueueOptions['sync']
+  readonly #sync: LogSync | undefined
+  readonly #moves: LogMoves
+  readonly #changes: LogChanges
   /** The entries of records to accept, which have their space in the log, and the records. */
   readonly #frame = new FrameBuffer()
   #accepting: StoredRecord[] = []
-  /** The entries of other changes, in order; those of records that are done or moved are made when they are written. */
-  #changes: string[] = []
-  #done: number[] = []
-  #moved: number[] = []
-  /** The number of records that are on their way to the database of this process. */
-  #moving = 0
   readonly #refusals = new Refusals()
   #flushSet = false
   #timer: NodeJS.Timeout | undefined
@@ -54,11 +49,15 @@ export class LogQueue implements RecordQueue, WriteListener {
     this.#file = file
     this.#database = database
     this.#sync = sync
-    open.add(this)
+    this.#moves = new LogMoves(file, database)
+    this.#changes = new LogChanges(sync)
+    sync?.listen(() => this.#refuseWaiting(`the log was not synced in ${sync.longest} ms`))
+    open.add(this.#end)
   }
 
   accept(record: StoredRecord, row: RecordRow): void {
-    if (this.#closed !== undefined) return record.refused(this.#refusals.add(this.#closed))
+    const why = this.#closed ?? (this.#sync?.isStuck ? 'the journal does not answer' : undefined)
+    if (why !== undefined) return record.refused(this.#refusals.add(why))
     const text = acceptEntry(row)
     const args = row[3]
     try {
@@ -76,7 +75,7 @@ export class LogQueue implements RecordQueue, WriteListener {
   }
 
   done(record: Recorded): void {
-    this.#done.push(record.recordId)
+    this.#changes.done(record.recordId)
     ;(record as StoredRecord).leaveSegment()
     this.#flushLater()
   }
@@ -86,12 +85,12 @@ export class LogQueue implements RecordQueue, WriteListener {
     const { recordId } = record
     const now = Date.now()
     if (kind === transition.options) {
-      this.#changes.push(JSON.stringify([entry.options, recordId, first]))
+      this.#changes.addReady(JSON.stringify([entry.options, recordId, first]))
       return this.#flushThisTurn()
     }
     if (kind !== transition.handBack) {
       const kindOf = kind === transition.failed ? entry.failed : entry.retry
-      this.#changes.push(JSON.stringify([kindOf, recordId, first, now, second]))
+      this.#changes.add(JSON.stringify([kindOf, recordId, first, now, second]))
       this.#flushLater()
     }
     if (kind === transition.retry) {
@@ -99,16 +98,17 @@ export class LogQueue implements RecordQueue, WriteListener {
       return
     }
     // The record leaves the memory of this process: from now on it is a row of the database.
-    this.#move(stored, this.#database)
+    this.#moves.move(stored)
     this.#database.change(record, kind, first, second)
   }
 
   /** Only records of dead processes note that they run, and those are in a database. */
   async begin(): Promise<void> {}
 
-  /** Has the next segment written ahead. */
-  prepared(isWritten: boolean): void {
-    this.#file.prepared(isWritten)
+  /** The next segment is written ahead, or can't be. */
+  prepared({ error, failures }: Answer): void {
+    this.#file.prepared(error === undefined)
+    if (error !== undefined && this.#sync?.hasLost(failures)) this.#syncFailed(error, failures)
   }
 
   /** The log answers for no record. */
@@ -122,15 +122,32 @@ export class LogQueue implements RecordQueue, WriteListener {
   }
 
   /** The file is synced, or can't be. */
-  synced(error: string | undefined): void {
-    const ended = this.#sync?.end()
+  synced({ error, failures }: Answer): void {
+    if (error !== undefined) return this.#syncFailed(error, failures)
+    const ended = this.#sync?.succeeded()
     if (ended === undefined) return
-    if (error === undefined) this.#changes.push(JSON.stringify([entry.synced, ended.point.sequence, ended.point.frame]))
-    for (const record of ended.records) {
-      if (error === undefined) record.stored()
-      else this.#refuse(record, error)
-    }
-    this.#forward(ended.records)
+    const { records, waiting, point } = ended
+    this.#changes.addReady(JSON.stringify([entry.synced, point.sequence, point.frame]))
+    for (const record of records) record.stored()
+    this.#forward(records)
+    for (const fn of waiting) fn()
+    this.#flushLater()
+  }
+
+  #syncFailed(error: string, failures: number): void {
+    if (this.#sync === undefined) return
+    const { records, changes, waiting } = this.#sync.failed(failures)
+    for (const record of records) this.#refuse(record, error)
+    this.#file.syncFailed()
+    this.#changes.again(changes)
+    for (const fn of waiting) fn()
+    this.flush()
+  }
+
+  /** Refuses the records that wait for a sync. */
+  #refuseWaiting(why: string): void {
+    for (const record of this.#sync?.takeRecords() ?? []) this.#refuse(record, why)
+    this.flush()
   }
 
   /** The journal's thread is a new one. */
@@ -145,14 +162,20 @@ export class LogQueue implements RecordQueue, WriteListener {
     this.flush()
   }
 
+  /** Calls `fn` when the records that are written are where they have to be, or refused: at once, as a rule. */
+  after(fn: () => void): void {
+    if (this.#sync === undefined) fn()
+    else this.#sync.after(fn)
+  }
+
   /** A record is in a database: the log does not answer for it any more. */
   moved(record: StoredRecord, existing?: number): void {
     if (record.segment === undefined) return
-    this.#moved.push(record.recordId)
+    this.#changes.moved(record.recordId)
     record.leaveSegment()
     this.#flushLater()
     if (record.forward !== undefined) record.forwarded(existing)
-    else if (--this.#moving === 0) this.#moveOld()
+    else this.#moves.moved()
   }
 
   /** Writes what has gathered. */
@@ -162,21 +185,20 @@ export class LogQueue implements RecordQueue, WriteListener {
     this.#timer = undefined
     const accepting = this.#accepting
     this.#accepting = []
-    const changes = this.#takeChanges()
-    const text = changes.join('\n')
+    const text = this.#changes.gather(accepting.length > 0).join('\n')
     // The entries of records have their space; those of changes may go to the next segment.
     const isOne = text === '' || this.#file.fits(this.#frame.sizeWith(text))
     if (isOne && text !== '') this.#frame.add(text)
     try {
       if (!this.#frame.isEmpty) this.#file.write(this.#frame)
     } catch (error) {
-      this.#changes = changes
       // The frame may be there all the same. The next one takes its place.
       for (const record of accepting) this.#refuse(record, String(error))
       return this.#retryLater()
     }
-    if (!isOne) this.#writeChanges(changes, text)
-    if (accepting.length > 0) this.#written(accepting)
+    this.#written(accepting, isOne ? this.#changes.written() : [])
+    if (!isOne) this.#writeChanges(text)
+    this.#changes.letWait()
   }
 
   /** Accepts no further record. */
@@ -185,50 +207,47 @@ export class LogQueue implements RecordQueue, WriteListener {
     this.flush()
   }
 
-  /** Moves the records for which the log still answers to the database; where they are many, the rest stays for a recovery. */
+  /** Resolves when no record waits for its sync. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => this.after(resolve))
+  }
+
+  /** Moves the records that are left to a database, as many as there is time for. */
   moveAll(): void {
-    let room = movedAtClose
-    for (const { records } of this.#file.used) {
-      for (const record of records) {
-        if (room-- === 0) return
-        this.#move(record, record.forward ?? this.#database)
-      }
-    }
+    this.#moves.moveAll()
   }
 
   /** Closes the file, which goes if the log answers for no record any more. */
   end(): void {
-    open.delete(this)
-    this.flush()
+    this.#end()
     this.#refusals.flush()
     this.#file.close(this.#file.isEmpty)
   }
 
-  #takeChanges(): string[] {
-    const changes = this.#changes
-    if (this.#done.length > 0) changes.push(JSON.stringify([entry.done, ...this.#done]))
-    if (this.#moved.length > 0) changes.push(JSON.stringify([entry.moved, ...this.#moved]))
-    this.#changes = []
-    this.#done = []
-    this.#moved = []
-    return changes
+  /** Writes all that is left, in whatever order. Records that wait for a sync are refused. */
+  readonly #end = (): void => {
+    open.delete(this.#end)
+    this.flush()
+    this.#refuseWaiting('the process ends')
+    for (const fn of this.#sync?.failed().waiting ?? []) fn()
+    this.flush()
   }
 
   /** Writes changes to the next segment. Where there is no space for it, the changes stay in memory for a later time. */
-  #writeChanges(changes: string[], text: string): void {
+  #writeChanges(text: string): void {
     try {
       this.#file.recycle()
       this.#file.advance(this.#frame.sizeWith(text))
       this.#frame.add(text)
       this.#file.write(this.#frame)
+      this.#written([], this.#changes.written())
     } catch {
-      this.#changes = changes
       this.#retryLater()
     }
   }
 
-  #written(records: StoredRecord[]): void {
-    if (this.#sync !== undefined) return this.#sync.add(records)
+  #written(records: StoredRecord[], changes: readonly string[]): void {
+    if (this.#sync !== undefined) return this.#sync.add(records, changes)
     for (const record of records) record.stored()
     this.#forward(records)
   }
@@ -236,7 +255,7 @@ export class LogQueue implements RecordQueue, WriteListener {
   /** Forwards records that are accepted: one that is refused must not run elsewhere. */
   #forward(records: readonly StoredRecord[]): void {
     for (const record of records) {
-      if (record.forward !== undefined && record.segment !== undefined) this.#move(record, record.forward)
+      if (record.forward !== undefined && record.segment !== undefined) this.#moves.move(record, record.forward)
     }
   }
 
@@ -247,30 +266,11 @@ export class LogQueue implements RecordQueue, WriteListener {
     this.flush()
     this.#file.recycle()
     this.#file.advance(this.#frame.size + bytes)
-    this.#moveOld()
-  }
-
-  /** Moves records of the oldest segment, page by page. */
-  #moveOld(): void {
-    this.#file.recycle()
-    if (this.#file.used.length <= mostUsed || this.#moving > 0) return
-    for (const record of this.#file.used[0]?.records ?? []) {
-      this.#move(record, this.#database)
-      if (this.#moving >= movedAtOnce) return
-    }
-  }
-
-  /** Moves a record to a database, unless the record is on its way already. */
-  #move(record: StoredRecord, queue: WriteQueue): void {
-    if (record.leavesLog || record.segment === undefined) return
-    record.leaveLog(queue)
-    if (record.forward === undefined) this.#moving++
-    queue.move(record, record.offset)
-    if (record.options !== undefined) queue.change(record, transition.options, record.options)
+    this.#moves.moveOld()
   }
 
   #refuse(record: StoredRecord, why: string): void {
-    this.#done.push(record.recordId)
+    this.#changes.refused(record.recordId)
     record.leaveSegment()
     record.refused(this.#refusals.add(why))
   }
@@ -291,8 +291,8 @@ export class LogQueue implements RecordQueue, WriteListener {
   }
 }
 
-/** The queues whose last entries are written when the process ends by itself. */
-const open = new Set<LogQueue>()
+/** Ends each open queue when the process ends by itself. */
+const open = new Set<() => void>()
 process.on('exit', () => {
-  for (const queue of open) queue.flush()
+  for (const end of open) end()
 })

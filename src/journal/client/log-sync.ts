@@ -7,50 +7,158 @@ interface SyncPoint {
   readonly frame: number
 }
 
-/** The sync of a log has its file synced in the journal's thread: one sync for all records that were written since the one before. */
-export class LogSync {
-  readonly #file: LogFile
-  readonly #sync: () => void
-  /** The records of the sync under way. */
-  #syncing: StoredRecord[] | undefined
-  #unsynced: StoredRecord[] = []
-  #point: SyncPoint = { sequence: 0, frame: 0 }
+/** The part of the log that was written and is not synced yet. */
+interface Unsynced {
+  records: StoredRecord[]
+  /** The entries of changes: should the sync fail, they are written once more. */
+  changes: string[]
+  /** The functions that wait for the records, which may be lost until then. */
+  waiting: (() => void)[]
+  /** The moment by `performance.now()` from which on the first record waits. */
+  since: number
+}
 
-  /** @param sync has the file synced; `synced` follows, once for each call */
-  constructor(file: LogFile, sync: () => void) {
-    this.#file = file
-    this.#sync = sync
+/** The end of a sync, and of what waited for it. */
+export interface EndedSync extends Unsynced {
+  readonly point: SyncPoint
+  /** Tells the file that the sync has succeeded. */
+  readonly covered: () => void
+}
+
+interface LogSyncOptions {
+  readonly file: LogFile
+  /** The time in ms for which records wait for a sync. */
+  readonly longest: number
+  /** Has the file synced; `synced` of the queue follows, once for each call. @param known as in `ToServer` */
+  sync(known: number): void
+}
+
+/**
+ * The sync of a log has its file synced in the journal's thread: one sync for all records that were written since the one before. After a
+ * power cut, any of the frames that were not synced may be lost. So what must not be there without a record waits for the record's sync.
+ */
+export class LogSync {
+  readonly #options: LogSyncOptions
+  #syncing: EndedSync | undefined
+  #next = empty()
+  #timer: NodeJS.Timeout | undefined
+  /** Called when records have waited for too long. */
+  #late = () => {}
+  #isStuck = false
+  /** The number of failures that are dealt with, as in `ToServer`. */
+  #known = 0
+
+  constructor(options: LogSyncOptions) {
+    this.#options = options
+  }
+
+  /** @param late is called when records have waited for too long */
+  listen(late: () => void): void {
+    this.#late = late
+  }
+
+  /** The time in ms for which records wait. */
+  get longest(): number {
+    return this.#options.longest
   }
 
   get isUnderWay(): boolean {
     return this.#syncing !== undefined
   }
 
-  /** Adds records that are written. */
-  add(records: readonly StoredRecord[]): void {
-    for (const record of records) this.#unsynced.push(record)
-    this.#next()
+  /** The sync that is under way takes too long: no record should wait for the next one. */
+  get isStuck(): boolean {
+    return this.#isStuck
   }
 
-  /** A sync has ended. @returns its records, and up to which frame the log is on the disk */
-  end(): { readonly records: readonly StoredRecord[]; readonly point: SyncPoint } {
-    const ended = { records: this.#syncing ?? [], point: this.#point }
-    this.#syncing = undefined
-    this.#next()
+  /** Adds records and changes that are written. */
+  add(records: readonly StoredRecord[], changes: readonly string[]): void {
+    const next = this.#next
+    if (next.records.length === 0) next.since = performance.now()
+    for (const record of records) next.records.push(record)
+    next.changes.push(...changes)
+    this.#begin()
+  }
+
+  /** Calls `fn` when all records that were written are synced, or can't be: at once where none waits. */
+  after(fn: () => void): void {
+    if (this.#next.records.length > 0) this.#next.waiting.push(fn)
+    else if (this.#syncing !== undefined) this.#syncing.waiting.push(fn)
+    else fn()
+  }
+
+  /** A sync has succeeded. @returns what waited for it; `undefined` where there was none */
+  succeeded(): EndedSync | undefined {
+    const ended = this.#end()
+    ended?.covered()
+    this.#begin()
     return ended
+  }
+
+  /**
+   * A sync has failed. What was written while it was under way may be lost as well, and a later sync would not tell.
+   * @param known the number of failures that are dealt with herewith, as in `ToServer`
+   * @returns all that waited
+   */
+  failed(known = this.#known): Unsynced {
+    this.#known = known
+    const { records = [], changes = [], waiting = [], since = 0 } = this.#end() ?? {}
+    const next = this.#next
+    this.#next = empty()
+    return {
+      records: [...records, ...next.records],
+      changes: [...changes, ...next.changes],
+      waiting: [...waiting, ...next.waiting],
+      since,
+    }
+  }
+
+  /** Failures are told that nobody has dealt with, and no sync is under way whose answer would tell of them. */
+  hasLost(failures: number): boolean {
+    return failures > this.#known && !this.isUnderWay
+  }
+
+  /** Takes the records that wait; a sync that is under way goes on. */
+  takeRecords(): StoredRecord[] {
+    const records = [...(this.#syncing?.records ?? []), ...this.#next.records]
+    for (const each of [this.#syncing, this.#next]) if (each !== undefined) each.records = []
+    return records
   }
 
   /** The thread that syncs is a new one. */
   restart(): void {
-    if (this.isUnderWay) this.#sync()
+    this.#known = 0
+    if (this.isUnderWay) this.#options.sync(0)
   }
 
-  #next(): void {
-    if (this.isUnderWay || this.#unsynced.length === 0) return
-    this.#syncing = this.#unsynced
-    this.#unsynced = []
-    const { sequence, frame } = this.#file.current as Segment
-    this.#point = { sequence, frame: frame - 1 }
-    this.#sync()
+  #begin(): void {
+    if (this.isUnderWay || this.#next.records.length === 0) return
+    const { file, longest } = this.#options
+    const { sequence, frame } = file.current as Segment
+    this.#syncing = { ...this.#next, point: { sequence, frame: frame - 1 }, covered: file.beginSync() }
+    this.#next = empty()
+    const left = this.#syncing.since + longest - performance.now()
+    this.#timer = setTimeout(this.#onLate, left)
+    this.#options.sync(this.#known)
+  }
+
+  #end(): EndedSync | undefined {
+    const ended = this.#syncing
+    clearTimeout(this.#timer)
+    this.#syncing = undefined
+    this.#isStuck = false
+    // No sync follows where all records were taken.
+    if (ended !== undefined && this.#next.records.length === 0) {
+      ended.waiting.push(...this.#next.waiting)
+      this.#next.waiting = []
+    }
+    return ended
+  }
+
+  readonly #onLate = (): void => {
+    this.#isStuck = true
+    this.#late()
   }
 }
+
+const empty = (): Unsynced => ({ records: [], changes: [], waiting: [], since: 0 })

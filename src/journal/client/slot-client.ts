@@ -26,6 +26,8 @@ interface SlotClientOptions {
   readonly sync: Sync
   /** The time in ms for which failed records stay listed. */
   readonly retention: number
+  /** The time in ms for which records wait for their sync. */
+  readonly holdTimeout: number
   readonly codec: Codec
   /** The slots that this process has lost. */
   readonly lost: ReadonlySet<number>
@@ -37,21 +39,21 @@ interface SlotClientOptions {
  * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`
  */
 export function openSlotClient(options: SlotClientOptions, claimer: Claimer, look: () => void): SlotClient {
-  const { folder, sync, retention, codec, lost } = options
+  const { folder, sync, retention, holdTimeout, codec, lost } = options
   const { lock, process } = openProcessSlot(folder, lost)
   const channel = new ThreadChannel({ folder, process, sync, retention, keyIds: codec.keyIds })
   const queues = { own: new WriteQueue('own', channel), shared: new WriteQueue('shared', channel) }
   const prepare = (offset: number, bytes: number) => channel.post({ type: 'prepare', offset, bytes })
   const file = new LogFile(logOf(folder, lock.slot), sync === 'full', prepare)
-  const syncLog = () => {
+  const syncLog = (known: number) => {
     // The process stays until the log is synced.
     channel.busy = true
-    channel.post({ type: 'sync' })
+    channel.post({ type: 'sync', known })
   }
   const log = new LogQueue({
     file,
     database: queues.own,
-    sync: sync === 'full' ? new LogSync(file, syncLog) : undefined,
+    sync: sync === 'full' ? new LogSync({ file, longest: holdTimeout, sync: syncLog }) : undefined,
   })
   for (const queue of Object.values(queues)) queue.listen(log)
   const locks = new SlotLocks(folder, lock)

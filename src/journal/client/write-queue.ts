@@ -1,5 +1,6 @@
 import { type CommitGroup, type Store, type Transition, transition, transitionWidth } from '../protocol.ts'
 import type { Channel } from './channel.ts'
+import { idsOf, PendingGroup } from './pending-group.ts'
 import type { Recorded } from './record-queue.ts'
 import type { StoredRecord } from './stored-record.ts'
 
@@ -9,17 +10,12 @@ const changeDelay = 1
 const firstRetry = 100
 const longestRetry = 5000
 
-/** A group that is not committed yet, and all that waits for it: records that move to the database, and runs to begin. */
-interface PendingGroup {
-  readonly group: CommitGroup
-  readonly moving: StoredRecord[]
-  readonly beginning: (() => void)[]
-}
-
 /** The listener of a write queue. */
 export interface WriteListener {
   /** A group is about to be sent: entries of the log go first. */
   sending(): void
+  /** Calls `fn` when those entries are where they have to be: at once, as a rule. */
+  after(fn: () => void): void
   /** A record is in the database. @param existing the id of the record that stands for it already */
   moved(record: StoredRecord, existing?: number): void
 }
@@ -34,13 +30,16 @@ export class WriteQueue {
   #flushSet = false
   #timer: NodeJS.Timeout | undefined
   #retryDelay = firstRetry
+  /** Transitions in databases of dead processes that could not be stored: they are tried again, and hold nothing up. */
+  #left: PendingGroup | undefined
+  #leftDelay = firstRetry
   #closed = false
   #idle: PromiseWithResolvers<void> | undefined
 
   constructor(store: Store, channel: Channel) {
     this.store = store
     this.#channel = channel
-    this.#next = this.#empty()
+    this.#next = PendingGroup.of(store)
   }
 
   listen(listener: WriteListener): void {
@@ -78,7 +77,7 @@ export class WriteQueue {
   /** Resolves when the note that a record runs is stored. */
   begin(record: Recorded): Promise<void> {
     return new Promise((resolve) => {
-      this.#next.beginning.push(resolve)
+      this.#next.expect(record.recordId, resolve)
       this.change(record, transition.begin)
     })
   }
@@ -89,44 +88,59 @@ export class WriteQueue {
     this.#timer = undefined
     if (this.#committing !== undefined || !this.#hasPending) return
     this.#listener?.sending()
-    this.#committing = this.#next
-    this.#next = this.#empty()
-    this.#send()
+    const committing = this.#next
+    this.#committing = committing
+    this.#next = PendingGroup.of(this.store)
+    if (this.#listener === undefined) this.#send(committing)
+    else this.#listener.after(() => this.#send(committing))
   }
 
-  #send(): void {
-    if (this.#committing === undefined) return
+  #send(committing: PendingGroup): void {
+    // The server may have died meanwhile.
+    if (this.#committing !== committing) return
     // The refusal comes later: a caller that tries again and again must leave time for the server to come back.
     if (!this.#channel.up) return void setImmediate(() => this.refused())
     // The process stays until the group is stored.
     this.#channel.busy = true
-    this.#channel.post(this.#committing.group)
+    this.#channel.post(committing.group)
   }
 
-  /** The group is stored. @param duplicates as in `FromServer` */
-  committed(duplicates: readonly number[]): void {
-    const { moving, beginning } = this.#committing ?? this.#empty()
+  /** The group is stored. @param duplicates @param left as in `FromServer` */
+  committed(duplicates: readonly number[], left?: CommitGroup): void {
+    const committing = this.#committing ?? PendingGroup.of(this.store)
     this.#committing = undefined
     this.#retryDelay = firstRetry
     const existing = new Map<number, number>()
     for (let i = 0; i < duplicates.length; i += 2) existing.set(duplicates[i] as number, duplicates[i + 1] as number)
-    for (const record of moving) this.#listener?.moved(record, existing.get(record.recordId))
-    for (const begin of beginning) begin()
+    for (const record of committing.moving) this.#listener?.moved(record, existing.get(record.recordId))
+    const rest = committing.stored(left ?? PendingGroup.of(this.store).group)
+    if (left === undefined) this.#leftDelay = firstRetry
+    else this.#tryLater(rest)
     if (this.#next.moving.length > 0) this.flush()
     else if (this.#hasPending) this.#flushIn(this.#idle === undefined ? changeDelay : 0)
     else this.#rest()
   }
 
-  /** The group is not stored: it is tried again, in order. Once the queue is closed, the caller of `close` tries. */
-  refused(): void {
+  #tryLater(left: PendingGroup): void {
+    const isFirst = this.#left === undefined
+    this.#left = this.#left?.before(left) ?? left
+    if (!isFirst || this.#closed) return
+    setTimeout(this.#tryLeft, this.#leftDelay).unref()
+    this.#leftDelay = Math.min(2 * this.#leftDelay, longestRetry)
+  }
+
+  readonly #tryLeft = (): void => {
+    if (this.#left === undefined) return
+    this.#next = this.#left.before(this.#next)
+    this.#left = undefined
+    this.#flushIn(0)
+  }
+
+  /** The group is not stored: it is tried again, in order. Once the queue is closed, the caller of `close` tries. @param left the part that is not */
+  refused(left = this.#committing?.group): void {
     const committing = this.#committing
-    if (committing === undefined) return
-    const { moving, beginning } = this.#next
-    this.#next = {
-      group: joined(committing.group, this.#next.group),
-      moving: committing.moving.concat(moving),
-      beginning: committing.beginning.concat(beginning),
-    }
+    if (committing === undefined || left === undefined) return
+    this.#next = committing.stored(left).before(this.#next)
     this.#committing = undefined
     if (this.#closed) return this.#rest()
     this.#flushIn(this.#retryDelay)
@@ -139,6 +153,7 @@ export class WriteQueue {
 
   /** Resolves when all is stored, or can't be; another call tries the rest again. */
   async close(): Promise<void> {
+    this.#tryLeft()
     this.#closed = true
     await this.flushed()
   }
@@ -160,8 +175,6 @@ export class WriteQueue {
 
   /** The ids of records whose transitions are not known to be stored. */
   get changing(): number[] {
-    const idsOf = ({ transitions }: CommitGroup) =>
-      transitions.filter((_value, i) => i % transitionWidth === 1) as number[]
     return this.#groups.flatMap((group) => [...group.done, ...idsOf(group)])
   }
 
@@ -178,7 +191,7 @@ export class WriteQueue {
   }
 
   get #groups(): CommitGroup[] {
-    return [this.#committing, this.#next].flatMap((pending) => pending?.group ?? [])
+    return [this.#left, this.#committing, this.#next].flatMap((pending) => pending?.group ?? [])
   }
 
   /** No group is on its way. */
@@ -187,24 +200,6 @@ export class WriteQueue {
   }
 
   get #hasPending(): boolean {
-    const { moves, done, transitions } = this.#next.group
-    return moves.length > 0 || done.length > 0 || transitions.length > 0
-  }
-
-  #empty(): PendingGroup {
-    return {
-      group: { type: 'group', store: this.store, moves: [], done: [], transitions: [] },
-      moving: [],
-      beginning: [],
-    }
-  }
-}
-
-function joined(first: CommitGroup, second: CommitGroup): CommitGroup {
-  return {
-    ...first,
-    moves: first.moves.concat(second.moves),
-    done: first.done.concat(second.done),
-    transitions: first.transitions.concat(second.transitions),
+    return !this.#next.isEmpty
   }
 }

@@ -4,24 +4,62 @@ import type { ErrorCode } from '../../errors.ts'
 import type { Database } from '../../options/app-database.ts'
 import { makeFile } from './folder.ts'
 import { migrate } from './schema.ts'
+import { atomically } from './transaction.ts'
 
 export type Sync = 'normal' | 'full'
-/** Result codes of SQLite, https://sqlite.org/rescode.html. */
-const code = { busy: 5, readOnly: 8, damaged: 11, notOpened: 14, noDatabase: 26 } as const
+/** Result codes of SQLite, https://sqlite.org/rescode.html, by their names. */
+const codes = {
+  SQLITE_BUSY: 5,
+  SQLITE_LOCKED: 6,
+  SQLITE_NOMEM: 7,
+  SQLITE_READONLY: 8,
+  SQLITE_INTERRUPT: 9,
+  SQLITE_IOERR: 10,
+  SQLITE_CORRUPT: 11,
+  SQLITE_FULL: 13,
+  SQLITE_CANTOPEN: 14,
+  SQLITE_PROTOCOL: 15,
+  SQLITE_NOTADB: 26,
+} as const
+const code = {
+  busy: codes.SQLITE_BUSY,
+  readOnly: codes.SQLITE_READONLY,
+  damaged: codes.SQLITE_CORRUPT,
+  notOpened: codes.SQLITE_CANTOPEN,
+  noDatabase: codes.SQLITE_NOTADB,
+}
 
 function codeOf(error: unknown): number {
-  return (Number((error as { errcode?: unknown } | null)?.errcode) || 0) & 0xff
+  const { errcode, code: name } = (error ?? {}) as { errcode?: unknown; code?: unknown }
+  if (errcode !== undefined) return (Number(errcode) || 0) & 0xff
+  // better-sqlite3 names the codes, with more behind them.
+  const [base = ''] = /^SQLITE_[A-Z]+/.exec(String(name)) ?? []
+  return codes[base as keyof typeof codes] ?? 0
+}
+
+/** The error concerns the file or the system: not the one record with which it came. */
+export function concernsFile(error: unknown): boolean {
+  return Object.values<number>(codes).includes(codeOf(error))
+}
+
+/** The error says that a value is no number that JavaScript can have. */
+export function isOutOfRange(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 'ERR_OUT_OF_RANGE'
 }
 
 /** The error says that another process is writing. */
 export function isBusy(error: unknown): boolean {
-  // better-sqlite3 names the codes.
-  return codeOf(error) === code.busy || String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')
+  return codeOf(error) === code.busy
 }
 
 /** Makes an error that `isBusy` recognises. */
 export function busy(message: string): Error {
   return Object.assign(new Error(message), { errcode: code.busy })
+}
+
+/** Makes an error that `isDamage` recognises. */
+export function damage(message: string): Error {
+  return Object.assign(new Error(message), { errcode: code.damaged })
 }
 
 /** The error says that the file is damaged. */
@@ -99,10 +137,32 @@ export function isSmall(database: Database): boolean {
   return size <= mostChecked
 }
 
-/** Checks a whole file: damage in its midst is found only when that part is read, which may be much later, and fails again and again. */
+/**
+ * Checks a whole file: damage in its midst is found only when that part is read, which may be much later, and fails again and again.
+ * Indexes are made anew where they differ from their tables; single values that no release writes are left to the upkeep.
+ */
 function checkIntegrity(database: DatabaseSync): void {
-  const { quick_check: found } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }
-  if (found !== 'ok') throw Object.assign(new Error(found), { errcode: code.damaged })
+  const [found] = faultsOf(database)
+  if (found === undefined) return
+  try {
+    atomically(database, () => {
+      rebuildIndexes(database)
+      const left = faultsOf(database).find((fault) => !/ value in |^NULL value/.test(fault))
+      if (left !== undefined) throw damage(left)
+    })
+  } catch (error) {
+    throw isDamage(error) ? damage(found) : error
+  }
+}
+
+function faultsOf(database: DatabaseSync): string[] {
+  const rows = database.prepare('PRAGMA integrity_check').all() as { integrity_check: string }[]
+  return rows.map(({ integrity_check: message }) => message).filter((message) => message !== 'ok')
+}
+
+/** Makes the indexes anew from their tables. Throws the errors of SQLite. */
+export function rebuildIndexes(database: Database): void {
+  database.exec('REINDEX afterword_records; REINDEX afterword_failed')
 }
 
 /** Sets `synchronous`, by `exec`: a prepared pragma acts when it is prepared, not when it is run. */

@@ -23,6 +23,8 @@ export interface SegmentHead {
   readonly bytes: number
   /** The sequence number of the oldest segment whose entries count. */
   readonly oldest: number
+  /** The sequence number of the segment before; 0 for none. Numbers may be left out. */
+  readonly previous: number
   /** The frames of a response are synced before it leaves: `sync: 'full'`. */
   readonly full: boolean
 }

@@ -1,13 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import {
-  entry,
-  frameHeadSize,
-  parseAccepted,
-  type RecordRow,
-  readFrame,
-  type SegmentHead,
-  segmentUnit,
-} from './log-format.ts'
+import { closeSync, fstatSync, openSync } from 'node:fs'
+import { entry, frameHeadSize, parseAccepted, type RecordRow, readFrame, segmentUnit } from './log-format.ts'
+import { brokenFrame, brokenRows } from './log-salvage.ts'
+import { bytesAt, type FoundSegment, findSegments, type Place } from './log-segments.ts'
 
 /** A record that failed for good, and is not listed in a database yet. */
 export interface LoggedFailure {
@@ -22,32 +16,40 @@ export interface LoggedFailure {
 export interface LogContents {
   readonly pending: Map<number, RecordRow>
   readonly failed: Map<number, LoggedFailure>
+  /** The records in frames that don't check, as they can be read, and the places of those. */
+  readonly broken: Map<number, { readonly row: RecordRow; readonly place: Place }>
   /** The highest id that was given; 0 for none. */
   lastId: number
   /** The places where frames that were written don't check. */
-  readonly gaps: { readonly sequence: number; readonly frame: number }[]
+  readonly gaps: Place[]
   /** With `sync: 'full'`, the frames up to this one were synced. */
-  synced: { readonly sequence: number; readonly frame: number } | undefined
+  synced: Place | undefined
 }
 
 /**
  * The log is damaged: frames that were on the disk don't check any more. With `sync: 'full'`, a power cut leaves gaps among the frames that
  * were not synced yet, which is none.
  */
-export function isDamaged({ gaps, synced }: LogContents): boolean {
-  if (synced === undefined) return gaps.length > 0
-  return gaps.some(({ sequence, frame }) =>
-    sequence === synced.sequence ? frame <= synced.frame : sequence < synced.sequence,
-  )
+export function isDamaged(contents: LogContents): boolean {
+  return contents.gaps.some((place) => wasWritten(place, contents))
 }
 
-/** A segment that has a head, as the head says. */
-interface FoundSegment {
-  readonly sequence: number
-  readonly offset: number
-  readonly bytes: number
-  readonly oldest: number
-  readonly full: boolean
+/** The failures of a log. Among them are the records of damaged frames: what they were called with is not certain. */
+export function failuresOf(contents: LogContents): Map<number, LoggedFailure> {
+  const { failed, broken, pending } = contents
+  const damaged = [...broken].filter(([id, { place }]) => wasWritten(place, contents) && !pending.has(id))
+  const failedAt = Date.now()
+  const error = 'Its entry in the log was damaged.'
+  return new Map([
+    ...damaged.map(([id, { row }]) => [id, { row, attempt: row[6], failedAt, reason: 'damaged', error }] as const),
+    ...failed,
+  ])
+}
+
+/** A frame was there for certain; one that was not synced yet may never have been. */
+function wasWritten({ sequence, frame }: Place, { synced }: LogContents): boolean {
+  if (synced === undefined) return true
+  return sequence === synced.sequence ? frame <= synced.frame : sequence < synced.sequence
 }
 
 /** Reads a log; `undefined` where there is none. Throws the errors of the file system. */
@@ -61,12 +63,10 @@ export function readLog(path: string): LogContents | undefined {
 export function* readSegments(path: string): Generator<LogContents> {
   const file = open(path)
   if (file === undefined) return
-  const contents: LogContents = { pending: new Map(), failed: new Map(), lastId: 0, gaps: [], synced: undefined }
   try {
-    const segments = findSegments(file, contents)
-    const oldest = segments.at(-1)?.oldest ?? 0
+    const { segments, gaps, synced } = findSegments(file)
+    const contents = { pending: new Map(), failed: new Map(), broken: new Map(), lastId: 0, gaps, synced }
     for (const segment of segments) {
-      if (segment.sequence < oldest) continue
       readSegment(file, segment, contents)
       yield contents
     }
@@ -85,72 +85,28 @@ function open(path: string): number | undefined {
   }
 }
 
-/** The most bytes that a segment's head takes, its frame included. */
-const mostHeadBytes = 256
-
-function findSegments(file: number, contents: LogContents): FoundSegment[] {
-  const segments: FoundSegment[] = []
-  let unreadable = 0
-  const { size } = fstatSync(file)
-  for (let offset = 0; offset < size; ) {
-    const found = headAt(file, offset)
-    if (found === undefined) {
-      // A segment that was never used begins with zeros.
-      if (!isUnused(file, offset)) unreadable++
-      offset += segmentUnit
-    } else {
-      segments.push(found)
-      offset += found.bytes
-    }
-  }
-  segments.sort((a, b) => a.sequence - b.sequence)
-  const newest = segments.at(-1)
-  if (newest?.full) contents.synced = { sequence: newest.oldest, frame: 0 }
-  // A head that was being written when the power failed is no damage: its segment has no frame that was synced.
-  else if (unreadable > 0) contents.gaps.push({ sequence: 0, frame: 0 })
-  for (let sequence = newest?.oldest ?? 0; sequence < (newest?.sequence ?? 0); sequence++) {
-    if (segments.every((segment) => segment.sequence !== sequence)) contents.gaps.push({ sequence, frame: 0 })
-  }
-  return segments
-}
-
-function headAt(file: number, offset: number): FoundSegment | undefined {
-  const frame = readFrame(bytesAt(file, offset, mostHeadBytes), 0)
-  if (frame?.number !== 0) return undefined
-  const { bytes, oldest, full } = JSON.parse(frame.payload) as SegmentHead
-  return { sequence: frame.sequence, offset, bytes, oldest, full }
-}
-
-function isUnused(file: number, offset: number): boolean {
-  return bytesAt(file, offset, frameHeadSize).every((byte) => byte === 0)
-}
-
-/** Reads bytes of a file, fewer at its end. */
-function bytesAt(file: number, offset: number, length: number): Buffer {
-  const buffer = Buffer.allocUnsafe(length)
-  let read = 0
-  for (let more = 1; more > 0 && read < length; read += more) {
-    more = readSync(file, buffer, read, length - read, offset + read)
-  }
-  return buffer.subarray(0, read)
-}
-
 function readSegment(file: number, { sequence, offset, bytes }: FoundSegment, contents: LogContents): void {
   const buffer = bytesAt(file, offset, bytes)
   for (let at = 0, number = 0; at < buffer.length; ) {
     const frame = readFrame(buffer, at)
     if (frame !== undefined && frame.sequence === sequence && frame.number >= number) {
-      if (frame.number > 0) readEntries(frame.payload, contents)
+      if (frame.number > 0) readEntries(frame.payload, { sequence, frame: frame.number }, contents)
       number = frame.number + 1
       at = frame.end
       continue
     }
     // Frames that check behind one that does not were written later: what lies between is damaged.
     const next = nextFrame(buffer, at, sequence, number)
+    const broken = next === undefined ? brokenFrame(buffer, at, sequence, number) : buffer.subarray(at, next)
+    if (broken !== undefined) readBroken(broken, { sequence, frame: number }, contents)
     if (next === undefined) return
-    contents.gaps.push({ sequence, frame: number })
     at = next
   }
+}
+
+function readBroken(bytes: Buffer, place: Place, contents: LogContents): void {
+  contents.gaps.push(place)
+  for (const row of brokenRows(bytes)) contents.broken.set(row[0], { row, place })
 }
 
 /** Finds the next frame of a segment by the two numbers in its head; `undefined` where none checks. */
@@ -170,10 +126,14 @@ const acceptMark = `[${entry.accept},`
 /** The values of an entry: its kind, and those that the kind has. */
 type Values = readonly [kind: number, id: number, attempt: number, now: number, last: never]
 
-function readEntries(payload: string, contents: LogContents): void {
+function readEntries(payload: string, place: Place, contents: LogContents): void {
   for (const line of payload.split('\n')) {
-    if (line.startsWith(acceptMark)) accept(parseAccepted(line), contents)
-    else readEntry(JSON.parse(line) as Values, contents)
+    try {
+      if (line.startsWith(acceptMark)) accept(parseAccepted(line), contents)
+      else readEntry(JSON.parse(line) as Values, contents)
+    } catch {
+      contents.gaps.push(place)
+    }
   }
 }
 
@@ -183,7 +143,7 @@ function accept(row: RecordRow, contents: LogContents): void {
 }
 
 function readEntry(values: Values, contents: LogContents): void {
-  const { pending, failed } = contents
+  const { pending, failed, broken } = contents
   const [kind, id] = values
   switch (kind) {
     case entry.synced:
@@ -194,6 +154,7 @@ function readEntry(values: Values, contents: LogContents): void {
       for (const id of values.slice(1) as number[]) {
         pending.delete(id)
         failed.delete(id)
+        broken.delete(id)
       }
       return
     case entry.retry: {
@@ -229,15 +190,22 @@ export function parseFailure(text: string): { readonly reason: string; readonly 
   return end === -1 ? { reason: text, error: null } : { reason: text.slice(0, end), error: text.slice(end + 1) }
 }
 
-/** Reads one accepted record; `undefined` where the file has it no more. @param offset that of its frame in the file */
-export function recordAt(file: number, offset: number, id: number): RecordRow | undefined {
+/**
+ * Reads one accepted record; `undefined` where the file has it no more. Throws the errors of the file system.
+ * @param offset that of its frame in the file
+ * @returns `isBroken` the frame does not check: the values of the record may be damaged
+ */
+export function recordAt(file: number, offset: number, id: number): { row: RecordRow; isBroken: boolean } | undefined {
   const head = bytesAt(file, offset, frameHeadSize)
   if (head.length < frameHeadSize) return undefined
-  const length = frameHeadSize + head.readUInt32LE(0)
-  if (offset + length > fstatSync(file).size) return undefined
-  const frame = readFrame(bytesAt(file, offset, length), 0)
+  const most = fstatSync(file).size - offset
+  const bytes = bytesAt(file, offset, Math.min(frameHeadSize + head.readUInt32LE(0), most))
+  const frame = readFrame(bytes, 0)
   for (const line of frame?.payload.split('\n') ?? []) {
-    if (line.startsWith(`${acceptMark}${id},`)) return parseAccepted(line)
+    if (line.startsWith(`${acceptMark}${id},`)) return { row: parseAccepted(line), isBroken: false }
   }
-  return undefined
+  // A length that is damaged: the records of a frame are far less than a segment.
+  const rest = frame === undefined ? bytesAt(file, offset, Math.min(most, 8 * segmentUnit)) : undefined
+  const row = rest && brokenRows(rest).find(([found]) => found === id)
+  return row && { row, isBroken: true }
 }

@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { isDamage, isForbidden, isNoDatabase } from '../files/database.ts'
+import { isDamage, isForbidden, isNoDatabase, isOutOfRange } from '../files/database.ts'
 import { logOf } from '../files/log-format.ts'
 import { type LogContents, readLog } from '../files/log-reader.ts'
 import { locksOf, ProcessLock, slotsIn } from '../files/process-lock.ts'
@@ -104,7 +104,7 @@ export class JournalFiles implements Disposable {
 
   /** Leaves a damaged or forbidden database out, for good, and notes why. Throws any other error. */
   #leaveOut(name: string, error: unknown): void {
-    if (!isDamage(error) && !isForbidden(error)) throw error
+    if (!isDamage(error) && !isForbidden(error) && !isOutOfRange(error)) throw error
     this.#close(name)
     // An app's own database is left where it is.
     const next = this.#isFolder && isDamage(error) ? ' A process that starts with this journal moves it aside.' : ''

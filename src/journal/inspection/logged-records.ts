@@ -1,13 +1,13 @@
 import type { RecordRow } from '../files/log-format.ts'
-import type { LogContents } from '../files/log-reader.ts'
+import { failuresOf, type LogContents } from '../files/log-reader.ts'
 import type { Row } from './record-reader.ts'
 
 /** Makes the rows of the records in a log, in the order in which they were deferred. */
-export function loggedRows({ pending, failed }: LogContents, state: 'pending' | 'failed'): Row[] {
+export function loggedRows(contents: LogContents, state: 'pending' | 'failed'): Row[] {
   const rows =
     state === 'pending'
-      ? Array.from(pending.values(), pendingRow)
-      : Array.from(failed.values(), ({ row, attempt, failedAt, reason, error }): Row => {
+      ? Array.from(contents.pending.values(), pendingRow)
+      : Array.from(failuresOf(contents).values(), ({ row, attempt, failedAt, reason, error }): Row => {
           const { runAt: _, ...common } = pendingRow(row)
           return { ...common, attempt, failedAt, reason, error }
         })

@@ -1,7 +1,7 @@
 import type { Database, Statement } from '../../options/app-database.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import type { LoggedFailure } from '../files/log-reader.ts'
-import { slotOf } from '../files/record-id.ts'
+import { slotOf, slotSize } from '../files/record-id.ts'
 
 /** Adds records to a database: those that come from a log, or, in an app's own database, from the app. */
 export class AddedRecords {
@@ -50,13 +50,12 @@ export class AddedRecords {
     return existing === id ? undefined : existing
   }
 
-  /** The highest id of a record that was moved here from the log of a dead process: the records up to it are moved or done. */
-  get lastMoved(): number {
-    const row = this.#database.prepare('SELECT max(moved) AS moved FROM afterword_slots').get()
-    return (row as { moved: number | null }).moved ?? 0
+  /** The highest id of a record that was moved here from the log of a dead process of a slot: the records up to it are moved or done. */
+  lastMoved(slot: number): number {
+    return this.#last('SELECT moved AS record FROM afterword_slots WHERE slot = ?1 AND moved BETWEEN ?2 AND ?3', slot)
   }
 
-  set lastMoved(recordId: number) {
+  noteMoved(recordId: number): void {
     // The database may have been made anew.
     this.#database
       .prepare(
@@ -67,7 +66,12 @@ export class AddedRecords {
 
   /** The highest id of a record that a process of a slot has forwarded here from its log. */
   lastForwarded(slot: number): number {
-    const row = this.#database.prepare('SELECT record FROM afterword_forwarded WHERE slot = ?').get(slot)
+    return this.#last('SELECT record FROM afterword_forwarded WHERE slot = ?1 AND record BETWEEN ?2 AND ?3', slot)
+  }
+
+  /** Reads an id of a slot; 0 where there is none. */
+  #last(sql: string, slot: number): number {
+    const row = this.#database.prepare(sql).get(slot, slot * slotSize, (slot + 1) * slotSize - 1)
     return (row as { record: number } | undefined)?.record ?? 0
   }
 
@@ -82,5 +86,22 @@ export class AddedRecords {
     this.#database
       .prepare('INSERT OR IGNORE INTO afterword_failed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
       .run(id, job, version, args, options, created, attempt, row[10], reason, error, failedAt)
+  }
+
+  /** Lists a record as failed that can't be stored, with the values that can. @param row the record, as far as it is known */
+  insertAside(recordId: number, row: RecordRow | undefined, reason: string, error: string): void {
+    const [, job = '?', version, args = '[]', options = null, created, attempt, , , , uniqueKey = null] = row ?? []
+    const count = (value: unknown, least: number) =>
+      Number.isSafeInteger(value) ? Math.max(value as number, least) : least
+    const text = (value: unknown) => (value === null ? null : String(value))
+    const values = [text(job), count(version, 1), text(args), text(options), count(created, 0), count(attempt, 0)]
+    this.#database
+      .prepare('INSERT OR IGNORE INTO afterword_failed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+      .run(recordId, ...values, text(uniqueKey), reason, error, Date.now())
+  }
+
+  /** A record that was set aside has ended after all. */
+  forgetAside(recordId: number): void {
+    this.#database.prepare("DELETE FROM afterword_failed WHERE key = ? AND reason = 'damaged'").run(recordId)
   }
 }

@@ -20,8 +20,8 @@ interface Answering {
   tell(message: FromServer): void
   /** Calls `fn`, and reports its trouble. @returns whether `fn` succeeded */
   try(fn: () => void): boolean
-  /** Calls `fn`, which reads a table. Throws what it throws; a damaged database is moved aside. */
-  on(table: RecordTable, fn: () => void): void
+  /** Calls `fn`, which works with a table: trouble with one table is none of the others'. @returns whether `fn` succeeded */
+  on(table: RecordTable, fn: () => void): boolean
 }
 
 /** The answers to a client that asks for claims, and what tells it to ask. */
@@ -161,6 +161,6 @@ export class ClaimAnswers {
   }
 
   #try(table: RecordTable, fn: () => void): boolean {
-    return this.#server.try(() => this.#server.on(table, fn))
+    return this.#server.on(table, fn)
   }
 }

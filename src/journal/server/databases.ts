@@ -16,7 +16,7 @@ export interface Databases {
   /** The table for records that any process may claim. */
   readonly shared: RecordTable
   /** The log of this process; `undefined` where an app's own database takes its place. */
-  readonly log?: ServerLog
+  readonly log?: Pick<ServerLog, 'receive' | 'read' | 'close'>
   /** The tables of all databases. */
   readonly tables: readonly RecordTable[]
   /** The file to which other processes write; `undefined` for none. */
@@ -45,7 +45,7 @@ class FolderDatabases implements Databases {
     this.#options = options
     this.#tell = tell
     this.owned = new ProcessDatabases(options, () => this.#shared, tell, events)
-    this.log = new ServerLog(logOf(options.folder, slotOf(options.process)), options.sync, tell)
+    this.log = new ServerLog(logOf(options.folder, slotOf(options.process)), options.sync)
     this.sharedFile = join(options.folder, 'shared.db')
     this.#database = openDatabase(this.sharedFile, options.sync, tell)
     this.#shared = this.#tableOf(this.#database)

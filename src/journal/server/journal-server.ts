@@ -1,5 +1,5 @@
 import { pid } from 'node:process'
-import { isBusy, isDamage } from '../files/database.ts'
+import { isBusy, type Report } from '../files/database.ts'
 import { idOf, slotOf } from '../files/record-id.ts'
 import type { CommitGroup, FromServer, RunnableJobs, ServerOptions, ToServer } from '../protocol.ts'
 import { ChangeWatch } from './change-watch.ts'
@@ -7,6 +7,7 @@ import { ClaimAnswers } from './claim-answers.ts'
 import type { Databases } from './databases.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Maintenance } from './maintenance.ts'
+import { Mending } from './mending.ts'
 import type { RecordTable } from './record-table.ts'
 import { Trials } from './trials.ts'
 
@@ -24,6 +25,7 @@ export class JournalServer {
   readonly #databases: Databases
   readonly #groupCommit: GroupCommit
   readonly #tell: (message: FromServer) => void
+  readonly #mending: Mending
   readonly #maintenance: Maintenance
   readonly #watch: ChangeWatch
   readonly #trials: Trials
@@ -41,6 +43,7 @@ export class JournalServer {
 
   constructor(databases: Databases, { process, retention }: ServerOptions, tell: (message: FromServer) => void) {
     this.#databases = databases
+    this.#mending = new Mending(databases, tell)
     this.#tell = tell
     const attempt = (fn: () => void) => this.#try(fn)
     this.#trials = new Trials({
@@ -50,11 +53,8 @@ export class JournalServer {
       try: attempt,
       over: () => this.#answers.look(),
     })
-    this.#groupCommit = new GroupCommit(
-      databases,
-      (recordId, offset) => databases.log?.read(recordId, offset),
-      this.#trials,
-    )
+    const aside: Report = (code, values) => tell({ type: 'report', code, values })
+    this.#groupCommit = new GroupCommit(databases, this.#trials, aside)
     this.#answers = new ClaimAnswers({
       get tables() {
         return databases.tables
@@ -78,7 +78,8 @@ export class JournalServer {
       try: attempt,
       look: () => this.#answers.look(),
       lookAround: () => this.#lookAround(),
-      setAside: (table, error) => this.#setAside(table, error),
+      mend: (table, error) => this.#mend(table, error),
+      checkRows: (table, from, to) => void this.#mending.setOddAside(table, from, to),
       recovered: () => {
         this.#reported = undefined
       },
@@ -132,20 +133,20 @@ export class JournalServer {
 
   #commit(group: CommitGroup, until: number): void {
     const { store } = group
-    try {
-      this.#tell({ type: 'committed', store, duplicates: this.#groupCommit.commit(group) })
-      this.#isBehind = false
-    } catch (error) {
-      if (store === 'shared' && isBusy(error) && Date.now() < until) {
-        return void setTimeout(() => this.#commit(group, until), 1 + 3 * Math.random())
-      }
+    const { own, shared } = this.#databases
+    const { duplicates, failures, left } = this.#groupCommit.commit(group)
+    const main = store === 'shared' ? shared : own
+    if (store === 'shared' && isBusy(failures.get(shared)) && Date.now() < until) {
+      return void setTimeout(() => this.#commit(group, until), 1 + 3 * Math.random())
+    }
+    for (const [table, error] of failures) {
       // A process that reads or recovers the database of a slot is done soon.
       if (!this.#isBehind && (store === 'shared' || !isBusy(error))) this.#report(String(error))
-      this.#isBehind = true
-      this.#tell({ type: 'refused', store })
-      if (store === 'shared') this.#try(() => this.#setAside(this.#shared, error))
-      return
+      this.#try(() => this.#mend(table, error))
     }
+    this.#isBehind = failures.size > 0
+    if (failures.has(main)) return this.#tell({ type: 'refused', store, left })
+    this.#tell({ type: 'committed', store, duplicates, ...(failures.size > 0 && { left }) })
     // Other processes may have to wait for a record, or this one may run it.
     if (store === 'shared' && !this.#closed) this.#answers.look()
   }
@@ -183,29 +184,29 @@ export class JournalServer {
   /** Reports, once, that a record waits for a key that this process does not have. */
   #lookForEncrypted(): void {
     if (this.#encryptedTold || this.#jobs.known.length === 0) return
-    for (const table of this.#tables) {
+    const look = (table: RecordTable) => {
       const found = table.claimable.encryptedByOthers(this.#jobsOf(table))
-      if (found === undefined) continue
+      if (found === undefined || this.#encryptedTold) return
       this.#encryptedTold = true
-      return this.#tell({ type: 'report', code: 'AFTERWORD_SEALED', values: [found.job, idOf(found.recordId)] })
+      this.#tell({ type: 'report', code: 'AFTERWORD_SEALED', values: [found.job, idOf(found.recordId)] })
     }
+    for (const table of this.#tables) this.#on(table, () => look(table))
   }
 
-  /** Calls `fn`, which reads a table. Throws what it throws; a damaged database is moved aside. */
-  #on(table: RecordTable, fn: () => void): void {
-    try {
-      fn()
-    } catch (error) {
-      if (!this.#setAside(table, error)) throw error
-    }
+  /** Calls `fn`, which works with a table: trouble with one table is none of the others'. @returns whether `fn` succeeded */
+  #on(table: RecordTable, fn: () => void): boolean {
+    return this.#try(() => {
+      const isShared = table === this.#shared
+      this.#mending.on(table, fn)
+      if (isShared && table !== this.#shared) this.#enlist()
+    })
   }
 
-  /** Moves the database of a table aside if an error says that it is damaged. @returns whether it was moved */
-  #setAside(table: RecordTable, error: unknown): boolean {
+  #mend(table: RecordTable, error: unknown): boolean {
     const isShared = table === this.#shared
-    if (!isDamage(error) || !this.#databases.setAside(table, error)) return false
-    if (isShared) this.#enlist()
-    return true
+    const isMended = this.#mending.mend(table, error)
+    if (isShared && table !== this.#shared) this.#enlist()
+    return isMended
   }
 
   /** Calls `fn`, which is tried again later: a full disk, say, passes. Reports lasting trouble once. @returns whether `fn` succeeded */

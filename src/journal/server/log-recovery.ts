@@ -1,12 +1,22 @@
 import { renameSync, unlinkSync } from 'node:fs'
-import type { Report } from '../files/database.ts'
+import { concernsFile, type Report } from '../files/database.ts'
 import type { RecordRow } from '../files/log-format.ts'
-import { isDamaged, type LogContents, readSegments } from '../files/log-reader.ts'
+import { failuresOf, isDamaged, type LogContents, type LoggedFailure, readSegments } from '../files/log-reader.ts'
+import { idOf, slotOf } from '../files/record-id.ts'
 import { owner } from '../files/schema.ts'
 import type { RecordTable } from './record-table.ts'
 
 /** The number of records that are moved in one go. */
 const pageSize = 500
+
+/** The error of a recovery that concerns the shared database, not that of the slot. */
+export class SharedError extends Error {}
+
+/** A record that is left in a log: pending, or failed for good. */
+interface LeftRecord {
+  readonly row: RecordRow
+  readonly failure: LoggedFailure | undefined
+}
 
 /**
  * A recovery moves the records of a dead process from its log to the databases: those that only its process could run to the database of
@@ -22,7 +32,7 @@ export class LogRecovery {
   readonly #tell: Report
   #segments: Iterator<LogContents>
   #contents: LogContents | undefined
-  #rows: RecordRow[] | undefined
+  #left: LeftRecord[] | undefined
   #next = 0
 
   constructor(path: string, slot: number, own: RecordTable, shared: () => RecordTable, tell: Report) {
@@ -36,19 +46,19 @@ export class LogRecovery {
 
   /** Reads the next segment, or moves the next page. @returns whether more follows. Throws the errors of SQLite and of the file system. */
   step(): boolean {
-    if (this.#rows === undefined) {
+    if (this.#left === undefined) {
       const { value, done } = this.#read()
       if (!done) {
         this.#contents = value
         return true
       }
       if (this.#contents === undefined) return false
-      this.#rows = this.#unmoved(this.#contents)
+      this.#left = this.#unmoved(this.#contents)
     }
-    if (this.#next < this.#rows.length) {
-      this.#movePage(this.#rows.slice(this.#next, this.#next + pageSize))
+    if (this.#next < this.#left.length) {
+      this.#movePage(this.#left.slice(this.#next, this.#next + pageSize))
       this.#next += pageSize
-      if (this.#next < this.#rows.length) return true
+      if (this.#next < this.#left.length) return true
     }
     this.#end(this.#contents as LogContents)
     return false
@@ -70,39 +80,86 @@ export class LogRecovery {
     try {
       return fn(this.#shared())
     } catch (cause) {
-      throw new Error(`The shared database: ${String(cause)}`, { cause })
+      throw new SharedError(String(cause), { cause })
     }
   }
 
-  #unmoved({ pending }: LogContents): RecordRow[] {
-    const { lastMoved } = this.#own.added
-    const lastForwarded = this.#inShared((shared) => shared.added.lastForwarded(this.#slot))
-    const isLeft = (row: RecordRow) => row[0] > lastMoved && !(isShared(row) && row[0] <= lastForwarded)
-    return [...pending.values()].filter(isLeft).sort(([a], [b]) => a - b)
+  /** The records that no recovery before this one has moved. Should it be cut short, each of them is moved once all the same. */
+  #unmoved(contents: LogContents): LeftRecord[] {
+    const lastMoved = this.#own.added.lastMoved(this.#slot)
+    const pending = Array.from(contents.pending.values(), (row): LeftRecord => ({ row, failure: undefined }))
+    const failed = Array.from(failuresOf(contents).values(), (failure): LeftRecord => ({ row: failure.row, failure }))
+    return (
+      [...pending, ...failed]
+        // A damaged entry may have the id of another slot.
+        .filter(({ row: [id] }) => slotOf(id) === this.#slot && id > lastMoved)
+        .sort((a, b) => a.row[0] - b.row[0])
+    )
   }
 
-  #movePage(page: readonly RecordRow[]): void {
-    const rows = page.filter(isShared)
-    if (rows.length > 0) {
-      this.#inShared((shared) =>
-        shared.atomically(() => {
-          for (const row of rows) shared.added.share(row[9] === owner.free ? row : ownedBy(row, owner.orphaned))
-          shared.added.noteForwarded(rows.at(-1)?.[0] as number)
-        }, true),
-      )
+  #movePage(page: readonly LeftRecord[]): void {
+    const forwarded = page.flatMap(({ row, failure }) => (failure === undefined && isShared(row) ? [row] : []))
+    if (forwarded.length > 0) this.#inShared((shared) => this.#forward(shared, forwarded))
+    const { added } = this.#own
+    const others = page.filter(({ row, failure }) => failure !== undefined || !isShared(row))
+    const store = ({ row, failure }: LeftRecord) =>
+      failure === undefined ? added.insert(ownedBy(row, owner.orphaned)) : added.insertFailed(failure)
+    const [last] = (page.at(-1) as LeftRecord).row
+    this.#store(this.#own, others, store, () => added.noteMoved(last))
+  }
+
+  #forward(shared: RecordTable, rows: readonly RecordRow[]): void {
+    const { added } = shared
+    // A page that could not be moved in full has forwarded its records, and another process may have run them since.
+    const lastForwarded = added.lastForwarded(this.#slot)
+    const left = rows.filter(([id]) => id > lastForwarded)
+    const last = left.at(-1)
+    if (last === undefined) return
+    const share = ({ row }: Pick<LeftRecord, 'row'>) =>
+      void added.share(row[9] === owner.free ? row : ownedBy(row, owner.orphaned))
+    this.#store(
+      shared,
+      left.map((row) => ({ row })),
+      share,
+      () => added.noteForwarded(last[0]),
+    )
+  }
+
+  /** Stores records, and a note of them, in one transaction. Records that the database refuses are listed as failed. */
+  #store<T extends Pick<LeftRecord, 'row'>>(
+    table: RecordTable,
+    records: readonly T[],
+    store: (record: T) => void,
+    note: () => void,
+  ): void {
+    const refused = new Map<number, string>()
+    const storeAll = (each: (record: T) => void) =>
+      table.atomically(() => {
+        refused.clear()
+        records.forEach(each)
+        note()
+      }, true)
+    try {
+      return storeAll(store)
+    } catch (error) {
+      if (concernsFile(error)) throw error
     }
-    this.#own.atomically(() => {
-      for (const row of page) if (!isShared(row)) this.#own.added.insert(ownedBy(row, owner.orphaned))
-      this.#own.added.lastMoved = page.at(-1)?.[0] as number
-    }, true)
+    storeAll((record) => {
+      try {
+        table.nested(() => store(record))
+      } catch (error) {
+        if (concernsFile(error)) throw error
+        const { row } = record
+        table.added.insertAside(row[0], row, 'refused', String(error))
+        refused.set(row[0], String(error))
+      }
+    })
+    for (const [id, why] of refused) this.#tell('AFTERWORD_SET_ASIDE', [idOf(id), why])
   }
 
   #end(contents: LogContents): void {
-    const { failed, lastId } = contents
-    this.#own.atomically(() => {
-      for (const failure of failed.values()) this.#own.added.insertFailed(failure)
-      if (lastId > 0) this.#own.beginBlock(lastId)
-    }, true)
+    const { lastId } = contents
+    if (lastId > 0) this.#own.atomically(() => this.#own.beginBlock(lastId), true)
     if (!isDamaged(contents)) return unlinkSync(this.#path)
     const aside = `${this.#path}.damaged-${new Date().toISOString().replaceAll(':', '-')}`
     renameSync(this.#path, aside)

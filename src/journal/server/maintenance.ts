@@ -1,5 +1,7 @@
+import { isBusy } from '../files/database.ts'
 import type { RunnableJobs } from '../protocol.ts'
 import type { Databases } from './databases.ts'
+import { SharedError } from './log-recovery.ts'
 import type { RecordTable } from './record-table.ts'
 
 /** The interval in ms at which dead siblings are looked for, with half as much again of jitter. */
@@ -18,8 +20,10 @@ interface Maintained {
   readonly ownJobs: RunnableJobs
   /** Calls `fn`, and reports its trouble. @returns whether `fn` succeeded */
   try(fn: () => void): boolean
-  /** Moves a damaged database aside. @returns false where the error is another one */
-  setAside(table: RecordTable, error: unknown): boolean
+  /** Mends a table after an error, or moves its database aside. @returns whether one of them was done */
+  mend(table: RecordTable, error: unknown): boolean
+  /** Sets rows aside that can't be read. @param from @param to the keys between which is looked */
+  checkRows(table: RecordTable, from: number, to: number): void
   /** Some record may be claimable. */
   look(): void
   /** Looks for what changes with time only. */
@@ -106,10 +110,20 @@ export class Maintenance {
     }
   }
 
-  /** A table is there from now on: dates of records may be of another clock, and a large file was not checked. */
+  /** A table is there from now on: dates of records may be of another clock, and rows may be damaged. */
   #begin(table: RecordTable): void {
     this.#resetClock(table)
-    if (!table.upkeep.isChecked) this.#add(table, () => table.upkeep.check())
+    if (!table.upkeep.isOurs) return
+    const { isSmall } = table.upkeep
+    const check = () => table.upkeep.check((from, to) => this.#server.checkRows(table, from, to))
+    // Nothing of a small table is claimed before.
+    if (
+      !this.#server.try(() => {
+        while (isSmall && !check());
+      }) ||
+      !isSmall
+    )
+      this.#add(table, check)
   }
 
   #lookAround(): void {
@@ -152,13 +166,15 @@ export class Maintenance {
 
   /** Adds a chore, which ends with its table. */
   #add(table: RecordTable, chore: Chore): void {
-    const { databases, setAside } = this.#server
+    const { databases, mend } = this.#server
     this.#chores.push(() => {
       try {
         return !databases.tables.includes(table) || chore()
       } catch (error) {
-        if (!setAside(table, error)) throw error
-        return true
+        // The error of a recovery may be that of the other database.
+        const isMended = error instanceof SharedError ? mend(databases.shared, error.cause) : mend(table, error)
+        if (isMended) return false
+        throw error instanceof SharedError && isBusy(error.cause) ? error.cause : error
       }
     })
     this.#goOn(0)

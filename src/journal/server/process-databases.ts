@@ -65,7 +65,7 @@ export class ProcessDatabases implements OwnDatabases {
   #listedAt: number | undefined
   #rounds = 0
   #jobs: RunnableJobs | undefined
-  readonly own: RecordTable
+  #own: RecordTable
 
   constructor(options: FolderServerOptions, shared: () => RecordTable, tell: Report, events: SlotEvents) {
     this.#options = options
@@ -73,7 +73,11 @@ export class ProcessDatabases implements OwnDatabases {
     this.#tell = tell
     this.#events = events
     const { process } = options
-    this.own = this.#open(slotOf(process), false)
+    this.#own = this.#open(slotOf(process), false)
+  }
+
+  get own(): RecordTable {
+    return this.#own
   }
 
   get tables(): RecordTable[] {
@@ -160,24 +164,32 @@ export class ProcessDatabases implements OwnDatabases {
     return false
   }
 
-  /** Moves a damaged database of a dead process aside. The records of the slot that this process runs are in it. */
+  /** Moves a damaged database aside. The records of the slot that this process runs are in it. */
   setAside(damaged: RecordTable, error: unknown): boolean {
     for (const [slot, { table, database }] of this.#slots) {
-      if (table !== damaged || table === this.own) continue
+      if (table !== damaged) continue
       this.#slots.delete(slot)
       database.close()
       const path = this.#pathOf(slot)
       this.#tell('AFTERWORD_JOURNAL_DAMAGED', [path, moveAside(path)], error)
-      this.#events.released(slot)
+      if (table === this.#own) this.#beginAnew(slot)
+      else this.#events.released(slot)
       return true
     }
     return false
   }
 
+  /** Begins the database of this process anew, behind the ids that it has given. */
+  #beginAnew(slot: number): void {
+    const own = this.#open(slot, false)
+    own.atomically(() => own.beginBlock(this.#options.process), true)
+    this.#own = own
+  }
+
   #open(slot: number, adopted: boolean): RecordTable {
     const { process, sync, keyIds } = this.#options
     const database = openDatabase(this.#pathOf(slot), sync, this.#tell, !adopted)
-    const table = new RecordTable(database, { store: 'own', process, sync, adopted, keyIds })
+    const table = new RecordTable(database, { store: 'own', process, sync, adopted, slot, keyIds })
     const log = logOf(this.#options.folder, slot)
     const recovery = adopted ? new LogRecovery(log, slot, table, this.#shared, this.#tell) : undefined
     this.#slots.set(slot, { table, database, recovery })

@@ -1,10 +1,11 @@
 import type { Database, Statement } from '../../options/app-database.ts'
-import { busy, type Sync, setSync } from '../files/database.ts'
+import { busy, rebuildIndexes, type Sync, setSync } from '../files/database.ts'
 import { blockOf, slotOf } from '../files/record-id.ts'
 import { claimerOf, ownedBy, owner } from '../files/schema.ts'
 import type { KnownJob, Store } from '../protocol.ts'
 import { AddedRecords } from './added-records.ts'
 import { type ClaimableOptions, ClaimableRecords } from './claimable-records.ts'
+import { OddRecords } from './odd-records.ts'
 import { Suspects } from './suspects.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -16,6 +17,7 @@ export class RecordTable {
   /** The records that come from a log, or from the app. */
   readonly added: AddedRecords
   readonly upkeep: Upkeep
+  readonly odd: OddRecords
   readonly #database: Database
   readonly #process: number
   readonly #sync: Sync | undefined
@@ -38,11 +40,12 @@ export class RecordTable {
   readonly #setOptions: Statement
 
   constructor(database: Database, options: RecordTableOptions) {
-    const { store, process, sync, isForeign, keyIds = [] } = options
+    const { store, process, sync, isForeign, slot, keyIds = [] } = options
     this.store = store
     this.suspects = new Suspects(database, store, process)
     this.claimable = new ClaimableRecords(database, this.suspects, options)
     this.added = new AddedRecords(database)
+    this.odd = new OddRecords(database, slot)
     this.upkeep = new Upkeep(database, process, sync !== undefined)
     this.#database = database
     this.#process = process
@@ -108,6 +111,23 @@ export class RecordTable {
     }
   }
 
+  /** Calls `fn` within the transaction that is open: what it throws concerns its own changes only. */
+  nested<T>(fn: () => T): T {
+    this.#database.exec('SAVEPOINT afterword_one')
+    try {
+      const value = fn()
+      this.#database.exec('RELEASE afterword_one')
+      return value
+    } catch (error) {
+      try {
+        this.#database.exec('ROLLBACK TO afterword_one; RELEASE afterword_one')
+      } catch {
+        // SQLite has rolled all back.
+      }
+      throw error
+    }
+  }
+
   /** Deletes records that are done. Most of them were added one after another, and are deleted run by run. */
   done(recordIds: readonly number[]): void {
     const sorted = [...recordIds].sort((a, b) => a - b)
@@ -124,6 +144,14 @@ export class RecordTable {
   failed(recordId: number, attempt: number, reason: string, error: string | null): void {
     this.#fail.run(recordId, attempt, reason, error, Date.now())
     this.#done.run(recordId, recordId)
+  }
+
+  /** Lists a record as failed whose change the database refuses. */
+  setAside(recordId: number, reason: string, error: string): void {
+    const { attempt = 0 } = (this.#database
+      .prepare('SELECT attempt FROM afterword_records WHERE key = ?')
+      .get(recordId) ?? {}) as { attempt?: number }
+    this.failed(recordId, attempt, reason, error)
   }
 
   /** Puts a record off for `delay` ms: this process runs it then or, if `released`, any worker with room. */
@@ -156,7 +184,9 @@ export class RecordTable {
   /** The slots of the processes that are listed, but for this one. */
   get otherSlots(): Set<number> {
     const rows = this.#database
-      .prepare('SELECT process FROM afterword_processes WHERE process <> ?')
+      .prepare(
+        `SELECT process FROM afterword_processes WHERE process <> ? AND process BETWEEN 1 AND ${Number.MAX_SAFE_INTEGER}`,
+      )
       .all(this.#process) as { process: number }[]
     return new Set(rows.map(({ process }) => slotOf(process)))
   }
@@ -174,6 +204,11 @@ export class RecordTable {
 
   get empty(): boolean {
     return this.#database.prepare('SELECT 1 FROM afterword_records LIMIT 1').get() === undefined
+  }
+
+  /** Makes the indexes anew. Throws the errors of SQLite. */
+  rebuildIndexes(): void {
+    this.atomically(() => rebuildIndexes(this.#database))
   }
 
   /** A number that changes with each commit of another process. */
@@ -201,6 +236,8 @@ export class RecordTable {
 export interface RecordTableOptions extends ClaimableOptions {
   /** The `synchronous` of the database; `undefined` for that of an app. */
   readonly sync: Sync | undefined
+  /** The slot of the database; `undefined` where records of all slots are in it. */
+  readonly slot?: number
   /** A transaction of the app may be open, and is. */
   readonly isForeign?: (() => boolean) | undefined
 }

@@ -1,52 +1,57 @@
 import { closeSync, constants, fdatasyncSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Report, Sync } from '../files/database.ts'
+import type { Sync } from '../files/database.ts'
 import { syncFolder } from '../files/folder.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import { recordAt } from '../files/log-reader.ts'
 import { writeZeros } from '../files/log-space.ts'
-import { idOf } from '../files/record-id.ts'
 import type { FromServer, ToServer } from '../protocol.ts'
+
+/** The number of times that a record is read before its place counts as damaged. */
+const mostReads = 3
+
+/** A record that moves; `why` is set where it can't be read, or only with values that may be damaged. */
+export interface MovedRow {
+  readonly row?: RecordRow
+  readonly why?: string
+}
 
 /** The log of this process as the journal's thread has it: syncs it, writes segments ahead, and reads the records that move. */
 export class ServerLog {
   readonly #path: string
   readonly #sync: Sync
-  readonly #tell: Report
   #file: number | undefined
+  /** The segments that were written ahead and could not be synced, and the last error. The system tells it once, of records as well. */
+  #failures = 0
+  #error: unknown
 
-  constructor(path: string, sync: Sync, tell: Report) {
+  constructor(path: string, sync: Sync) {
     this.#path = path
     this.#sync = sync
-    this.#tell = tell
   }
 
   receive(message: ToServer & { type: 'prepare' | 'sync' }, tell: (message: FromServer) => void): void {
     const type = message.type === 'prepare' ? 'prepared' : 'synced'
     try {
       if (message.type === 'prepare') this.#prepare(message.offset, message.bytes)
-      else fdatasyncSync(this.#opened())
-      tell({ type })
+      else this.#syncAll(message.known)
+      tell({ type, failures: this.#failures })
     } catch (error) {
-      tell({ type, error: String(error) })
+      tell({ type, error: String(error), failures: this.#failures })
     }
   }
 
-  /** Reads a record that moves to a database. One that the log has no more is reported: it can't be stored. */
-  read(recordId: number, offset: number): RecordRow | undefined {
-    const row = this.#find(recordId, offset)
-    if (row === undefined)
-      this.#tell('AFTERWORD_JOURNAL_REFUSED', [`record ${idOf(recordId)} is not in the log any more`])
-    return row
-  }
-
-  #find(recordId: number, offset: number): RecordRow | undefined {
-    try {
-      return recordAt(this.#opened(), offset, recordId)
-    } catch (error) {
-      // The file was deleted.
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw error
+  /** Reads a record that moves to a database. */
+  read(recordId: number, offset: number): MovedRow {
+    for (let tries = mostReads; ; tries--) {
+      try {
+        const found = recordAt(this.#opened(), offset, recordId)
+        if (found === undefined) return { why: 'it is not in the log any more' }
+        return found.isBroken ? { ...found, why: 'its entry in the log was damaged' } : found
+      } catch (error) {
+        // One error tells nothing yet.
+        if (tries === 1) return { why: String(error) }
+      }
     }
   }
 
@@ -59,7 +64,19 @@ export class ServerLog {
   #prepare(offset: number, bytes: number): void {
     const file = this.#opened()
     writeZeros(file, offset, bytes)
-    if (this.#sync === 'full') fdatasyncSync(file)
+    if (this.#sync !== 'full') return
+    try {
+      fdatasyncSync(file)
+    } catch (error) {
+      this.#failures++
+      this.#error = error
+      throw error
+    }
+  }
+
+  #syncAll(known: number): void {
+    if (known < this.#failures) throw this.#error
+    fdatasyncSync(this.#opened())
   }
 
   #opened(): number {

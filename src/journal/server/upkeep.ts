@@ -1,11 +1,14 @@
 import type { Database } from '../../options/app-database.ts'
-import { giveSpaceBack, isSmall } from '../files/database.ts'
+import { damage, giveSpaceBack, isSmall } from '../files/database.ts'
 import { slotSize } from '../files/record-id.ts'
 import { isClaimer, ownedBy, owner } from '../files/schema.ts'
 import { dueAfterDeath } from './suspects.ts'
 
 /** The number of records that one statement changes: no group waits for more. */
 const pageSize = 500
+/** The highest key that can be read, and the highest one that SQLite can have. */
+const highest = Number.MAX_SAFE_INTEGER
+const highestKey = 2 ** 63
 /** The time in ms by which a clock may be behind before it counts as set back. */
 const clockSlack = 1000
 
@@ -14,7 +17,7 @@ export class Upkeep {
   readonly #database: Database
   readonly #process: number
   /** The database is the journal's, not the app's. */
-  readonly #isOurs: boolean
+  readonly isOurs: boolean
   /** In SQL: this process owns the record. */
   readonly #isMine: string
   /** The table that is being checked, and the last key of it that was. */
@@ -23,7 +26,7 @@ export class Upkeep {
   constructor(database: Database, process: number, isOurs: boolean) {
     this.#database = database
     this.#process = process
-    this.#isOurs = isOurs
+    this.isOurs = isOurs
     this.#isMine = ownedBy(process)
   }
 
@@ -80,29 +83,57 @@ export class Upkeep {
     return Number(changes) < pageSize
   }
 
-  /** The file was checked when it was opened, or need not be. */
-  get isChecked(): boolean {
-    return !this.#isOurs || isSmall(this.#database)
+  /** The records can be checked in one go. */
+  get isSmall(): boolean {
+    return isSmall(this.#database)
   }
 
-  /** Reads a page of all records, which throws where the file is damaged. @returns whether that was the last page */
-  check(): boolean {
+  /**
+   * Reads a page of all records, which throws where the file is damaged, and looks up each in the index by which it is found.
+   * @param setAside is called with the keys of each page, whose odd rows can't be read
+   * @returns whether that was the last page
+   */
+  check(setAside: (from: number, to: number) => void): boolean {
     const [table, after] = this.#checked
-    const columns =
-      table === 'records' ? 'length(job) + length(options)' : 'length(job) + length(options) + length(error)'
-    const rows = this.#database
+    const { last } = this.#database
       .prepare(
-        `SELECT key, length(args) + ${columns} FROM afterword_${table} WHERE key > ? ORDER BY key LIMIT ${pageSize}`,
+        `SELECT max(key) AS last FROM (SELECT key FROM afterword_${table} WHERE key > ?1 AND key <= ${highest} ORDER BY key LIMIT ${pageSize})`,
       )
-      .all(after) as { key: number }[]
-    const last = rows.at(-1)
-    if (last === undefined && table === 'records') this.#checked = ['failed', 0]
-    else if (last !== undefined) this.#checked = [table, last.key]
-    return last === undefined && table === 'failed'
+      .get(after) as { last: number | null }
+    if (last === null) {
+      if (table === 'failed') return true
+      // No id is that low, or that high.
+      setAside(-highestKey, 0)
+      setAside(highest + 1, highestKey)
+      this.#checked = ['failed', 0]
+      return false
+    }
+    if (table === 'records') setAside(after + 1, last)
+    const columns = table === 'records' ? 'length(args)' : 'length(args) + length(error)'
+    const page = `FROM afterword_${table} AS row NOT INDEXED WHERE key BETWEEN ?1 AND ?2`
+    this.#database
+      .prepare(`SELECT sum(length(job) + length(coalesce(options, '')) + ${columns}) AS length ${page}`)
+      .get(after + 1, last)
+    if (table === 'records' && this.#isMissing(page, after + 1, last)) throw damage('A record is missing from an index')
+    this.#checked = [table, last]
+    return false
+  }
+
+  /** Some record of a page is not where the index of claimable records should have it: nobody would ever run it. */
+  #isMissing(page: string, from: number, to: number): boolean {
+    const missing = this.#database
+      .prepare(
+        `SELECT 1 ${page} AND owner <= 0 AND NOT EXISTS (
+          SELECT 1 FROM afterword_records AS entry INDEXED BY afterword_loose
+          WHERE entry.owner <= 0 AND entry.owner = row.owner AND entry.kind = row.kind AND entry.crashes = row.crashes
+            AND entry.run_at = row.run_at AND entry.key = row.key) LIMIT 1`,
+      )
+      .get(from, to)
+    return missing !== undefined
   }
 
   /** Gives a page of space back to the disk. @returns whether that was the last page */
   giveSpaceBack(): boolean {
-    return !this.#isOurs || giveSpaceBack(this.#database)
+    return !this.isOurs || giveSpaceBack(this.#database)
   }
 }

@@ -9,7 +9,12 @@ import { type AfterwordError, configure, currentTask, instance, type Job, job, s
 const { journal, sync, ledger } = JSON.parse(String(process.argv[2])) as Record<'journal' | 'sync' | 'ledger', string>
 
 try {
-  configure({ journal: { path: journal, sync: sync === 'full' ? 'full' : 'normal' } })
+  const holdTimeout = Number(process.env.HOLD ?? 10_000)
+  configure({
+    journal: { path: journal, sync: sync === 'full' ? 'full' : 'normal' },
+    holdTimeout,
+    shutdownTimeout: 2000,
+  })
 } catch (error) {
   const { code, message, cause } = error as AfterwordError
   await new Promise((resolve) => process.send?.({ type: 'refused', code, message, cause: String(cause) }, resolve))
@@ -88,6 +93,7 @@ server.listen(0, '127.0.0.1', () => {
 process.on('message', async ({ type }: { type: 'release' | 'close' }) => {
   if (type === 'release') return released.resolve()
   await instance().close()
+  await new Promise((resolve) => process.send?.({ type: 'ended' }, resolve))
   process.exit()
 })
 // Whoever started it has ended.

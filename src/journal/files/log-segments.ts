@@ -1,0 +1,102 @@
+import { fstatSync, readSync } from 'node:fs'
+import { readFrame, type SegmentHead, segmentUnit } from './log-format.ts'
+import { latestUse } from './log-salvage.ts'
+
+/** A place in a log. */
+export interface Place {
+  readonly sequence: number
+  readonly frame: number
+}
+
+/** A segment that was found in a log. */
+export interface FoundSegment {
+  readonly sequence: number
+  readonly offset: number
+  readonly bytes: number
+  /** The values of its head; `undefined` where that is damaged. */
+  readonly head: SegmentHead | undefined
+}
+
+/** The segments of a log whose entries count. */
+export interface FoundSegments {
+  /** The oldest comes first. */
+  readonly segments: readonly FoundSegment[]
+  /** The places where a segment should be, or its head. */
+  readonly gaps: Place[]
+  /** With `sync: 'full'`, what was synced for certain: more follows from the entries. */
+  readonly synced: Place | undefined
+}
+
+/** Finds the segments of a log. Throws the errors of the file system. */
+export function findSegments(file: number): FoundSegments {
+  const { found, isUnreadable } = allSegments(file)
+  const { oldest = 0, full = false } = found.findLast(({ head }) => head !== undefined)?.head ?? {}
+  const segments = found.filter(({ sequence }) => sequence >= oldest)
+  // A head that was being written when the power failed is no damage: its segment has no frame that was synced.
+  const unreadable = isUnreadable && !full ? [{ sequence: 0, frame: 0 }] : []
+  const gaps = [...unreadable, ...gapsIn(segments, oldest)]
+  return { segments, gaps, synced: full ? { sequence: oldest, frame: 0 } : undefined }
+}
+
+/** Each head names the segment before; numbers between the two were never used. */
+function gapsIn(segments: readonly FoundSegment[], oldest: number): Place[] {
+  return segments.flatMap(({ sequence, head }, i) => {
+    if (head === undefined) return [{ sequence, frame: 0 }]
+    const before = segments[i - 1]?.sequence ?? 0
+    const isMissing = head.previous >= oldest && head.previous !== before
+    return isMissing ? [{ sequence: head.previous, frame: 0 }] : []
+  })
+}
+
+/** Finds all segments, in the order of their use, those without a head by their frames. */
+function allSegments(file: number): { readonly found: FoundSegment[]; readonly isUnreadable: boolean } {
+  const found: FoundSegment[] = []
+  const { size } = fstatSync(file)
+  let isUnreadable = false
+  /** The offset at which a part without a head begins. */
+  let lost: number | undefined
+  const endLost = (end: number) => {
+    if (lost === undefined) return
+    const sequence = latestUse(bytesAt(file, lost, end - lost))
+    if (sequence === undefined) isUnreadable = true
+    else found.push({ sequence, offset: lost, bytes: end - lost, head: undefined })
+    lost = undefined
+  }
+  for (let offset = 0; offset < size; ) {
+    const segment = segmentAt(file, offset)
+    // A segment that was never used has zeros only.
+    if (segment === undefined && !isUnused(file, offset)) lost ??= offset
+    else endLost(offset)
+    if (segment !== undefined) found.push(segment)
+    offset += segment?.bytes ?? segmentUnit
+  }
+  endLost(size)
+  return { found: found.sort((a, b) => a.sequence - b.sequence), isUnreadable }
+}
+
+/** The most bytes that a segment's head takes, its frame included. */
+const mostHeadBytes = 256
+
+function segmentAt(file: number, offset: number): FoundSegment | undefined {
+  const frame = readFrame(bytesAt(file, offset, mostHeadBytes), 0)
+  if (frame?.number !== 0) return undefined
+  const head = JSON.parse(frame.payload) as SegmentHead
+  return { sequence: frame.sequence, offset, bytes: head.bytes, head }
+}
+
+const zeros = Buffer.alloc(segmentUnit)
+
+function isUnused(file: number, offset: number): boolean {
+  const bytes = bytesAt(file, offset, segmentUnit)
+  return bytes.equals(zeros.subarray(0, bytes.length))
+}
+
+/** Reads bytes of a file, fewer at its end. */
+export function bytesAt(file: number, offset: number, length: number): Buffer {
+  const buffer = Buffer.allocUnsafe(length)
+  let read = 0
+  for (let more = 1; more > 0 && read < length; read += more) {
+    more = readSync(file, buffer, read, length - read, offset + read)
+  }
+  return buffer.subarray(0, read)
+}

@@ -1,0 +1,158 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { Afterword } from '../../src/index.ts'
+import { blockSize, slotSize } from '../../src/journal/files/record-id.ts'
+import { Inspector } from '../../src/journal/inspector.ts'
+import { Reports } from '../support/reports.ts'
+
+let template: string
+let folder: string
+beforeAll(async () => {
+  template = mkdtempSync(join(tmpdir(), 'afterword-template-'))
+  const afterword = new Afterword({ journal: template })
+  await afterword.job('send', () => {}).dispatch()
+  await afterword.close()
+})
+afterAll(() => rmSync(template, { recursive: true }))
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'afterword-bad-'))
+  cpSync(template, folder, { recursive: true })
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+type Place = '1' | 'shared'
+const places = ['1', 'shared'] as const
+
+const open = (place: Place) => new DatabaseSync(join(folder, `${place}.db`), { timeout: 5000 })
+
+/** Stores three records, of which the second one has other values. */
+function store(place: Place, odd: Record<string, number | bigint | string | null>): void {
+  using database = open(place)
+  for (const [i, more] of [{}, odd, {}].entries()) {
+    const owner = place === 'shared' ? 0 : slotSize + blockSize
+    const row = {
+      key: slotSize + blockSize + 5 + i,
+      job: 'send',
+      version: 1,
+      args: `[${i}]`,
+      created: 1,
+      run_at: 1,
+      owner,
+    }
+    const values = { ...row, ...more }
+    database
+      .prepare(`INSERT INTO afterword_records (${Object.keys(values)}) VALUES (${Object.keys(values).map(() => '?')})`)
+      .run(...Object.values(values))
+  }
+}
+
+/** Runs the records of the folder until those have run. @returns what ran, and the codes of the reports */
+async function run(expected: readonly number[]): Promise<{ ran: number[]; codes: string[] }> {
+  using reports = new Reports()
+  const afterword = new Afterword({ journal: folder })
+  const ran: number[] = []
+  const all = Promise.withResolvers<void>()
+  afterword.job('send', (n: number) => {
+    ran.push(n)
+    if (expected.every((each) => ran.includes(each))) all.resolve()
+  })
+  await all.promise
+  await afterword.close()
+  return { ran: ran.sort(), codes: reports.codes }
+}
+
+async function listed(state: 'failed' | 'pending'): Promise<object[]> {
+  await using inspector = new Inspector(folder)
+  const records: object[] = []
+  for await (const page of inspector.records(state)) records.push(...page)
+  return records
+}
+
+describe.each(places)('in the database "%s"', (place) => {
+  test.each([
+    ['attempt', { attempt: 2n ** 60n }],
+    ['crashes', { crashes: 2n ** 60n }],
+    ['run_at', { run_at: -(2n ** 60n) }],
+    ['version', { version: -(2n ** 60n) }],
+    ['owner', { owner: -9 }],
+    ['key', { key: 2n ** 60n }],
+    ['key below zero', { key: -7 }],
+  ] as const)('a row with an odd %s is listed as failed and reported once; the others run', async (_what, odd) => {
+    store(place, odd)
+    expect(await run([0, 2])).toEqual({ ran: [0, 2], codes: ['AFTERWORD_SET_ASIDE'] })
+    expect(await listed('failed')).toEqual([expect.objectContaining({ job: 'send', args: '[1]', reason: 'damaged' })])
+    // Not a second time.
+    store(place, { args: '[3]' })
+    expect((await run([3])).codes).toEqual([])
+  })
+
+  test.each(['[{"timeout":"x"}]', '[{"retries":-1}]', '[{"backoff":{"base":"x"}}]', '{}', '~~~'])(
+    'stored options %s are refused when they are read: the record is listed as failed; the others run',
+    async (options) => {
+      store(place, { options })
+      expect(await run([0, 2])).toEqual({ ran: [0, 2], codes: ['AFTERWORD_UNREADABLE'] })
+      expect(await listed('failed')).toHaveLength(1)
+    },
+  )
+
+  test('stored options that this release does not know are left out', async () => {
+    store(place, { options: '[{"limit":{},"gathering":{},"name":5,"when":5}]' })
+    expect(await run([0, 1, 2])).toEqual({ ran: [0, 1, 2], codes: [] })
+  })
+
+  test('a change that the database refuses: the record is set aside; the others are stored', async () => {
+    store(place, {})
+    {
+      using database = open(place)
+      database.exec(`CREATE TRIGGER refuse BEFORE DELETE ON afterword_records WHEN old.args = '[1]'
+        BEGIN SELECT RAISE(ABORT, 'no'); END`)
+    }
+    expect(await run([0, 1, 2])).toEqual({ ran: [0, 1, 2], codes: ['AFTERWORD_SET_ASIDE'] })
+    expect(await listed('pending')).toHaveLength(1)
+  })
+
+  test('an index that lacks a record is made anew: the record runs', async () => {
+    store(place, {})
+    const path = join(folder, `${place}.db`)
+    {
+      using database = open(place)
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      // The root page of the index loses its entries.
+      const { root } = database
+        .prepare("SELECT rootpage AS root FROM sqlite_schema WHERE name = 'afterword_loose'")
+        .get() as { root: number }
+      const { size } = database.prepare('SELECT page_size AS size FROM pragma_page_size').get() as { size: number }
+      database.exec('UPDATE afterword_records SET owner = -1')
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      const bytes = readFileSync(path)
+      bytes.writeUInt16BE(0, (root - 1) * size + 3)
+      bytes.writeUInt16BE(size, (root - 1) * size + 5)
+      database.close()
+      writeFileSync(path, bytes)
+    }
+    expect(await run([0, 1, 2])).toEqual({ ran: [0, 1, 2], codes: [] })
+  })
+})
+
+test('a backoff that computes no number delays by nothing', async () => {
+  using reports = new Reports()
+  const afterword = new Afterword({ journal: folder })
+  let runs = 0
+  const Poll = afterword.job(
+    'poll',
+    () => {
+      if (++runs < 320) throw new Error('not yet')
+    },
+    { retries: 400, backoff: { base: 0, factor: 10 } },
+  )
+  expect(await Poll.defer().outcome).toMatchObject({ status: 'done' })
+  // What a handler throws may only look like a Retry.
+  const later = Object.assign(new Error('later'), { [Symbol.for('afterword.retry')]: 'soon' })
+  const Odd = afterword.job('odd', () => Promise.reject(later), { retries: 1, backoff: 0 })
+  expect(await Odd.defer().outcome).toMatchObject({ status: 'failed' })
+  await afterword.close()
+  expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
+})
