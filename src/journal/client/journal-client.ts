@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
-import type { Claim, Claimer, ClaimSettings, JobCall, Journal } from '../../task/record.ts'
+import type { Claim, Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../../task/record.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import { blockOf } from '../files/record-id.ts'
 import { owner } from '../files/schema.ts'
@@ -125,22 +125,44 @@ export class JournalClient implements Journal {
     return this.#idle && this.#claims.isEmpty && this.#log?.isAtRest !== false
   }
 
-  async close(within: number): Promise<void> {
+  async close(within: number, given: readonly JobRecord[] = []): Promise<void> {
     const until = performance.now() + within
     this.#claims.stop()
     this.#log?.close('the journal is closed')
-    // Should the server die meanwhile, the next one stores the outcomes of records.
-    for (let tries = 2; tries > 0 && !(await this.#closeQueues()); tries--);
+    const queues = [this.#accepting, ...this.#allQueues]
+    const running = new Set((given as StoredRecord[]).filter((record) => record.isIn(queues)))
+    const ended = Promise.all(Array.from(running, (record) => record.left))
+    await this.#store(running)
+    if (running.size === 0) return this.#end(until)
+    // The slot stays this process's, and so do their outcomes, until they have ended or the process does.
+    if (this.#log !== undefined) return void ended.then(() => this.#store(new Set())).then(() => this.#end(0))
+    // The app may close its database now.
+    for (const record of running) record.abandon()
+    await this.#endServer(until, running)
+    void ended.then(() => this.#locks.close())
+  }
+
+  /** Stores outcomes. Should the server die meanwhile, the next one does. */
+  async #store(running: ReadonlySet<StoredRecord>): Promise<void> {
+    for (let tries = 2; tries > 0 && !(await this.#closeQueues(running)); tries--);
+  }
+
+  async #end(until: number): Promise<void> {
     this.#log?.end()
     this.#tellBlock()
+    await this.#endServer(until, new Set())
+    this.#locks.close()
+  }
+
+  async #endServer(until: number, running: ReadonlySet<StoredRecord>): Promise<void> {
     if (this.#channel.up) {
       this.#closing = true
       this.#channel.busy = true
-      this.#channel.post({ type: 'close', within: Math.max(0, until - performance.now()) })
+      const kept = Array.from(running, ({ recordId }) => recordId)
+      this.#channel.post({ type: 'close', within: Math.max(0, until - performance.now()), kept })
       await this.#closed.promise
     }
     await this.#channel.close()
-    this.#locks.close()
   }
 
   async flushed(): Promise<void> {
@@ -149,11 +171,11 @@ export class JournalClient implements Journal {
   }
 
   /** @returns whether the server was there all the time */
-  async #closeQueues(): Promise<boolean> {
+  async #closeQueues(running: ReadonlySet<StoredRecord>): Promise<boolean> {
     await this.#channel.ready()
     // Groups that were refused while there was no server are known as such by then.
     await nextTurn()
-    this.#claims.close()
+    this.#claims.close(running)
     this.#log?.moveAll()
     await Promise.all(this.#allQueues.map((queue) => queue.close()))
     return this.#channel.up
