@@ -99,11 +99,11 @@ class FolderJournal implements Journal {
     await Promise.all(this.#clients.map((client) => client.flushed()))
   }
 
-  async close(within: number): Promise<void> {
+  async close(within: number, running?: readonly JobRecord[]): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
     this.#current?.watch.close()
-    await Promise.all(this.#clients.map((client) => client.close(within)))
+    await Promise.all(this.#clients.map((client) => client.close(within, running)))
   }
 
   get #clients() {

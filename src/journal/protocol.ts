@@ -99,8 +99,8 @@ export type ToServer =
   | { readonly type: 'ending' }
   /** The process claims nothing any more. */
   | { readonly type: 'stop' }
-  /** Ends the server. @param within the time in ms that it may take to leave all in order */
-  | { readonly type: 'close'; readonly within: number }
+  /** Ends the server. @param within the time in ms that it may take to leave all in order @param kept the ids of records that still run */
+  | { readonly type: 'close'; readonly within: number; readonly kept: readonly number[] }
 
 /** A record that is claimed. */
 export interface ClaimedRow {

@@ -141,7 +141,8 @@ describe.each(Object.entries(libraries))('configure({ journal: { database } }) w
     using reports = new Reports()
     const database = open(file)
     const before = new Afterword({ journal: { database }, worker: false, shutdownTimeout: 0 })
-    const Ship = before.job('ship', (_n: number) => new Promise(() => {}), { key: 'one' })
+    const free = Promise.withResolvers<void>()
+    const Ship = before.job('ship', (_n: number) => free.promise, { key: 'one' })
     const Fail = before.job('fail', () => Promise.reject(new Error('no luck')), { retries: 0 })
     const task = Ship.defer(1)
     expect(await Ship.defer(2).outcome).toEqual({ status: 'cancelled', reason: 'duplicate' })
@@ -153,6 +154,8 @@ describe.each(Object.entries(libraries))('configure({ journal: { database } }) w
     await before.close()
     expect(database.prepare('SELECT job FROM afterword_failed').all()).toEqual([{ job: 'fail' }])
     database.close()
+    // The outcome comes too late to be stored; until then no other process runs the job.
+    free.resolve()
 
     const again = open(file)
     await using after = new Afterword({ journal: { database: again } })
@@ -255,9 +258,10 @@ test('two instances on one database do not claim records of each other until one
   const one = new Afterword({ journal: { database: new DatabaseSync(file) }, shutdownTimeout: 0 })
   using _reports = new Reports()
   const started = Promise.withResolvers<void>()
+  const free = Promise.withResolvers<void>()
   const Hang = one.job('ship', () => {
     started.resolve()
-    return new Promise(() => {})
+    return free.promise
   })
   const { id } = Hang.defer()
   await started.promise
@@ -266,6 +270,7 @@ test('two instances on one database do not claim records of each other until one
   const deferred = subscribe('task:started', ({ task }) => ran.resolve(task.id))
   two.job('ship', () => {})
   await one.close()
+  free.resolve()
   expect(await ran.promise).toBe(id)
   deferred()
 })

@@ -107,10 +107,13 @@ export class Claims {
     clearTimeout(this.#timer)
   }
 
-  /** Hands the claims back. */
-  close(): void {
+  /** Hands the claims back, but for those that run. */
+  close(running: ReadonlySet<StoredRecord>): void {
     this.stop()
-    for (const record of this.#claimed) record.handBack()
-    this.#claimed.clear()
+    for (const record of this.#claimed) {
+      if (running.has(record)) continue
+      record.handBack()
+      this.#claimed.delete(record)
+    }
   }
 }

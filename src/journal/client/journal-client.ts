@@ -1,7 +1,7 @@
-import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
-import type { Claim, Claimer, ClaimSettings, JobCall, Journal } from '../../task/record.ts'
+import type { Claim, Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../../task/record.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import { blockOf } from '../files/record-id.ts'
 import { owner } from '../files/schema.ts'
@@ -9,6 +9,7 @@ import { type ClaimedRow, type FromServer, type KnownJob, type Store, transition
 import type { Channel } from './channel.ts'
 import { Claims } from './claims.ts'
 import type { Codec } from './codec.ts'
+import { inTime } from './deadline.ts'
 import type { LogQueue } from './log-queue.ts'
 import type { RecordQueue } from './record-queue.ts'
 import type { SlotLocks } from './slot-locks.ts'
@@ -131,22 +132,45 @@ export class JournalClient implements Journal {
     return this.#idle && this.#claims.isEmpty && this.#log?.isAtRest !== false
   }
 
-  async close(within: number): Promise<void> {
+  async close(within: number, given: readonly JobRecord[] = []): Promise<void> {
     const until = performance.now() + within
     this.#claims.stop()
     this.#log?.close('the journal is closed')
-    await inTime(until, this.#closeAllQueues())
+    const queues = [this.#accepting, ...this.#allQueues]
+    const running = new Set((given as StoredRecord[]).filter((record) => record.isIn(queues)))
+    const ended = Promise.all(Array.from(running, (record) => record.left))
+    await inTime(until, this.#store(running))
+    if (running.size === 0) return this.#end(until)
+    // The slot stays this process's, and so do their outcomes, until they have ended or the process does.
+    if (this.#log !== undefined) return void ended.then(() => this.#store(new Set())).then(() => this.#end(0))
+    // The app may close its database now.
+    for (const record of running) record.abandon()
+    if (await this.#endServer(until, running)) void ended.then(() => this.#locks.close())
+  }
+
+  /** Stores outcomes. Should the server die meanwhile, the next one does. */
+  async #store(running: ReadonlySet<StoredRecord>): Promise<void> {
+    for (let tries = 2; tries > 0 && !(await this.#closeQueues(running)); tries--);
+  }
+
+  async #end(until: number): Promise<void> {
     this.#log?.end()
     this.#tellBlock()
+    if (await this.#endServer(until, new Set())) this.#locks.close()
+  }
+
+  /** @returns false if the server does not end. Its thread may still write: then the locks are dropped with the process. */
+  async #endServer(until: number, running: ReadonlySet<StoredRecord>): Promise<boolean> {
     if (this.#channel.up) {
       this.#closing = true
       this.#channel.busy = true
-      this.#channel.post({ type: 'close', within: Math.max(0, until - performance.now()) })
+      const kept = Array.from(running, ({ recordId }) => recordId)
+      this.#channel.post({ type: 'close', within: Math.max(0, until - performance.now()), kept })
       await inTime(until, this.#closed.promise)
     }
-    // A thread that does not end may still write: then the locks are dropped with the process.
-    if (await inTime(until, this.#channel.close())) this.#locks.close()
-    else this.#channel.busy = false
+    if (await inTime(until, this.#channel.close())) return true
+    this.#channel.busy = false
+    return false
   }
 
   async flushed(): Promise<void> {
@@ -154,17 +178,12 @@ export class JournalClient implements Journal {
     await Promise.all(this.#allQueues.map((queue) => queue.flushed()))
   }
 
-  /** Should the server die meanwhile, the next one stores the outcomes of records. */
-  async #closeAllQueues(): Promise<void> {
-    for (let tries = 2; tries > 0 && !(await this.#closeQueues()); tries--);
-  }
-
   /** @returns whether the server was there all the time */
-  async #closeQueues(): Promise<boolean> {
+  async #closeQueues(running: ReadonlySet<StoredRecord>): Promise<boolean> {
     await this.#channel.ready()
     // Groups that were refused while there was no server are known as such by then.
     await nextTurn()
-    this.#claims.close()
+    this.#claims.close(running)
     await this.#log?.settled()
     this.#log?.moveAll()
     await Promise.all(this.#allQueues.map((queue) => queue.close()))
@@ -278,20 +297,5 @@ export class JournalClient implements Journal {
     this.#channel.post({ type: 'resume', claimed: [...this.#claims.recordIds, ...changing] })
     this.#claims.restart()
     this.#tellJobs()
-  }
-}
-
-/** The time in ms that each step of an end has at least, however little is left. */
-const leastForStep = 2000
-
-/** Waits for a promise. @param until by `performance.now()` @returns whether it resolved in time */
-async function inTime(until: number, promise: Promise<unknown>): Promise<boolean> {
-  const stop = new AbortController()
-  const late = pause(Math.max(leastForStep, until - performance.now()), false, { signal: stop.signal })
-  try {
-    return await Promise.race([promise.then(() => true), late])
-  } finally {
-    stop.abort()
-    late.catch(() => {})
   }
 }
