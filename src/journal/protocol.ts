@@ -77,8 +77,8 @@ export type ToServer =
   | CommitGroup
   /** Writes a segment of the log in full. */
   | { readonly type: 'prepare'; readonly offset: number; readonly bytes: number }
-  /** Syncs the log. @param known the number of failures as in `prepared` that the client had been told of when it wrote the last record */
-  | { readonly type: 'sync'; readonly known: number }
+  /** Syncs the log. @param number that of the answer */
+  | { readonly type: 'sync'; readonly number: number }
   /** The process gives ids of a block that begins with this record: the next process of the slot begins behind it. */
   | { readonly type: 'block'; readonly recordId: number }
   /** Sets the jobs whose records can be run. */
@@ -133,12 +133,10 @@ export type FromServer =
     }
   /** The group was not stored. @param left the part of it that was not */
   | { readonly type: 'refused'; readonly store: Store; readonly left: CommitGroup }
-  /**
-   * Answers `prepare` and `sync`.
-   * @param error is set where that failed
-   * @param failures how many segments that were written ahead could not be synced: with them, records may have been lost
-   */
-  | { readonly type: 'prepared' | 'synced'; readonly error?: string; readonly failures: number }
+  /** Answers `prepare`. @param error is set where that failed */
+  | { readonly type: 'prepared'; readonly error?: string }
+  /** Answers `sync`. @param error is set where that failed */
+  | { readonly type: 'synced'; readonly number: number; readonly error?: string }
   /**
    * Answers `claim`.
    * @param behind more shared records are due

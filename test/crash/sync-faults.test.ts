@@ -6,12 +6,14 @@ import { canInject, Fault } from './fault.ts'
 import { Host } from './host.ts'
 import { type Call, callsIn, canTrace, tracer } from './trace.ts'
 
+/** The tracer counts the calls of each thread by itself: one thread of the pool makes all syncs. */
+const env = { UV_THREADPOOL_SIZE: '1' }
 const codes = (reports: readonly Message[]) => reports.map(({ code }) => code)
 
 describe.skipIf(!canInject)('sync: full', () => {
   test('a sync that fails refuses its records and reports it once; the next ones go to another segment, and are kept', async () => {
     await using host = new Host()
-    const server = await host.start('faulty', { sync: 'full' })
+    const server = await host.start('faulty', { sync: 'full', env })
     await server.keep('/wait/before')
     const fault = await Fault.begin(server, 'fdatasync:error=EIO:when=1')
     expect(await server.ask('/wait/refused')).toBe(503)
@@ -28,7 +30,7 @@ describe.skipIf(!canInject)('sync: full', () => {
 
   test('a thread that does not answer: responses become 503 after holdTimeout, later ones at once, until it answers again', async () => {
     await using host = new Host()
-    const server = await host.start('stalled', { sync: 'full', env: { HOLD: '500' } })
+    const server = await host.start('stalled', { sync: 'full', env: { ...env, HOLD: '500' } })
     await server.keep('/note/before')
     const fault = await Fault.begin(server, 'fdatasync:delay_enter=3600000000:when=1')
     expect(await Promise.all([server.ask('/wait/held'), server.ask('/wait/too')])).toEqual([503, 503])
@@ -45,7 +47,7 @@ describe.skipIf(!canInject)('sync: full', () => {
 
   test('close() ends in time although the thread does not answer, and refuses what waits for it', async () => {
     await using host = new Host()
-    const server = await host.start('stalled', { sync: 'full' })
+    const server = await host.start('stalled', { sync: 'full', env })
     await server.keep('/note/before')
     const fault = await Fault.begin(server, 'fdatasync:delay_enter=3600000000:when=1')
     const held = server.ask('/note/held')

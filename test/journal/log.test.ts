@@ -204,3 +204,11 @@ test('a log that can not be made refuses records, and reports their number', asy
   expect(refusals).toHaveLength(2)
   expect(refusals[1]?.error.message).toContain('(2 records)')
 })
+
+test('sync: full, an app that keeps all threads of the pool of Node busy: the thread of the journal syncs the log', async () => {
+  const env = { UV_THREADPOOL_SIZE: '1' }
+  await using server = new Program(new URL('programs/busy-pool.ts', import.meta.url), { args: [folder], env })
+  const { port } = await server.message<{ type: string; port: number }>('listening')
+  const response = await fetch(`http://127.0.0.1:${port}`)
+  expect([response.status, await response.text()]).toEqual([200, 'kept'])
+})

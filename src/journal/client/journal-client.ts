@@ -213,10 +213,9 @@ export class JournalClient implements Journal {
         this.#queues[message.store].refused(message.left)
         return this.#letGo()
       case 'synced':
-        this.#log?.synced(message)
-        return this.#letGo()
+        return this.#log?.answered(message.number, message.error)
       case 'prepared':
-        return this.#log?.prepared(message)
+        return this.#log?.prepared(message.error === undefined)
       case 'claimed':
         this.#claims.filled(message)
         this.#run(message.records)
@@ -248,7 +247,7 @@ export class JournalClient implements Journal {
 
   /** The process need not stay for the server any more, unless a caller of `close` waits for its answer. */
   #letGo(): void {
-    if (this.#idle && !this.#log?.syncing) this.#channel.busy = this.#closing
+    if (this.#idle) this.#channel.busy = this.#closing
   }
 
   #run(rows: readonly ClaimedRow[]): void {

@@ -1,5 +1,7 @@
-import { closeSync, ftruncateSync, openSync, rmSync } from 'node:fs'
+import { closeSync, fdatasync, ftruncateSync, openSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { FileIdentity } from '../files/file-identity.ts'
+import { syncFolder } from '../files/folder.ts'
 import { type SegmentHead, segmentUnit } from '../files/log-format.ts'
 import { writeAll, writeZeros } from '../files/log-space.ts'
 import { FrameBuffer } from './frame-buffer.ts'
@@ -175,6 +177,11 @@ export class LogFile {
     }
   }
 
+  /** Syncs what is written, in a thread of Node's pool. The process stays until then. */
+  sync(callback: (error: string | undefined) => void): void {
+    fdatasync(this.#file as number, (error) => callback(error ? String(error) : undefined))
+  }
+
   /** Closes the file. @param isEmpty the log answers for no record: the file is not needed any more */
   close(isEmpty: boolean): void {
     if (this.#file === undefined) return
@@ -195,6 +202,8 @@ export class LogFile {
     if (this.#file === undefined) {
       this.#file = openSync(this.#path, 'wx+', 0o600)
       this.#identity = new FileIdentity(this.#path)
+      // The name of a new file has to outlive the machine as well.
+      if (this.#full) syncFolder(dirname(this.#path))
     }
     const least = Math.ceil(needed / segmentUnit) * segmentUnit
     const bytes = Math.max(least, this.#size)

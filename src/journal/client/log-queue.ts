@@ -1,5 +1,5 @@
 import { acceptEntry, entry, type RecordRow } from '../files/log-format.ts'
-import { type FromServer, transition } from '../protocol.ts'
+import { transition } from '../protocol.ts'
 import { FrameBuffer } from './frame-buffer.ts'
 import { LogChanges } from './log-changes.ts'
 import type { LogFile, Segment } from './log-file.ts'
@@ -14,9 +14,6 @@ import type { WriteListener, WriteQueue } from './write-queue.ts'
 const changeDelay = 5
 /** The delay in ms after which entries that could not be written are tried again. */
 const retryDelay = 100
-
-/** An answer of the server. */
-type Answer = FromServer & { type: 'prepared' | 'synced' }
 
 interface LogQueueOptions {
   readonly file: LogFile
@@ -51,7 +48,10 @@ export class LogQueue implements RecordQueue, WriteListener {
     this.#sync = sync
     this.#moves = new LogMoves(file, database)
     this.#changes = new LogChanges(sync)
-    sync?.listen(() => this.#refuseWaiting(`the log was not synced in ${sync.longest} ms`))
+    sync?.listen({
+      late: () => this.#refuseWaiting(`the log was not synced in ${sync.longest} ms`),
+      synced: (error) => this.#synced(error),
+    })
     open.add(this.#end)
   }
 
@@ -105,10 +105,9 @@ export class LogQueue implements RecordQueue, WriteListener {
   /** Only records of dead processes note that they run, and those are in a database. */
   async begin(): Promise<void> {}
 
-  /** The next segment is written ahead, or can't be. */
-  prepared({ error, failures }: Answer): void {
-    this.#file.prepared(error === undefined)
-    if (error !== undefined && this.#sync?.hasLost(failures)) this.#syncFailed(error, failures)
+  /** Has the next segment written ahead. */
+  prepared(isWritten: boolean): void {
+    this.#file.prepared(isWritten)
   }
 
   /** The log answers for no record. */
@@ -116,14 +115,13 @@ export class LogQueue implements RecordQueue, WriteListener {
     return this.#file.isEmpty
   }
 
-  /** A sync is under way. */
-  get syncing(): boolean {
-    return this.#sync?.isUnderWay ?? false
+  /** The journal's thread has synced the file, or could not. */
+  answered(number: number, error: string | undefined): void {
+    this.#sync?.answered(number, error)
   }
 
-  /** The file is synced, or can't be. */
-  synced({ error, failures }: Answer): void {
-    if (error !== undefined) return this.#syncFailed(error, failures)
+  #synced(error: string | undefined): void {
+    if (error !== undefined) return this.#syncFailed(error)
     const ended = this.#sync?.succeeded()
     if (ended === undefined) return
     const { records, waiting, point } = ended
@@ -134,9 +132,9 @@ export class LogQueue implements RecordQueue, WriteListener {
     this.#flushLater()
   }
 
-  #syncFailed(error: string, failures: number): void {
+  #syncFailed(error: string): void {
     if (this.#sync === undefined) return
-    const { records, changes, waiting } = this.#sync.failed(failures)
+    const { records, changes, waiting } = this.#sync.failed()
     for (const record of records) this.#refuse(record, error)
     this.#file.syncFailed()
     this.#changes.again(changes)
@@ -152,7 +150,6 @@ export class LogQueue implements RecordQueue, WriteListener {
 
   /** The journal's thread is a new one. */
   restart(): void {
-    this.#sync?.restart()
     this.#file.prepared(false)
     this.#file.prepareNext()
   }

@@ -1,3 +1,4 @@
+import { FileSync } from './file-sync.ts'
 import type { LogFile, Segment } from './log-file.ts'
 import type { StoredRecord } from './stored-record.ts'
 
@@ -29,12 +30,20 @@ interface LogSyncOptions {
   readonly file: LogFile
   /** The time in ms for which records wait for a sync. */
   readonly longest: number
-  /** Has the file synced; `synced` of the queue follows, once for each call. @param known as in `ToServer` */
-  sync(known: number): void
+  /** Asks the journal's thread to sync the file. */
+  ask(number: number): void
+}
+
+/** The listener of the sync of a log. */
+interface SyncListener {
+  /** Records have waited for too long. */
+  late(): void
+  /** A sync has ended: `succeeded` or `failed` tells what waited for it. */
+  synced(error: string | undefined): void
 }
 
 /**
- * The sync of a log has its file synced in the journal's thread: one sync for all records that were written since the one before. After a
+ * The sync of a log has its file synced: one sync for all records that were written since the one before. After a
  * power cut, any of the frames that were not synced may be lost. So what must not be there without a record waits for the record's sync.
  */
 export class LogSync {
@@ -42,19 +51,18 @@ export class LogSync {
   #syncing: EndedSync | undefined
   #next = empty()
   #timer: NodeJS.Timeout | undefined
-  /** Called when records have waited for too long. */
-  #late = () => {}
+  #listener: SyncListener | undefined
+  readonly #file: FileSync
   #isStuck = false
-  /** The number of failures that are dealt with, as in `ToServer`. */
-  #known = 0
 
   constructor(options: LogSyncOptions) {
     this.#options = options
+    const { file, ask } = options
+    this.#file = new FileSync({ file, ask, synced: (error) => this.#listener?.synced(error) })
   }
 
-  /** @param late is called when records have waited for too long */
-  listen(late: () => void): void {
-    this.#late = late
+  listen(listener: SyncListener): void {
+    this.#listener = listener
   }
 
   /** The time in ms for which records wait. */
@@ -97,11 +105,9 @@ export class LogSync {
 
   /**
    * A sync has failed. What was written while it was under way may be lost as well, and a later sync would not tell.
-   * @param known the number of failures that are dealt with herewith, as in `ToServer`
    * @returns all that waited
    */
-  failed(known = this.#known): Unsynced {
-    this.#known = known
+  failed(): Unsynced {
     const { records = [], changes = [], waiting = [], since = 0 } = this.#end() ?? {}
     const next = this.#next
     this.#next = empty()
@@ -113,11 +119,6 @@ export class LogSync {
     }
   }
 
-  /** Failures are told that nobody has dealt with, and no sync is under way whose answer would tell of them. */
-  hasLost(failures: number): boolean {
-    return failures > this.#known && !this.isUnderWay
-  }
-
   /** Takes the records that wait; a sync that is under way goes on. */
   takeRecords(): StoredRecord[] {
     const records = [...(this.#syncing?.records ?? []), ...this.#next.records]
@@ -125,10 +126,9 @@ export class LogSync {
     return records
   }
 
-  /** The thread that syncs is a new one. */
-  restart(): void {
-    this.#known = 0
-    if (this.isUnderWay) this.#options.sync(0)
+  /** The journal's thread has synced the file, or could not. */
+  answered(number: number, error: string | undefined): void {
+    this.#file.ended(number, error)
   }
 
   #begin(): void {
@@ -139,7 +139,7 @@ export class LogSync {
     this.#next = empty()
     const left = this.#syncing.since + longest - performance.now()
     this.#timer = setTimeout(this.#onLate, left)
-    this.#options.sync(this.#known)
+    this.#file.begin()
   }
 
   #end(): EndedSync | undefined {
@@ -157,7 +157,7 @@ export class LogSync {
 
   readonly #onLate = (): void => {
     this.#isStuck = true
-    this.#late()
+    this.#listener?.late()
   }
 }
 

@@ -45,15 +45,11 @@ export function openSlotClient(options: SlotClientOptions, claimer: Claimer, loo
   const queues = { own: new WriteQueue('own', channel), shared: new WriteQueue('shared', channel) }
   const prepare = (offset: number, bytes: number) => channel.post({ type: 'prepare', offset, bytes })
   const file = new LogFile(logOf(folder, lock.slot), sync === 'full', prepare)
-  const syncLog = (known: number) => {
-    // The process stays until the log is synced.
-    channel.busy = true
-    channel.post({ type: 'sync', known })
-  }
+  const ask = (number: number) => channel.post({ type: 'sync', number })
   const log = new LogQueue({
     file,
     database: queues.own,
-    sync: sync === 'full' ? new LogSync({ file, longest: holdTimeout, sync: syncLog }) : undefined,
+    sync: sync === 'full' ? new LogSync({ file, longest: holdTimeout, ask }) : undefined,
   })
   for (const queue of Object.values(queues)) queue.listen(log)
   const locks = new SlotLocks(folder, lock)

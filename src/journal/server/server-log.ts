@@ -1,7 +1,5 @@
 import { closeSync, constants, fdatasyncSync, openSync } from 'node:fs'
-import { dirname } from 'node:path'
 import type { Sync } from '../files/database.ts'
-import { syncFolder } from '../files/folder.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import { recordAt } from '../files/log-reader.ts'
 import { writeZeros } from '../files/log-space.ts'
@@ -20,10 +18,7 @@ export interface MovedRow {
 export class ServerLog {
   readonly #path: string
   readonly #sync: Sync
-  #file: number | undefined
-  /** The segments that were written ahead and could not be synced, and the last error. The system tells it once, of records as well. */
-  #failures = 0
-  #error: unknown
+  #files: readonly [file: number, syncs: number] | undefined
 
   constructor(path: string, sync: Sync) {
     this.#path = path
@@ -31,13 +26,14 @@ export class ServerLog {
   }
 
   receive(message: ToServer & { type: 'prepare' | 'sync' }, tell: (message: FromServer) => void): void {
-    const type = message.type === 'prepare' ? 'prepared' : 'synced'
+    const answer =
+      message.type === 'prepare' ? { type: 'prepared' as const } : { type: 'synced' as const, number: message.number }
     try {
       if (message.type === 'prepare') this.#prepare(message.offset, message.bytes)
-      else this.#syncAll(message.known)
-      tell({ type, failures: this.#failures })
+      else fdatasyncSync(this.#opened[1])
+      tell(answer)
     } catch (error) {
-      tell({ type, error: String(error), failures: this.#failures })
+      tell({ ...answer, error: String(error) })
     }
   }
 
@@ -45,7 +41,7 @@ export class ServerLog {
   read(recordId: number, offset: number): MovedRow {
     for (let tries = mostReads; ; tries--) {
       try {
-        const found = recordAt(this.#opened(), offset, recordId)
+        const found = recordAt(this.#file, offset, recordId)
         if (found === undefined) return { why: 'it is not in the log any more' }
         return found.isBroken ? { ...found, why: 'its entry in the log was damaged' } : found
       } catch (error) {
@@ -56,35 +52,26 @@ export class ServerLog {
   }
 
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file)
-    this.#file = undefined
+    for (const file of this.#files ?? []) closeSync(file)
+    this.#files = undefined
   }
 
   /** Writes a segment in full: then a full disk shows now, and syncing the log needs no change of the file's size or place. */
   #prepare(offset: number, bytes: number): void {
-    const file = this.#opened()
-    writeZeros(file, offset, bytes)
-    if (this.#sync !== 'full') return
-    try {
-      fdatasyncSync(file)
-    } catch (error) {
-      this.#failures++
-      this.#error = error
-      throw error
-    }
+    writeZeros(this.#file, offset, bytes)
+    if (this.#sync === 'full') fdatasyncSync(this.#file)
   }
 
-  #syncAll(known: number): void {
-    if (known < this.#failures) throw this.#error
-    fdatasyncSync(this.#opened())
+  get #file(): number {
+    return this.#opened[0]
   }
 
-  #opened(): number {
-    if (this.#file !== undefined) return this.#file
-    const file = openSync(this.#path, constants.O_RDWR)
-    // The name of a new file has to outlive the machine as well.
-    if (this.#sync === 'full') syncFolder(dirname(this.#path))
-    this.#file = file
-    return file
+  /**
+   * Two handles. The system tells each handle once of what it could not write: a sync of a segment that is written ahead must not be the
+   * one that is told of a lost record.
+   */
+  get #opened(): readonly [file: number, syncs: number] {
+    this.#files ??= [openSync(this.#path, constants.O_RDWR), openSync(this.#path, constants.O_RDWR)]
+    return this.#files
   }
 }
