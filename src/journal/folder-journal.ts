@@ -17,10 +17,13 @@ export interface FolderJournalOptions extends CodecOptions {
   readonly sync: Sync
   /** The time in ms for which failed records stay listed. */
   readonly retention: number
+  /** A folder that can't be opened is an error; otherwise calls are refused until it can. */
+  readonly required?: boolean
 }
 
-/** The interval in ms at which a folder that can't be opened is tried again, and at which a lost slot is looked at. */
+/** The interval in ms at which a folder that can't be opened is tried again, and at which a lost slot is looked at: at first, and at most. */
 const interval = 250
+const longestInterval = 2000
 
 /**
  * Opens a journal in a folder, in files of its own, whose server has a thread of its own.
@@ -46,6 +49,7 @@ class FolderJournal implements Journal {
   #stopped = false
   #timer: NodeJS.Timeout | undefined
   #triedAt = -interval
+  #pause = interval
 
   constructor(options: FolderJournalOptions, claimer: Claimer) {
     // The app may change its directory later.
@@ -61,7 +65,13 @@ class FolderJournal implements Journal {
       whenRoom: (job, call) => claimer.whenRoom(job, call),
     }
     this.#codec = new Codec(options)
-    this.#current = this.#open()
+    try {
+      this.#current = this.#open()
+    } catch (error) {
+      if (options.required !== false) throw error
+      report(error as AfterwordError)
+      this.#refuse(error)
+    }
   }
 
   create(call: JobCall): JobRecord {
@@ -138,12 +148,19 @@ class FolderJournal implements Journal {
     try {
       this.#current = this.#open()
     } catch (error) {
-      this.#refusing.why = `${(error as Error).message} ${String((error as Error).cause ?? '')}`.trim()
-      return this.#goOn()
+      return this.#refuse(error)
     }
+    this.#pause = interval
     const { client } = this.#current
     client.setJobs(this.#jobs)
     if (this.#settings !== undefined) client.claim(this.#settings)
+  }
+
+  #refuse(error: unknown): void {
+    const { message, cause } = error as Error
+    this.#triedAt = performance.now()
+    this.#refusing.why = cause === undefined ? message : String(cause)
+    this.#goOn()
   }
 
   /** Tries again to open the folder, and closes lost slots when they are not needed any more. */
@@ -158,7 +175,8 @@ class FolderJournal implements Journal {
       }
       if (this.#current === undefined) this.#openAgain()
       if (this.#current === undefined || this.#lost.size > 0) this.#goOn()
-    }, interval).unref()
+    }, this.#pause).unref()
+    this.#pause = Math.min(2 * this.#pause, longestInterval)
   }
 
   #refused({ job, args }: JobCall): StoredRecord {

@@ -47,6 +47,9 @@ export function opening<T>(place: string, open: () => T): T {
   }
 }
 
+/** The errors that no other slot of the folder would be spared. */
+const generalErrors = new Set(['EROFS', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOTDIR', 'ENOENT', 'EIO'])
+
 /**
  * Takes the locks of the slots that no living process has, one after the other. A lock that can't be opened is passed over: it may be
  * another user's. Throws why, where there was no other one.
@@ -62,6 +65,7 @@ export function* freeLocks(folder: string, lost?: ReadonlySet<number>): Iterable
       lock = ProcessLock.take(folder, slot)
     } catch (error) {
       cause ??= error
+      if (generalErrors.has((error as NodeJS.ErrnoException).code ?? '')) break
     }
     if (lock === undefined) continue
     found = true
