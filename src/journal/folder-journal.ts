@@ -138,7 +138,7 @@ class FolderJournal implements Journal {
     this.#lostSlots.add(slot.number)
     report(new AfterwordError('AFTERWORD_JOURNAL_LOST', [slot.path]))
     // Other processes may free its claims. Where the shared database is lost as well, no other process has it.
-    if (existsSync(join(this.#folder, 'shared.db'))) slot.client.stopClaiming()
+    slot.client.retire(!existsSync(join(this.#folder, 'shared.db')))
     this.#triedAt = -interval
     this.#goOn()
   }

@@ -113,6 +113,7 @@ describe('slots that were left without records', () => {
     const databases = new ProcessDatabases(options, () => shared, tell, {
       orphaned: (slot) => asked.push(slot),
       released() {},
+      restart: () => expect.unreachable(),
     })
     const inUse = { release() {}, keep: new Set<number>() }
     const jobs = { known: [['send', 1]], shared: [] } as const

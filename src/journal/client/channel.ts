@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import { beside } from '../../lazy-require.ts'
-import type { FolderServerOptions, FromServer, ToServer } from '../protocol.ts'
+import { type FolderServerOptions, type FromServer, restartCode, type ToServer } from '../protocol.ts'
 
 /** The delay in ms after which a journal's thread that has died is started again: at first, and at most. */
 const firstRestart = 100
@@ -93,10 +93,10 @@ export class ThreadChannel implements Channel {
     thread.on('error', (error) => {
       cause = error
     })
-    thread.on('exit', () => {
+    thread.on('exit', (code) => {
       this.#thread = undefined
       if (this.#closed) return
-      report(new AfterwordError('AFTERWORD_JOURNAL_FAILED', [], { cause }))
+      if (code !== restartCode) report(new AfterwordError('AFTERWORD_JOURNAL_FAILED', [], { cause }))
       this.#listener?.lost()
       const timer = setTimeout(() => this.#closed || this.#restart(), this.#restartDelay).unref()
       this.#restarting = { timer, done: Promise.withResolvers() }

@@ -126,6 +126,12 @@ export class JournalClient implements Journal {
     this.#channel.post({ type: 'stop' })
   }
 
+  /** The slot is not this process's any more. @param mayClaim no other process can claim the records that the client claims */
+  retire(mayClaim: boolean): void {
+    this.#channel.post({ type: 'retire' })
+    if (!mayClaim) this.stopClaiming()
+  }
+
   /** The client has no record in the memory of this process. */
   get isAtRest(): boolean {
     return this.#idle && this.#claims.isEmpty && this.#log?.isAtRest !== false

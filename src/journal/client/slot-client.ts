@@ -57,6 +57,7 @@ export function openSlotClient(options: SlotClientOptions, claimer: Claimer, loo
   const locks = new SlotLocks(folder, lock)
   const client = new JournalClient({ process, channel, queues, accepting: log, log, codec, locks }, claimer)
   const isAtRest = () => client.isAtRest && locks.adopted.length === 0
-  const watch = new SlotWatch({ path: lock.path, locks, log: file, isAtRest, look })
+  const dropped = () => channel.post({ type: 'look' })
+  const watch = new SlotWatch({ path: lock.path, locks, log: file, isAtRest, dropped, look })
   return { number: lock.slot, path: lock.path, client, watch }
 }

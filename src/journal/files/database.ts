@@ -57,16 +57,17 @@ const busyTimeout = 1000
  */
 export function openDatabase(path: string, sync: Sync, tell: Report, checked = false): DatabaseSync {
   try {
-    return prepared(path, sync, checked)
+    return openUnmoved(path, sync, checked)
   } catch (error) {
     if (!isDamage(error)) throw error
     const aside = moveAside(path)
     tell('AFTERWORD_JOURNAL_DAMAGED', [path, aside], error)
-    return prepared(path, sync, true)
+    return openUnmoved(path, sync, true)
   }
 }
 
-function prepared(path: string, sync: Sync, checked: boolean): DatabaseSync {
+/** Opens a database of the journal. Throws where the file is damaged, and leaves it there. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */
+export function openUnmoved(path: string, sync: Sync, checked = false): DatabaseSync {
   makeFile(path)
   const database = new DatabaseSync(path)
   try {
@@ -101,9 +102,16 @@ export function isSmall(database: Database): boolean {
 
 /** Checks a whole file: damage in its midst is found only when that part is read, which may be much later, and fails again and again. */
 function checkIntegrity(database: DatabaseSync): void {
-  const { quick_check: found } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }
+  const check = () => (database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }).quick_check
+  let found = check()
+  // A page that could not be read once may be all right.
+  if (readError.test(found)) found = check()
+  if (readError.test(found)) throw new Error(found)
   if (found !== 'ok') throw Object.assign(new Error(found), { errcode: code.damaged })
 }
+
+/** The check tells of a page that can't be read, by the code of any error but that of damage, 11. */
+const readError = /error code=(?!11\b)\d+/
 
 /** Sets `synchronous`, by `exec`: a prepared pragma acts when it is prepared, not when it is run. */
 export function setSync(database: Database, sync: Sync): void {

@@ -39,7 +39,7 @@ export class ProcessLock {
    * @returns `undefined` if a living process holds the lock
    */
   static take(folder: string, slot: number): ProcessLock | undefined {
-    const path = join(folder, `${slot}.lock`)
+    const path = lockOf(folder, slot)
     makeFile(path)
     // SQLite opens a file that it may not write for reading, and then every process gets the lock.
     accessSync(path, constants.W_OK)
@@ -137,6 +137,9 @@ export function slotsIn(folder: string): number[] {
     .filter((slot) => !Number.isNaN(slot))
     .sort((a, b) => a - b)
 }
+
+/** The path of the lock of a slot. */
+export const lockOf = (folder: string, slot: number) => join(folder, `${slot}.lock`)
 
 /** The folder of the locks for an app's own database. */
 export function locksOf(database: string): string {

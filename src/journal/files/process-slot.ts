@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import type { Database } from '../../options/app-database.ts'
@@ -10,6 +10,7 @@ import { logOf } from './log-format.ts'
 import { warnOfNetwork } from './network-file-system.ts'
 import { ProcessLock } from './process-lock.ts'
 import { blockSize, blocks, mostSlots, slotSize } from './record-id.ts'
+import { requireKnownVersion } from './schema.ts'
 
 /** The slot that a process owns: the first one that no living process has, and that has no records. */
 export interface ProcessSlot {
@@ -25,6 +26,7 @@ export interface ProcessSlot {
  */
 export function openProcessSlot(folder: string, lost: ReadonlySet<number> = new Set()): ProcessSlot {
   return opening(folder, () => {
+    requireKnown(join(folder, 'shared.db'))
     for (const lock of freeLocks(folder, lost)) {
       const process = beginIfEmpty(folder, lock)
       if (process === undefined) continue
@@ -100,6 +102,20 @@ function requireWritable(path: string): boolean {
   if (!existsSync(path)) return false
   accessSync(path, constants.W_OK)
   return true
+}
+
+/** Requires that a database is of no newer release, if that can be told now. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */
+function requireKnown(path: string): void {
+  if (!existsSync(path)) return
+  const database = new DatabaseSync(path)
+  try {
+    requireKnownVersion(database, path)
+  } catch (error) {
+    // A thread opens the database later, and tells of all other trouble.
+    if (error instanceof AfterwordError) throw error
+  } finally {
+    database.close()
+  }
 }
 
 const tell: Report = (code, values, cause) => report(new AfterwordError(code, values, { cause }))

@@ -40,6 +40,8 @@ export class GroupCommit {
       const duplicates = group.store === 'shared' ? this.#share(group, rows) : this.#change(group, rows, tables)
       for (const table of tables) table.commit()
       this.#trials.committed(group)
+      // What went to files that are lost stays in the log.
+      this.#databases.check?.()
       return duplicates
     } catch (error) {
       for (const table of tables) table.rollback()

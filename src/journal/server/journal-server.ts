@@ -77,7 +77,10 @@ export class JournalServer {
       },
       try: attempt,
       look: () => this.#answers.look(),
-      lookAround: () => this.#lookAround(),
+      lookAround: () => {
+        this.#watch.check()
+        this.#lookForEncrypted()
+      },
       setAside: (table, error) => this.#setAside(table, error),
       recovered: () => {
         this.#reported = undefined
@@ -112,9 +115,12 @@ export class JournalServer {
         for (const slot of message.slots) this.#maintenance.adopt(slot)
         return this.#answers.look()
       case 'look':
+        this.#databases.check?.()
         return this.#answers.look()
       case 'ending':
         return this.#trials.endsInOrder()
+      case 'retire':
+        return this.#databases.retire?.()
       case 'stop':
         return this.#stopLooking()
       case 'close':
@@ -173,11 +179,6 @@ export class JournalServer {
       setTimeout(() => this.#closed || this.#enlist(), busyDelay).unref()
     }
     this.#answers.look()
-  }
-
-  #lookAround(): void {
-    this.#watch.check()
-    this.#lookForEncrypted()
   }
 
   /** Reports, once, that a record waits for a key that this process does not have. */

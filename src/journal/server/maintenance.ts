@@ -115,6 +115,7 @@ export class Maintenance {
   #lookAround(): void {
     const { databases, ownJobs, look, lookAround } = this.#server
     lookAround()
+    databases.check?.()
     databases.owned.update(ownJobs, { release: (slot) => void this.#release(slot), keep: this.#releasing })
     if (Date.now() >= this.#forgetAt) {
       for (const table of databases.tables) this.#forget(table)

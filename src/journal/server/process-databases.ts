@@ -49,6 +49,8 @@ export interface SlotEvents {
   orphaned(slot: number): void
   /** The process does not need the slot any more. */
   released(slot: number): void
+  /** The thread ends, and is started again: its files are not those of the folder any more. */
+  restart(): never
 }
 
 /** The databases of this process: that of its own slot, and those of dead processes, until they are empty. */
@@ -74,6 +76,11 @@ export class ProcessDatabases implements OwnDatabases {
     this.#events = events
     const { process } = options
     this.own = this.#open(slotOf(process), false)
+  }
+
+  /** The path of the database of this process's own slot. */
+  get ownPath(): string {
+    return this.#pathOf(slotOf(this.#options.process))
   }
 
   get tables(): RecordTable[] {

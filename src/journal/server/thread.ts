@@ -1,5 +1,6 @@
+import process from 'node:process'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { FolderServerOptions, FromServer } from '../protocol.ts'
+import { type FolderServerOptions, type FromServer, restartCode } from '../protocol.ts'
 import { openFolder } from './databases.ts'
 import { JournalServer } from './journal-server.ts'
 
@@ -9,6 +10,7 @@ const post = (message: FromServer) => parentPort?.postMessage(message)
 const databases = openFolder(data, (code, values, cause) => post({ type: 'report', code, values, cause }), {
   orphaned: (slot) => post({ type: 'orphaned-slot', slot }),
   released: (slot) => post({ type: 'released-slot', slot }),
+  restart: () => process.exit(restartCode),
 })
 const server = new JournalServer(databases, data, post)
 parentPort?.on('message', (message) => server.receive(message))
