@@ -9,7 +9,9 @@ import { openSlotClient, type SlotClient } from './client/slot-client.ts'
 import { StoredRecord } from './client/stored-record.ts'
 import type { Sync } from './files/database.ts'
 import type { RecordRow } from './files/log-format.ts'
+import { tell } from './files/process-slot.ts'
 import type { KnownJob } from './protocol.ts'
+import { recoverSlot } from './server/slot-recovery.ts'
 
 export interface FolderJournalOptions extends CodecOptions {
   /** The folder, on a local disk. Processes on the same machine may share it. */
@@ -120,7 +122,9 @@ class FolderJournal implements Journal {
 
   #open(): SlotClient {
     const { sync, retention } = this.#options
-    const options = { folder: this.#folder, sync, retention, codec: this.#codec, lost: this.#lostSlots }
+    const folder = this.#folder
+    const recover = (slot: number) => recoverSlot(folder, slot, sync, tell)
+    const options = { folder, sync, retention, codec: this.#codec, recover, lost: this.#lostSlots }
     return openSlotClient(options, this.#claimer, () => this.#look())
   }
 

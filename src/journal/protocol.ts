@@ -101,6 +101,8 @@ export type ToServer =
   | { readonly type: 'retire' }
   /** The process claims nothing any more. */
   | { readonly type: 'stop' }
+  /** Asks whether the thread is stuck: it answers by setting the first number to 1. */
+  | { readonly type: 'ask'; readonly answer: Int32Array }
   /** Ends the server. @param within the time in ms that it may take to leave all in order */
   | { readonly type: 'close'; readonly within: number }
 

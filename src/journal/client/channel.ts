@@ -3,6 +3,7 @@ import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import { beside } from '../../lazy-require.ts'
 import { type FolderServerOptions, type FromServer, restartCode, type ToServer } from '../protocol.ts'
+import { addThread, removeThread } from './stuck-threads.ts'
 
 /** The delay in ms after which a journal's thread that has died is started again: at first, and at most. */
 const firstRestart = 100
@@ -63,6 +64,10 @@ export class ThreadChannel implements Channel {
     this.#thread?.postMessage(message)
   }
 
+  ask(answer: Int32Array): void {
+    this.#thread?.postMessage({ type: 'ask', answer } satisfies ToServer)
+  }
+
   get busy(): boolean {
     return this.#busy
   }
@@ -93,8 +98,10 @@ export class ThreadChannel implements Channel {
     thread.on('error', (error) => {
       cause = error
     })
+    addThread(this)
     thread.on('exit', (code) => {
       this.#thread = undefined
+      removeThread(this)
       if (this.#closed) return
       if (code !== restartCode) report(new AfterwordError('AFTERWORD_JOURNAL_FAILED', [], { cause }))
       this.#listener?.lost()

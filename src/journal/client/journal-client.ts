@@ -15,6 +15,9 @@ import type { SlotLocks } from './slot-locks.ts'
 import { StoredRecord } from './stored-record.ts'
 import type { WriteQueue } from './write-queue.ts'
 
+/** The time in ms that the server has to store what is on its way, at least: an orderly end needs no recovery. */
+const leastForClose = 3000
+
 /** The parts of a client. */
 interface ClientParts {
   /** The number of this process: also the record id before the first one that the client gives. */
@@ -138,6 +141,19 @@ export class JournalClient implements Journal {
   }
 
   async close(within: number): Promise<void> {
+    const time = Math.max(within, leastForClose)
+    const { promise: isLate, resolve } = Promise.withResolvers<true>()
+    const timer = setTimeout(resolve, time, true)
+    const late = await Promise.race([this.#close(within), isLate])
+    clearTimeout(timer)
+    if (late !== true) return
+    // The rest ends when the disk goes on. The process need not wait for that.
+    this.#closing = false
+    this.#channel.busy = false
+    report(new AfterwordError('AFTERWORD_JOURNAL_BEHIND', [`the disk has not answered for ${Math.round(time)} ms`]))
+  }
+
+  async #close(within: number): Promise<void> {
     const until = performance.now() + within
     this.#claims.stop()
     this.#log?.close('the journal is closed')

@@ -27,6 +27,8 @@ interface SlotClientOptions {
   /** The time in ms for which failed records stay listed. */
   readonly retention: number
   readonly codec: Codec
+  /** Moves the records of a slot that was left from its log to the databases. */
+  readonly recover: (slot: number) => void
   /** The slots that this process has lost. */
   readonly lost: ReadonlySet<number>
 }
@@ -37,8 +39,8 @@ interface SlotClientOptions {
  * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`
  */
 export function openSlotClient(options: SlotClientOptions, claimer: Claimer, look: () => void): SlotClient {
-  const { folder, sync, retention, codec, lost } = options
-  const { lock, process } = openProcessSlot(folder, lost)
+  const { folder, sync, retention, codec, recover, lost } = options
+  const { lock, process } = openProcessSlot(folder, recover, lost)
   const channel = new ThreadChannel({ folder, process, sync, retention, keyIds: codec.keyIds })
   const queues = { own: new WriteQueue('own', channel), shared: new WriteQueue('shared', channel) }
   const prepare = (offset: number, bytes: number) => channel.post({ type: 'prepare', offset, bytes })

@@ -9,6 +9,8 @@ import { identity, isAliveElsewhere } from './process-identity.ts'
 
 /** The time in ms for which another process may have a lock that was dropped, before the slot counts as lost: it may only try the lock. */
 const longestBusy = 500
+/** The number of looks in a row at which that has to be so. */
+const mostBusy = 10
 const begin = 'PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE'
 
 /**
@@ -25,6 +27,7 @@ export class ProcessLock {
   #locks: FileLocks | undefined
   #isHeld = true
   #busySince: number | undefined
+  #busy = 0
   #released = false
 
   private constructor(path: string, slot: number, database: DatabaseSync) {
@@ -89,7 +92,7 @@ export class ProcessLock {
     const owner = ownerOf(this.path)
     this.#busySince ??= performance.now()
     const isOthers = owner !== undefined && owner !== identity
-    return isOthers || performance.now() - this.#busySince > longestBusy
+    return isOthers || (++this.#busy >= mostBusy && performance.now() - this.#busySince > longestBusy)
   }
 
   #takeAgain(): boolean {
@@ -105,6 +108,7 @@ export class ProcessLock {
       this.#database.exec(begin)
       this.#isHeld = true
       this.#busySince = undefined
+      this.#busy = 0
       return true
     } catch {
       return false

@@ -21,19 +21,27 @@ export interface ProcessSlot {
 
 /**
  * Takes a slot in a folder.
+ * @param recover moves the records of a slot that was left from its log to the databases
  * @param lost the slots that this process has lost: their files may still be open
  * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`
  */
-export function openProcessSlot(folder: string, lost: ReadonlySet<number> = new Set()): ProcessSlot {
+export function openProcessSlot(
+  folder: string,
+  recover?: (slot: number) => void,
+  lost: ReadonlySet<number> = new Set(),
+): ProcessSlot {
   return opening(folder, () => {
     requireKnown(join(folder, 'shared.db'))
-    for (const lock of freeLocks(folder, lost)) {
-      const process = beginIfEmpty(folder, lock)
-      if (process === undefined) continue
-      lock.keep()
-      warnOfNetwork(folder)
-      requireWritable(join(folder, 'shared.db'))
-      return { lock, process }
+    // A slot with records is left to a process that knows their jobs, as long as there is another one.
+    for (const begin of [beginIfEmpty, ...(recover === undefined ? [] : [beginAfter(recover)])]) {
+      for (const lock of freeLocks(folder, lost)) {
+        const process = begin(folder, lock)
+        if (process === undefined) continue
+        lock.keep()
+        warnOfNetwork(folder)
+        requireWritable(join(folder, 'shared.db'))
+        return { lock, process }
+      }
     }
     throw new Error(`${mostSlots} processes have a slot already`)
   })
@@ -94,6 +102,25 @@ function beginIfEmpty(folder: string, lock: ProcessLock): number | undefined {
   }
 }
 
+/** Makes a function that begins a slot with records, whose process has died. They are this process's to run from then on. */
+function beginAfter(recover: (slot: number) => void) {
+  return (folder: string, lock: ProcessLock): number | undefined => {
+    let database: DatabaseSync | undefined
+    let process: number | undefined
+    try {
+      recover(lock.slot)
+      database = openDatabase(join(folder, `${lock.slot}.db`), 'full', tell, true)
+      process = beginBlock(database, lock.slot)
+    } catch {
+      // The next slot may be readable.
+    } finally {
+      database?.close()
+      if (process === undefined) lock.release()
+    }
+    return process
+  }
+}
+
 /**
  * Requires that a file can be written if it is there. A thread opens it later, when requests have been answered. Throws the errors of
  * `access`. @returns whether the file is there
@@ -118,7 +145,7 @@ function requireKnown(path: string): void {
   }
 }
 
-const tell: Report = (code, values, cause) => report(new AfterwordError(code, values, { cause }))
+export const tell: Report = (code, values, cause) => report(new AfterwordError(code, values, { cause }))
 
 /** The database has no records. One that can't be read counts as not empty: a process that adopts it checks it. */
 function isEmpty(database: Database): boolean {

@@ -68,7 +68,7 @@ export class SharedFile {
     this.close()
   }
 
-  /** This process has closed the database. */
+  /** Lets the file go: the database is closed. */
   close(): void {
     this.#lock?.close()
     this.#lock = undefined

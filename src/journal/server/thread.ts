@@ -1,6 +1,6 @@
 import process from 'node:process'
 import { parentPort, workerData } from 'node:worker_threads'
-import { type FolderServerOptions, type FromServer, restartCode } from '../protocol.ts'
+import { type FolderServerOptions, type FromServer, restartCode, type ToServer } from '../protocol.ts'
 import { openFolder } from './databases.ts'
 import { JournalServer } from './journal-server.ts'
 
@@ -13,4 +13,8 @@ const databases = openFolder(data, (code, values, cause) => post({ type: 'report
   restart: () => process.exit(restartCode),
 })
 const server = new JournalServer(databases, data, post)
-parentPort?.on('message', (message) => server.receive(message))
+parentPort?.on('message', (message: ToServer) => {
+  if (message.type !== 'ask') return server.receive(message)
+  Atomics.store(message.answer, 0, 1)
+  Atomics.notify(message.answer, 0)
+})
