@@ -49,6 +49,7 @@ class FolderJournal implements Journal {
   #jobs: readonly KnownJob[] = []
   #settings: ClaimSettings | undefined
   #stopped = false
+  #closed = false
   #timer: NodeJS.Timeout | undefined
   #triedAt = -interval
   #pause = interval
@@ -78,7 +79,7 @@ class FolderJournal implements Journal {
 
   create(call: JobCall): JobRecord {
     this.#lookIfDue()
-    if (this.#current === undefined && performance.now() - this.#triedAt > interval) this.#openAgain()
+    if (this.#current === undefined && !this.#closed && performance.now() - this.#triedAt > interval) this.#openAgain()
     return this.#current?.client.create(call) ?? this.#refused(call)
   }
 
@@ -110,7 +111,7 @@ class FolderJournal implements Journal {
   }
 
   async close(within: number): Promise<void> {
-    this.#stopped = true
+    this.#closed = true
     clearTimeout(this.#timer)
     this.#current?.watch.close()
     await Promise.all(this.#clients.map((client) => client.close(within)))
@@ -135,7 +136,7 @@ class FolderJournal implements Journal {
   /** Looks whether the slot is still this process's. Another one is opened for the next call, or soon: a folder may be about to be deleted. */
   #look(): void {
     const slot = this.#current
-    if (this.#stopped || slot === undefined || !slot.watch.isLost) return
+    if (this.#closed || slot === undefined || !slot.watch.isLost) return
     this.#current = undefined
     slot.watch.close()
     this.#lost.add(slot)
@@ -157,7 +158,8 @@ class FolderJournal implements Journal {
     this.#pause = interval
     const { client } = this.#current
     client.setJobs(this.#jobs)
-    if (this.#settings !== undefined) client.claim(this.#settings)
+    if (this.#stopped) client.stopClaiming()
+    else if (this.#settings !== undefined) client.claim(this.#settings)
   }
 
   #refuse(error: unknown): void {
@@ -171,7 +173,7 @@ class FolderJournal implements Journal {
   #goOn(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
-      if (this.#stopped) return
+      if (this.#closed) return
       for (const slot of this.#lost) {
         if (!slot.client.isAtRest) continue
         this.#lost.delete(slot)

@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync, renameSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { ErrorCode } from '../../errors.ts'
 import type { Database } from '../../options/app-database.ts'
@@ -103,15 +103,10 @@ export function isSmall(database: Database): boolean {
 /** Checks a whole file: damage in its midst is found only when that part is read, which may be much later, and fails again and again. */
 function checkIntegrity(database: DatabaseSync): void {
   const check = () => (database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }).quick_check
-  let found = check()
   // A page that could not be read once may be all right.
-  if (readError.test(found)) found = check()
-  if (readError.test(found)) throw new Error(found)
+  const found = check() === 'ok' ? 'ok' : check()
   if (found !== 'ok') throw Object.assign(new Error(found), { errcode: code.damaged })
 }
-
-/** The check tells of a page that can't be read, by the code of any error but that of damage, 11. */
-const readError = /error code=(?!11\b)\d+/
 
 /** Sets `synchronous`, by `exec`: a prepared pragma acts when it is prepared, not when it is run. */
 export function setSync(database: Database, sync: Sync): void {
@@ -130,11 +125,26 @@ export function giveSpaceBack(database: Database): boolean {
   return isLast
 }
 
-/** Moves a database aside, with the files beside it. @returns its path then */
+/**
+ * Moves a database aside, with the files beside it. No handle of this process may have it open. Throws where it can't be read: then it may
+ * not be damaged at all. @returns its path then
+ */
 export function moveAside(path: string): string {
+  for (const part of ['', '-wal']) if (existsSync(path + part)) requireReadable(path + part)
   const suffix = `damaged-${new Date().toISOString().replaceAll(':', '-')}`
   for (const part of ['', '-wal', '-shm']) {
     if (existsSync(path + part)) renameSync(path + part, `${path}.${suffix}${part}`)
   }
   return `${path}.${suffix}`
+}
+
+/** Reads a whole file: SQLite does not tell each page that it could not read from one that is damaged. */
+function requireReadable(path: string): void {
+  const file = openSync(path, 'r')
+  try {
+    const buffer = Buffer.allocUnsafe(2 ** 20)
+    for (let at = 0, read = 1; read > 0; at += read) read = readSync(file, buffer, 0, buffer.length, at)
+  } finally {
+    closeSync(file)
+  }
 }

@@ -90,10 +90,13 @@ export class SharedFile {
     const lock = this.#openLock()
     try {
       lock.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
-      if (this.isMarked && existsSync(this.path)) {
+      try {
+        if (!this.isMarked || !existsSync(this.path)) return
         this.#tell('AFTERWORD_JOURNAL_DAMAGED', [this.path, moveAside(this.path)], cause)
+      } finally {
+        // A file that can't be read is no damaged one.
+        rmSync(this.#mark, { force: true })
       }
-      rmSync(this.#mark, { force: true })
     } catch (error) {
       if (!isBusy(error)) throw error
     } finally {
