@@ -23,9 +23,11 @@ export interface FolderJournalOptions extends CodecOptions {
   readonly required?: boolean
 }
 
-/** The interval in ms at which a folder that can't be opened is tried again, and at which a lost slot is looked at: at first, and at most. */
+/** The least time in ms between tries to open the folder, for calls of jobs. */
 const interval = 250
-const longestInterval = 2000
+/** The interval in ms of tries without a call, at first and at most. A folder that is being deleted must stay empty for a while. */
+const firstPause = 1000
+const longestPause = 2000
 
 /**
  * Opens a journal in a folder, in files of its own, whose server has a thread of its own.
@@ -52,7 +54,7 @@ class FolderJournal implements Journal {
   #closed = false
   #timer: NodeJS.Timeout | undefined
   #triedAt = -interval
-  #pause = interval
+  #pause = firstPause
 
   constructor(options: FolderJournalOptions, claimer: Claimer) {
     // The app may change its directory later.
@@ -155,7 +157,7 @@ class FolderJournal implements Journal {
     } catch (error) {
       return this.#refuse(error)
     }
-    this.#pause = interval
+    this.#pause = firstPause
     const { client } = this.#current
     client.setJobs(this.#jobs)
     if (this.#stopped) client.stopClaiming()
@@ -182,7 +184,7 @@ class FolderJournal implements Journal {
       if (this.#current === undefined) this.#openAgain()
       if (this.#current === undefined || this.#lost.size > 0) this.#goOn()
     }, this.#pause).unref()
-    this.#pause = Math.min(2 * this.#pause, longestInterval)
+    this.#pause = Math.min(2 * this.#pause, longestPause)
   }
 
   #refused({ job, args }: JobCall): StoredRecord {
