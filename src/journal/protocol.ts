@@ -16,6 +16,8 @@ export interface ServerOptions {
 export interface FolderServerOptions extends ServerOptions {
   readonly folder: string
   readonly sync: Sync
+  /** The slots that this process has lost: their records are in its memory. */
+  readonly lost?: readonly number[]
   /** The ids of the keys by which this process decrypts. */
   readonly keyIds: readonly string[]
 }

@@ -61,6 +61,7 @@ export class ThreadChannel implements Channel {
   }
 
   post(message: ToServer): void {
+    if (message.type === 'ending' && this.up) addThread(this)
     this.#thread?.postMessage(message)
   }
 
@@ -98,7 +99,6 @@ export class ThreadChannel implements Channel {
     thread.on('error', (error) => {
       cause = error
     })
-    addThread(this)
     thread.on('exit', (code) => {
       this.#thread = undefined
       removeThread(this)

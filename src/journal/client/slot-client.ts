@@ -41,7 +41,7 @@ interface SlotClientOptions {
 export function openSlotClient(options: SlotClientOptions, claimer: Claimer, look: () => void): SlotClient {
   const { folder, sync, retention, codec, recover, lost } = options
   const { lock, process } = openProcessSlot(folder, recover, lost)
-  const channel = new ThreadChannel({ folder, process, sync, retention, keyIds: codec.keyIds })
+  const channel = new ThreadChannel({ folder, process, sync, retention, lost: [...lost], keyIds: codec.keyIds })
   const queues = { own: new WriteQueue('own', channel), shared: new WriteQueue('shared', channel) }
   const prepare = (offset: number, bytes: number) => channel.post({ type: 'prepare', offset, bytes })
   const file = new LogFile(logOf(folder, lock.slot), sync === 'full', prepare)

@@ -1,7 +1,7 @@
 import process from 'node:process'
 
 /** The time in ms that a thread has to answer when the process ends. */
-const longestAnswer = 500
+const longestAnswer = 1000
 /** The signals by their exit codes. */
 const signals: Readonly<Record<number, NodeJS.Signals>> = { 130: 'SIGINT', 143: 'SIGTERM' }
 
@@ -12,7 +12,7 @@ interface AskedThread {
 }
 
 /**
- * The threads that a process has when it ends. Node waits for its threads, also for one that waits for a disk which stands still, so the
+ * The threads of a process that is about to end. Node waits for its threads, also for one that waits for a disk which stands still, so the
  * end would take as long. Such a process ends itself by a signal.
  */
 const threads = new Set<AskedThread>()

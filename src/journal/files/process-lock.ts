@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { isBusy } from './database.ts'
 import { FileIdentity } from './file-identity.ts'
-import { FileLocks } from './file-locks.ts'
+import { FileLocks, nextDescriptor } from './file-locks.ts'
 import { makeFile } from './folder.ts'
 import { identity, isAliveElsewhere } from './process-identity.ts'
 
@@ -23,6 +23,7 @@ export class ProcessLock {
   readonly slot: number
   readonly path: string
   #database: DatabaseSync
+  #descriptor: number | undefined
   readonly #file: FileIdentity
   #locks: FileLocks | undefined
   #isHeld = true
@@ -30,10 +31,11 @@ export class ProcessLock {
   #busy = 0
   #released = false
 
-  private constructor(path: string, slot: number, database: DatabaseSync) {
+  private constructor(path: string, slot: number, database: DatabaseSync, descriptor: number | undefined) {
     this.slot = slot
     this.path = path
     this.#database = database
+    this.#descriptor = descriptor
     this.#file = new FileIdentity(path)
   }
 
@@ -46,10 +48,11 @@ export class ProcessLock {
     makeFile(path)
     // SQLite opens a file that it may not write for reading, and then every process gets the lock.
     accessSync(path, constants.W_OK)
+    const descriptor = nextDescriptor()
     const database = new DatabaseSync(path)
     try {
       database.exec(begin)
-      if (!isAliveElsewhere(ownerOf(path))) return new ProcessLock(path, slot, database)
+      if (!isAliveElsewhere(ownerOf(path))) return new ProcessLock(path, slot, database, descriptor)
       // Its process lives, and has only lost the lock.
       database.close()
       return undefined
@@ -71,7 +74,7 @@ export class ProcessLock {
 
   /** Notes that this process has the slot, for as long as it has the lock. */
   keep(): void {
-    this.#locks = new FileLocks(this.path)
+    this.#locks = new FileLocks(this.path, this.#descriptor)
     if (identity === undefined) return
     try {
       writeFileSync(ownerFile(this.path), identity, { mode: 0o600 })
@@ -101,12 +104,14 @@ export class ProcessLock {
       if (this.#isHeld) this.#database.exec('ROLLBACK')
     } catch {
       this.#database.close()
+      this.#descriptor = nextDescriptor()
       this.#database = new DatabaseSync(this.path)
     }
     this.#isHeld = false
     try {
       this.#database.exec(begin)
       this.#isHeld = true
+      this.#locks = new FileLocks(this.path, this.#descriptor)
       this.#busySince = undefined
       this.#busy = 0
       return true

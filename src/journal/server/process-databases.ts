@@ -159,12 +159,12 @@ export class ProcessDatabases implements OwnDatabases {
 
   /** Forgets what it knows of slots that have changed. A process that takes a slot makes files: then the folder changes as well. */
   #lookAtLeft(): void {
-    const { folder } = this.#options
+    const { folder, lost = [] } = this.#options
     const { mtimeMs } = statSync(folder)
     // Files that were made in the very moment of the last look may not show in the date of the folder.
     const isSame = mtimeMs === this.#listedAt && !this.#isRecent
     this.#isRecent = Date.now() - mtimeMs < dateSlack
-    if (!isSame) this.#all = slotsIn(folder)
+    if (!isSame) this.#all = slotsIn(folder).filter((slot) => !lost.includes(slot))
     this.#listedAt = mtimeMs
     this.#rounds++
     for (const [slot, mark] of this.#left) {
