@@ -11,7 +11,7 @@ import type { StoredRecord } from './client/stored-record.ts'
 import { WriteQueue } from './client/write-queue.ts'
 import { isBusy } from './files/database.ts'
 import type { RecordRow } from './files/log-format.ts'
-import { locksOf, ProcessLock, slotsIn } from './files/process-lock.ts'
+import { locksOf, ProcessLock } from './files/process-lock.ts'
 import { beginBlock, freeLocks, opening } from './files/process-slot.ts'
 import { migrate } from './files/schema.ts'
 import type { FromServer, ServerOptions, ToServer } from './protocol.ts'
@@ -110,7 +110,7 @@ function databasesOf(table: RecordTable, folder: string | undefined, file: strin
       tables: [],
       of: () => undefined,
       update(_jobs, { release }) {
-        for (const slot of folder === undefined ? [] : slotsIn(folder)) {
+        for (const slot of folder === undefined ? [] : table.otherSlots) {
           const lock = ProcessLock.tryTake(folder as string, slot)
           if (lock === undefined) continue
           try {
@@ -119,6 +119,7 @@ function databasesOf(table: RecordTable, folder: string | undefined, file: strin
             lock.release()
           }
         }
+        return false
       },
       adopt: () => undefined,
       recover: () => false,

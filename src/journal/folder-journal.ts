@@ -9,7 +9,9 @@ import { openSlotClient, type SlotClient } from './client/slot-client.ts'
 import { StoredRecord } from './client/stored-record.ts'
 import type { Sync } from './files/database.ts'
 import type { RecordRow } from './files/log-format.ts'
+import { tell } from './files/process-slot.ts'
 import type { KnownJob } from './protocol.ts'
+import { recoverSlot } from './server/slot-recovery.ts'
 
 export interface FolderJournalOptions extends CodecOptions {
   /** The folder, on a local disk. Processes on the same machine may share it. */
@@ -19,10 +21,15 @@ export interface FolderJournalOptions extends CodecOptions {
   readonly retention: number
   /** The time in ms for which records wait for their sync. */
   readonly holdTimeout: number
+  /** A folder that can't be opened is an error; otherwise calls are refused until it can. */
+  readonly required?: boolean
 }
 
-/** The interval in ms at which a folder that can't be opened is tried again, and at which a lost slot is looked at. */
+/** The least time in ms between tries to open the folder, for calls of jobs. */
 const interval = 250
+/** The interval in ms of tries without a call, at first and at most. A folder that is being deleted must stay empty for a while. */
+const firstPause = 1000
+const longestPause = 2000
 
 /**
  * Opens a journal in a folder, in files of its own, whose server has a thread of its own.
@@ -46,8 +53,10 @@ class FolderJournal implements Journal {
   #jobs: readonly KnownJob[] = []
   #settings: ClaimSettings | undefined
   #stopped = false
+  #closed = false
   #timer: NodeJS.Timeout | undefined
   #triedAt = -interval
+  #pause = firstPause
 
   constructor(options: FolderJournalOptions, claimer: Claimer) {
     // The app may change its directory later.
@@ -63,12 +72,18 @@ class FolderJournal implements Journal {
       whenRoom: (job, call) => claimer.whenRoom(job, call),
     }
     this.#codec = new Codec(options)
-    this.#current = this.#open()
+    try {
+      this.#current = this.#open()
+    } catch (error) {
+      if (options.required !== false) throw error
+      report(error as AfterwordError)
+      this.#refuse(error)
+    }
   }
 
   create(call: JobCall): JobRecord {
     this.#lookIfDue()
-    if (this.#current === undefined && performance.now() - this.#triedAt > interval) this.#openAgain()
+    if (this.#current === undefined && !this.#closed && performance.now() - this.#triedAt > interval) this.#openAgain()
     return this.#current?.client.create(call) ?? this.#refused(call)
   }
 
@@ -100,7 +115,7 @@ class FolderJournal implements Journal {
   }
 
   async close(within: number, running?: readonly JobRecord[]): Promise<void> {
-    this.#stopped = true
+    this.#closed = true
     clearTimeout(this.#timer)
     this.#current?.watch.close()
     await Promise.all(this.#clients.map((client) => client.close(within, running)))
@@ -112,7 +127,9 @@ class FolderJournal implements Journal {
 
   #open(): SlotClient {
     const { sync, retention, holdTimeout } = this.#options
-    const options = { folder: this.#folder, sync, retention, holdTimeout, codec: this.#codec, lost: this.#lostSlots }
+    const folder = this.#folder
+    const recover = (slot: number) => recoverSlot(folder, slot, sync, tell)
+    const options = { folder, sync, retention, holdTimeout, codec: this.#codec, recover, lost: this.#lostSlots }
     return openSlotClient(options, this.#claimer, () => this.#look())
   }
 
@@ -123,14 +140,14 @@ class FolderJournal implements Journal {
   /** Looks whether the slot is still this process's. Another one is opened for the next call, or soon: a folder may be about to be deleted. */
   #look(): void {
     const slot = this.#current
-    if (this.#stopped || slot === undefined || !slot.watch.isLost) return
+    if (this.#closed || slot === undefined || !slot.watch.isLost) return
     this.#current = undefined
     slot.watch.close()
     this.#lost.add(slot)
     this.#lostSlots.add(slot.number)
     report(new AfterwordError('AFTERWORD_JOURNAL_LOST', [slot.path]))
     // Other processes may free its claims. Where the shared database is lost as well, no other process has it.
-    if (existsSync(join(this.#folder, 'shared.db'))) slot.client.stopClaiming()
+    slot.client.retire(!existsSync(join(this.#folder, 'shared.db')))
     this.#triedAt = -interval
     this.#goOn()
   }
@@ -140,19 +157,27 @@ class FolderJournal implements Journal {
     try {
       this.#current = this.#open()
     } catch (error) {
-      this.#refusing.why = `${(error as Error).message} ${String((error as Error).cause ?? '')}`.trim()
-      return this.#goOn()
+      return this.#refuse(error)
     }
+    this.#pause = firstPause
     const { client } = this.#current
     client.setJobs(this.#jobs)
-    if (this.#settings !== undefined) client.claim(this.#settings)
+    if (this.#stopped) client.stopClaiming()
+    else if (this.#settings !== undefined) client.claim(this.#settings)
+  }
+
+  #refuse(error: unknown): void {
+    const { message, cause } = error as Error
+    this.#triedAt = performance.now()
+    this.#refusing.why = cause === undefined ? message : String(cause)
+    this.#goOn()
   }
 
   /** Tries again to open the folder, and closes lost slots when they are not needed any more. */
   #goOn(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
-      if (this.#stopped) return
+      if (this.#closed) return
       for (const slot of this.#lost) {
         if (!slot.client.isAtRest) continue
         this.#lost.delete(slot)
@@ -160,7 +185,8 @@ class FolderJournal implements Journal {
       }
       if (this.#current === undefined) this.#openAgain()
       if (this.#current === undefined || this.#lost.size > 0) this.#goOn()
-    }, interval).unref()
+    }, this.#pause).unref()
+    this.#pause = Math.min(2 * this.#pause, longestPause)
   }
 
   #refused({ job, args }: JobCall): StoredRecord {

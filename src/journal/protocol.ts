@@ -16,6 +16,8 @@ export interface ServerOptions {
 export interface FolderServerOptions extends ServerOptions {
   readonly folder: string
   readonly sync: Sync
+  /** The slots that this process has lost: their records are in its memory. */
+  readonly lost?: readonly number[]
   /** The ids of the keys by which this process decrypts. */
   readonly keyIds: readonly string[]
 }
@@ -93,12 +95,16 @@ export type ToServer =
     }
   /** The process has the locks of these slots. */
   | { readonly type: 'adopt'; readonly slots: readonly number[] }
-  /** Some record may be claimable. */
+  /** Some record may be claimable, and files may not be the journal's any more. */
   | { readonly type: 'look' }
   /** The process is about to end: that its end comes while records run tells nothing of them. */
   | { readonly type: 'ending' }
+  /** The slot is not this process's any more. */
+  | { readonly type: 'retire' }
   /** The process claims nothing any more. */
   | { readonly type: 'stop' }
+  /** Asks whether the thread is stuck: it answers by setting the first number to 1. */
+  | { readonly type: 'ask'; readonly answer: Int32Array }
   /** Ends the server. @param within the time in ms that it may take to leave all in order @param kept the ids of records that still run */
   | { readonly type: 'close'; readonly within: number; readonly kept: readonly number[] }
 
@@ -156,3 +162,6 @@ export type FromServer =
   | { readonly type: 'released-slot'; readonly slot: number }
   | { readonly type: 'closed' }
   | { readonly type: 'report'; readonly code: ErrorCode; readonly values: readonly unknown[]; readonly cause?: unknown }
+
+/** The exit code of a server's thread that has reported why it ends, and is to be started again. */
+export const restartCode = 75

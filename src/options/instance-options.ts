@@ -97,7 +97,7 @@ const afterwordRules: Rules<AfterwordOptions> = {
   },
   slowTask: time(50),
   journal: optional(
-    'the path of a folder, or { path or database, sync, retention, encrypt }',
+    'the path of a folder, or { path or database, sync, retention, required, encrypt }',
     (value) => isText(value) || isObject(value),
   ),
   worker: {

@@ -1,6 +1,6 @@
 import { AfterwordError } from '../errors.ts'
 import type { AppDatabase } from './app-database.ts'
-import { isFunction, isObject, isText, optional, type Rules, time, validate } from './validate.ts'
+import { flag, isFunction, isObject, isText, optional, type Rules, time, validate } from './validate.ts'
 
 /** The options of a journal. */
 export interface JournalOptions {
@@ -15,6 +15,11 @@ export interface JournalOptions {
   readonly sync?: 'normal' | 'full'
   /** The time in ms for which failed records stay listed. @default 604800000, seven days */
   readonly retention?: number
+  /**
+   * A folder that can't be opened, on a disk that is full or read-only, is an error of `configure`. With `false` it is reported, the app
+   * starts, and calls of jobs are refused until the folder can be opened. @default true
+   */
+  readonly required?: boolean
   /** Encrypts stored arguments and errors, and hashes unique keys. Records that were stored without stay readable. @default none */
   readonly encrypt?: EncryptOptions
 }
@@ -44,6 +49,7 @@ const journalRules: Rules<JournalOptions> = {
     accepts: (value) => value === 'normal' || value === 'full',
   },
   retention: time(7 * 24 * 3_600_000),
+  required: flag(true),
   encrypt: { ...optional('{ key, previous }', isObject), secret: true },
 }
 
@@ -78,6 +84,10 @@ export function validateJournal(given: string | JournalOptions): JournalSettings
   if (typeof given === 'object' && given.database !== undefined && given.sync !== undefined) {
     const expected = 'left to the database, which has a PRAGMA synchronous of its own'
     throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, 'sync', expected, `"${given.sync}"`])
+  }
+  if (typeof given === 'object' && given.database !== undefined && given.required !== undefined) {
+    const expected = 'given with a path only: an open database is there'
+    throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, 'required', expected, String(given.required)])
   }
   const { encrypt, ...settings } = validate(place, journalRules, typeof given === 'string' ? { path: given } : given)
   return { ...settings, encrypt: encrypt && validateEncrypt(`${place}, encrypt`, encrypt) }

@@ -36,6 +36,12 @@ export class Fault {
     return fault
   }
 
+  /** Ends the tracer in the midst of a delay. */
+  async abort(): Promise<void> {
+    this.#tracer.kill('SIGKILL')
+    await this.#exited
+  }
+
   /** Resolves when all works again. */
   async end(): Promise<void> {
     this.#tracer.kill('SIGINT')

@@ -1,8 +1,12 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Afterword } from '../../src/index.ts'
 import { ProcessLock } from '../../src/journal/files/process-lock.ts'
+import { serve } from '../support/local-site.ts'
+import { Reports } from '../support/reports.ts'
 import { Sibling } from './sibling.ts'
 
 let root: string
@@ -91,7 +95,8 @@ describe('a copy of the folder within the process', () => {
     }
     await using three = await Sibling.start(folder, { name: 'three' })
     await three.defer('note', ['other']).outcome
-    expect(one.reports).toEqual(['AFTERWORD_JOURNAL_UNLOCKED'])
+    // The lock, and the databases in the other thread.
+    expect(new Set(one.reports)).toEqual(new Set(['AFTERWORD_JOURNAL_UNLOCKED']))
     expect([...two.runs, ...three.runs]).toEqual(['other'])
     await one.kill()
     const runs = () => [...two.runs, ...three.runs].filter((what) => what !== 'other').sort()
@@ -123,4 +128,37 @@ test('a process that has ended is not taken for alive: neither by its number nor
   const again = ProcessLock.take(folder, 1)
   expect(again?.slot).toBe(1)
   again?.release()
+})
+
+describe('configure({ journal: { required: false } })', () => {
+  test('lets the app start where the folder can not be made: calls are refused until it can', async () => {
+    writeFileSync(folder, '')
+    using reports = new Reports()
+    await using afterword = new Afterword({ journal: { path: folder, required: false } })
+    expect(reports.codes).toEqual(['AFTERWORD_JOURNAL_FOLDER'])
+    const Send = afterword.job('send', (n: number) => n)
+    await using site = await serve(afterword, (_req, res) => {
+      Send.defer(1)
+      res.end('fine')
+    })
+    const response = await fetch(site.url)
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1'])
+    await expect(Send.dispatch(2)).rejects.toMatchObject({ code: 'AFTERWORD_JOURNAL_REFUSED' })
+    expect(() => Send.defer((() => {}) as never)).toThrow("can't be stored")
+    rmSync(folder)
+    await expect.poll(() => fetch(site.url).then(({ status }) => status), { timeout: 10_000 }).toBe(200)
+    expect(await Send.defer(3).outcome).toEqual({ status: 'done', value: 3 })
+    expect(existsSync(path('1.log'))).toBe(true)
+  })
+
+  test('is refused beside a database, and by default the folder is required', () => {
+    writeFileSync(folder, '')
+    expect(() => new Afterword({ journal: { path: folder } })).toThrow(
+      expect.objectContaining({ code: 'AFTERWORD_JOURNAL_FOLDER' }),
+    )
+    using database = new DatabaseSync(':memory:')
+    expect(() => new Afterword({ journal: { database, required: false } })).toThrow(
+      expect.objectContaining({ code: 'AFTERWORD_INVALID_OPTION' }),
+    )
+  })
 })

@@ -113,8 +113,9 @@ describe('slots that were left without records', () => {
     const databases = new ProcessDatabases(options, () => shared, tell, {
       orphaned: (slot) => asked.push(slot),
       released() {},
+      restart: () => expect.unreachable(),
     })
-    const inUse = { release() {}, keep: new Set<number>() }
+    const inUse = { release: () => true, keep: new Set<number>() }
     const jobs = { known: [['send', 1]], shared: [] } as const
     const round = () => {
       asked.length = 0
@@ -126,8 +127,7 @@ describe('slots that were left without records', () => {
       databases.update(jobs, inUse)
       return [...asked]
     }
-    expect(new Set(round())).toEqual(new Set([2, 3, 4]))
-    for (let i = 0; i < 40; i++) expect(round()).toEqual([])
+    for (let i = 0; i < 100; i++) expect(round()).toEqual([])
     expect(leave(true)).toBe(2)
     expect(round()).toContain(2)
     expect(databases.of(own.process + 2 ** 44)).toBeDefined()

@@ -22,7 +22,9 @@ test('the journal makes its folder and all files in it for its own user only', a
   const Send = afterword.job('send', () => {})
   await Send.with({ delay: 3_600_000 }).dispatch()
   await Send.defer().accepted
-  await expect.poll(() => readdirSync(folder)).toEqual(expect.arrayContaining(['shared.db-wal', '1.db-wal', '1.log']))
+  await expect
+    .poll(() => readdirSync(folder), { timeout: 10_000 })
+    .toEqual(expect.arrayContaining(['shared.db-wal', '1.db-wal', '1.log']))
   expect(modeOf(folder)).toBe(0o700)
   expect(modeOf(join(root, 'data'))).toBe(modeOf(root) === 0o700 ? 0o777 & ~process.umask() : modeOf(root))
   const modes = readdirSync(folder).map((name) => `${name} ${modeOf(join(folder, name)).toString(8)}`)

@@ -54,7 +54,7 @@ export class Peer implements Disposable {
         of: (key) => (slotOf(key) === slot ? this.own : this.adopted.get(slotOf(key)))?.store,
         adopt: () => undefined,
         recover: () => false,
-        update() {},
+        update: () => false,
       },
       tables: [this.own.store, this.shared.store],
       sharedFile: undefined,

@@ -2,7 +2,8 @@ import { Worker } from 'node:worker_threads'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import { beside } from '../../lazy-require.ts'
-import type { FolderServerOptions, FromServer, ToServer } from '../protocol.ts'
+import { type FolderServerOptions, type FromServer, restartCode, type ToServer } from '../protocol.ts'
+import { addThread, removeThread } from './stuck-threads.ts'
 
 /** The delay in ms after which a journal's thread that has died is started again: at first, and at most. */
 const firstRestart = 100
@@ -60,7 +61,12 @@ export class ThreadChannel implements Channel {
   }
 
   post(message: ToServer): void {
+    if (message.type === 'ending' && this.up) addThread(this)
     this.#thread?.postMessage(message)
+  }
+
+  ask(answer: Int32Array): void {
+    this.#thread?.postMessage({ type: 'ask', answer } satisfies ToServer)
   }
 
   get busy(): boolean {
@@ -93,10 +99,11 @@ export class ThreadChannel implements Channel {
     thread.on('error', (error) => {
       cause = error
     })
-    thread.on('exit', () => {
+    thread.on('exit', (code) => {
       this.#thread = undefined
+      removeThread(this)
       if (this.#closed) return
-      report(new AfterwordError('AFTERWORD_JOURNAL_FAILED', [], { cause }))
+      if (code !== restartCode) report(new AfterwordError('AFTERWORD_JOURNAL_FAILED', [], { cause }))
       this.#listener?.lost()
       const timer = setTimeout(() => this.#closed || this.#restart(), this.#restartDelay).unref()
       this.#restarting = { timer, done: Promise.withResolvers() }

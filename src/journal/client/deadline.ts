@@ -1,16 +1,43 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { AfterwordError } from '../../errors.ts'
+import { report } from '../../events.ts'
 
 /** The time in ms that each step of an end has at least, however little is left. */
 const leastForStep = 2000
 
-/** Waits for a promise. @param until by `performance.now()` @returns whether it resolved in time */
-export async function inTime(until: number, promise: Promise<unknown>): Promise<boolean> {
-  const stop = new AbortController()
-  const late = pause(Math.max(leastForStep, until - performance.now()), false, { signal: stop.signal })
-  try {
-    return await Promise.race([promise.then(() => true), late])
-  } finally {
-    stop.abort()
-    late.catch(() => {})
+/** A deadline bounds the steps of an end: a disk that stands still keeps no process from its end. */
+export class Deadline {
+  readonly #until: number
+  #isTold = false
+
+  /** @param within the time in ms */
+  constructor(within: number) {
+    this.#until = performance.now() + within
+  }
+
+  /** The time in ms that is left. */
+  get left(): number {
+    return Math.max(0, this.#until - performance.now())
+  }
+
+  /** Waits for a step. Reports the first one that takes too long. @returns whether the step has ended in time */
+  async bounds(step: Promise<unknown>): Promise<boolean> {
+    const time = Math.max(leastForStep, this.left)
+    const stop = new AbortController()
+    const late = pause(time, false, { signal: stop.signal })
+    try {
+      const isInTime = await Promise.race([step.then(() => true), late])
+      if (!isInTime) this.#tell(time)
+      return isInTime
+    } finally {
+      stop.abort()
+      late.catch(() => {})
+    }
+  }
+
+  #tell(time: number): void {
+    if (this.#isTold) return
+    this.#isTold = true
+    report(new AfterwordError('AFTERWORD_JOURNAL_BEHIND', [`the disk has not answered for ${Math.round(time)} ms`]))
   }
 }

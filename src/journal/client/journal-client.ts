@@ -3,14 +3,14 @@ import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import type { Claim, Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../../task/record.ts'
 import type { RecordRow } from '../files/log-format.ts'
-import { blockOf } from '../files/record-id.ts'
 import { owner } from '../files/schema.ts'
 import { type ClaimedRow, type FromServer, type KnownJob, type Store, transition } from '../protocol.ts'
 import type { Channel } from './channel.ts'
 import { Claims } from './claims.ts'
 import type { Codec } from './codec.ts'
-import { inTime } from './deadline.ts'
+import { Deadline } from './deadline.ts'
 import type { LogQueue } from './log-queue.ts'
+import { RecordIds } from './record-ids.ts'
 import type { RecordQueue } from './record-queue.ts'
 import type { SlotLocks } from './slot-locks.ts'
 import { StoredRecord } from './stored-record.ts'
@@ -41,7 +41,7 @@ export class JournalClient implements Journal {
   readonly #locks: SlotLocks
   readonly #claims: Claims
   readonly #claimer: Claimer
-  #lastId: number
+  readonly #ids: RecordIds
   #jobs: readonly KnownJob[] = []
   #settings: ClaimSettings = { shared: false, jobs: undefined, concurrency: 1 }
   #closing = false
@@ -57,7 +57,7 @@ export class JournalClient implements Journal {
     this.#locks = locks
     this.#claims = new Claims((claim) => channel.post(claim), claimer)
     this.#claimer = claimer
-    this.#lastId = process
+    this.#ids = new RecordIds(process, (recordId) => channel.post({ type: 'block', recordId }))
     channel.open({
       message: (message) => this.#receive(message),
       lost: () => this.#lost(),
@@ -76,11 +76,9 @@ export class JournalClient implements Journal {
     shared = false,
     asClaim = false,
   }: JobCall): StoredRecord {
-    const id = this.#lastId + 1
+    const id = this.#ids.next
     const text = this.#codec.encode(args, job, id)
-    const isNewBlock = blockOf(id) !== blockOf(this.#lastId)
-    this.#lastId = id
-    if (isNewBlock) this.#tellBlock()
+    this.#ids.give()
     const now = Date.now()
     const due = Math.ceil(delay)
     const by = shared ? owner.free : this.#process
@@ -127,48 +125,55 @@ export class JournalClient implements Journal {
     this.#channel.post({ type: 'stop' })
   }
 
+  /** The slot is not this process's any more. @param mayClaim no other process can claim the records that the client claims */
+  retire(mayClaim: boolean): void {
+    this.#channel.post({ type: 'retire' })
+    if (!mayClaim) this.stopClaiming()
+  }
+
   /** The client has no record in the memory of this process. */
   get isAtRest(): boolean {
     return this.#idle && this.#claims.isEmpty && this.#log?.isAtRest !== false
   }
 
   async close(within: number, given: readonly JobRecord[] = []): Promise<void> {
-    const until = performance.now() + within
+    const deadline = new Deadline(within)
     this.#claims.stop()
     this.#log?.close('the journal is closed')
     const queues = [this.#accepting, ...this.#allQueues]
     const running = new Set((given as StoredRecord[]).filter((record) => record.isIn(queues)))
     const ended = Promise.all(Array.from(running, (record) => record.left))
-    await inTime(until, this.#store(running))
-    if (running.size === 0) return this.#end(until)
+    await deadline.bounds(this.#store(running))
+    if (running.size === 0) return this.#end(deadline)
     // The slot stays this process's, and so do their outcomes, until they have ended or the process does.
-    if (this.#log !== undefined) return void ended.then(() => this.#store(new Set())).then(() => this.#end(0))
+    if (this.#log !== undefined) return void ended.then(() => this.#store()).then(() => this.#end(new Deadline(0)))
     // The app may close its database now.
     for (const record of running) record.abandon()
-    if (await this.#endServer(until, running)) void ended.then(() => this.#locks.close())
+    if (await this.#endServer(deadline, running)) void ended.then(() => this.#locks.close())
   }
 
   /** Stores outcomes. Should the server die meanwhile, the next one does. */
-  async #store(running: ReadonlySet<StoredRecord>): Promise<void> {
+  async #store(running: ReadonlySet<StoredRecord> = new Set()): Promise<void> {
     for (let tries = 2; tries > 0 && !(await this.#closeQueues(running)); tries--);
   }
 
-  async #end(until: number): Promise<void> {
+  async #end(deadline: Deadline): Promise<void> {
     this.#log?.end()
-    this.#tellBlock()
-    if (await this.#endServer(until, new Set())) this.#locks.close()
+    this.#ids.tellBlock()
+    if (await this.#endServer(deadline)) this.#locks.close()
   }
 
   /** @returns false if the server does not end. Its thread may still write: then the locks are dropped with the process. */
-  async #endServer(until: number, running: ReadonlySet<StoredRecord>): Promise<boolean> {
+  async #endServer(deadline: Deadline, running: Iterable<StoredRecord> = []): Promise<boolean> {
     if (this.#channel.up) {
       this.#closing = true
       this.#channel.busy = true
       const kept = Array.from(running, ({ recordId }) => recordId)
-      this.#channel.post({ type: 'close', within: Math.max(0, until - performance.now()), kept })
-      await inTime(until, this.#closed.promise)
+      this.#channel.post({ type: 'close', within: deadline.left, kept })
+      await deadline.bounds(this.#closed.promise)
     }
-    if (await inTime(until, this.#channel.close())) return true
+    if (await deadline.bounds(this.#channel.close())) return true
+    this.#closing = false
     this.#channel.busy = false
     return false
   }
@@ -188,12 +193,6 @@ export class JournalClient implements Journal {
     this.#log?.moveAll()
     await Promise.all(this.#allQueues.map((queue) => queue.close()))
     return this.#channel.up
-  }
-
-  /** The next process of the slot begins behind the last block of ids of which this process has given one. */
-  #tellBlock(): void {
-    if (blockOf(this.#lastId) === blockOf(this.#process)) return
-    this.#channel.post({ type: 'block', recordId: this.#lastId })
   }
 
   #tellJobs(): void {
@@ -290,7 +289,7 @@ export class JournalClient implements Journal {
   #back(): void {
     this.#channel.post({ type: 'adopt', slots: this.#locks.adopted })
     this.#log?.restart()
-    this.#tellBlock()
+    this.#ids.tellBlock()
     for (const queue of this.#allQueues) queue.flush()
     const changing = this.#allQueues.flatMap((queue) => queue.changing)
     this.#channel.post({ type: 'resume', claimed: [...this.#claims.recordIds, ...changing] })

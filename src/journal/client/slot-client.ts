@@ -29,6 +29,8 @@ interface SlotClientOptions {
   /** The time in ms for which records wait for their sync. */
   readonly holdTimeout: number
   readonly codec: Codec
+  /** Moves the records of a slot that was left from its log to the databases. */
+  readonly recover: (slot: number) => void
   /** The slots that this process has lost. */
   readonly lost: ReadonlySet<number>
 }
@@ -39,9 +41,9 @@ interface SlotClientOptions {
  * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`
  */
 export function openSlotClient(options: SlotClientOptions, claimer: Claimer, look: () => void): SlotClient {
-  const { folder, sync, retention, holdTimeout, codec, lost } = options
-  const { lock, process } = openProcessSlot(folder, lost)
-  const channel = new ThreadChannel({ folder, process, sync, retention, keyIds: codec.keyIds })
+  const { folder, sync, retention, holdTimeout, codec, recover, lost } = options
+  const { lock, process } = openProcessSlot(folder, recover, lost)
+  const channel = new ThreadChannel({ folder, process, sync, retention, lost: [...lost], keyIds: codec.keyIds })
   const queues = { own: new WriteQueue('own', channel), shared: new WriteQueue('shared', channel) }
   const prepare = (offset: number, bytes: number) => channel.post({ type: 'prepare', offset, bytes })
   const file = new LogFile(logOf(folder, lock.slot), sync === 'full', prepare)
@@ -55,6 +57,7 @@ export function openSlotClient(options: SlotClientOptions, claimer: Claimer, loo
   const locks = new SlotLocks(folder, lock)
   const client = new JournalClient({ process, channel, queues, accepting: log, log, codec, locks }, claimer)
   const isAtRest = () => client.isAtRest && locks.adopted.length === 0
-  const watch = new SlotWatch({ path: lock.path, locks, log: file, isAtRest, look })
+  const dropped = () => channel.post({ type: 'look' })
+  const watch = new SlotWatch({ path: lock.path, locks, log: file, isAtRest, dropped, look })
   return { number: lock.slot, path: lock.path, client, watch }
 }

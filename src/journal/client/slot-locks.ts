@@ -26,9 +26,11 @@ export class SlotLocks {
     return this.#own?.isLost ?? false
   }
 
-  /** A lock was dropped, and taken again. @returns its path */
-  get dropped(): string | undefined {
-    return [this.#own, ...this.#adopted.values()].find((lock) => lock?.wasDropped)?.path
+  /** Tells, once for each time, that a lock was dropped and taken again. @returns its path */
+  takeDropped(): string | undefined {
+    const lock = [this.#own, ...this.#adopted.values()].find((lock) => lock?.wasDropped)
+    if (lock !== undefined) lock.wasDropped = false
+    return lock?.path
   }
 
   /** Takes the lock of a slot that no living process seems to have. @returns whether this process has the lock now */

@@ -16,6 +16,8 @@ interface WatchedSlot {
   readonly log: LogFile
   /** The memory of this process has no record of the slot: an idle process costs nothing. */
   isAtRest(): boolean
+  /** A lock was dropped: those of the databases may be as well. */
+  dropped(): void
   /** A look that no call has asked for. */
   look(): void
 }
@@ -49,7 +51,8 @@ export class SlotWatch {
     this.#looked = performance.now()
     const { locks, log } = this.#slot
     const isLost = locks.areLost || log.isGone
-    const { dropped } = locks
+    const dropped = locks.takeDropped()
+    if (dropped !== undefined) this.#slot.dropped()
     if (dropped !== undefined && !this.#told) {
       this.#told = true
       report(new AfterwordError('AFTERWORD_JOURNAL_UNLOCKED', [dropped]))

@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync, renameSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { ErrorCode } from '../../errors.ts'
 import type { Database } from '../../options/app-database.ts'
@@ -95,16 +95,17 @@ const busyTimeout = 1000
  */
 export function openDatabase(path: string, sync: Sync, tell: Report, checked = false): DatabaseSync {
   try {
-    return prepared(path, sync, checked)
+    return openUnmoved(path, sync, checked)
   } catch (error) {
     if (!isDamage(error)) throw error
     const aside = moveAside(path)
     tell('AFTERWORD_JOURNAL_DAMAGED', [path, aside], error)
-    return prepared(path, sync, true)
+    return openUnmoved(path, sync, true)
   }
 }
 
-function prepared(path: string, sync: Sync, checked: boolean): DatabaseSync {
+/** Opens a database of the journal. Throws where the file is damaged, and leaves it there. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */
+export function openUnmoved(path: string, sync: Sync, checked = false): DatabaseSync {
   makeFile(path)
   const database = new DatabaseSync(path)
   try {
@@ -143,7 +144,8 @@ export function isSmall(database: Database): boolean {
  */
 function checkIntegrity(database: DatabaseSync): void {
   const [found] = faultsOf(database)
-  if (found === undefined) return
+  // A page that could not be read once may be all right.
+  if (found === undefined || faultsOf(database).length === 0) return
   try {
     atomically(database, () => {
       rebuildIndexes(database)
@@ -182,11 +184,26 @@ export function giveSpaceBack(database: Database): boolean {
   return isLast
 }
 
-/** Moves a database aside, with the files beside it. @returns its path then */
+/**
+ * Moves a database aside, with the files beside it. No handle of this process may have it open. Throws where it can't be read: then it may
+ * not be damaged at all. @returns its path then
+ */
 export function moveAside(path: string): string {
+  for (const part of ['', '-wal']) if (existsSync(path + part)) requireReadable(path + part)
   const suffix = `damaged-${new Date().toISOString().replaceAll(':', '-')}`
   for (const part of ['', '-wal', '-shm']) {
     if (existsSync(path + part)) renameSync(path + part, `${path}.${suffix}${part}`)
   }
   return `${path}.${suffix}`
+}
+
+/** Reads a whole file: SQLite does not tell each page that it could not read from one that is damaged. */
+function requireReadable(path: string): void {
+  const file = openSync(path, 'r')
+  try {
+    const buffer = Buffer.allocUnsafe(2 ** 20)
+    for (let at = 0, read = 1; read > 0; at += read) read = readSync(file, buffer, 0, buffer.length, at)
+  } finally {
+    closeSync(file)
+  }
 }

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
+import { devNull } from 'node:os'
 
 /**
  * The locks of a file by which a process shows that it is in use. POSIX locks belong to a process, and are dropped when any handle of
@@ -7,9 +8,9 @@ import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
 export class FileLocks {
   readonly #descriptors: readonly number[]
 
-  /** @param path a file that this process has open and locked */
-  constructor(path: string) {
-    const descriptors = descriptorsOf(path)
+  /** @param path a file that this process has open and locked @param guess the descriptor that its handle has, if nothing came between */
+  constructor(path: string, guess?: number) {
+    const descriptors = descriptorsOf(path, guess)
     // A file system may tell of no locks at all.
     this.#descriptors = descriptors.some((descriptor) => isLocked(descriptor) === true) ? descriptors : []
   }
@@ -21,14 +22,27 @@ export class FileLocks {
 }
 
 /** Finds the descriptors of a file that this process has open; none where the system does not tell. */
-function descriptorsOf(path: string): number[] {
+function descriptorsOf(path: string, guess?: number): number[] {
   try {
     const file = realpathSync(path)
+    // A server may have many thousands of descriptors.
+    if (guess !== undefined && fileOf(guess) === file && isLocked(guess)) return [guess]
     return readdirSync('/proc/self/fd')
       .map(Number)
       .filter((descriptor) => fileOf(descriptor) === file)
   } catch {
     return []
+  }
+}
+
+/** The descriptor that the next file has which this process opens; `undefined` where there is none. */
+export function nextDescriptor(): number | undefined {
+  try {
+    const descriptor = openSync(devNull, 'r')
+    closeSync(descriptor)
+    return descriptor
+  } catch {
+    return undefined
   }
 }
 

@@ -3,12 +3,14 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { isBusy } from './database.ts'
 import { FileIdentity } from './file-identity.ts'
-import { FileLocks } from './file-locks.ts'
+import { FileLocks, nextDescriptor } from './file-locks.ts'
 import { makeFile } from './folder.ts'
 import { identity, isAliveElsewhere } from './process-identity.ts'
 
 /** The time in ms for which another process may have a lock that was dropped, before the slot counts as lost: it may only try the lock. */
 const longestBusy = 500
+/** The number of looks in a row at which that has to be so. */
+const mostBusy = 10
 const begin = 'PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE'
 
 /**
@@ -21,16 +23,19 @@ export class ProcessLock {
   readonly slot: number
   readonly path: string
   #database: DatabaseSync
+  #descriptor: number | undefined
   readonly #file: FileIdentity
   #locks: FileLocks | undefined
   #isHeld = true
   #busySince: number | undefined
+  #busy = 0
   #released = false
 
-  private constructor(path: string, slot: number, database: DatabaseSync) {
+  private constructor(path: string, slot: number, database: DatabaseSync, descriptor: number | undefined) {
     this.slot = slot
     this.path = path
     this.#database = database
+    this.#descriptor = descriptor
     this.#file = new FileIdentity(path)
   }
 
@@ -39,14 +44,15 @@ export class ProcessLock {
    * @returns `undefined` if a living process holds the lock
    */
   static take(folder: string, slot: number): ProcessLock | undefined {
-    const path = join(folder, `${slot}.lock`)
+    const path = lockOf(folder, slot)
     makeFile(path)
     // SQLite opens a file that it may not write for reading, and then every process gets the lock.
     accessSync(path, constants.W_OK)
+    const descriptor = nextDescriptor()
     const database = new DatabaseSync(path)
     try {
       database.exec(begin)
-      if (!isAliveElsewhere(ownerOf(path))) return new ProcessLock(path, slot, database)
+      if (!isAliveElsewhere(ownerOf(path))) return new ProcessLock(path, slot, database, descriptor)
       // Its process lives, and has only lost the lock.
       database.close()
       return undefined
@@ -68,7 +74,7 @@ export class ProcessLock {
 
   /** Notes that this process has the slot, for as long as it has the lock. */
   keep(): void {
-    this.#locks = new FileLocks(this.path)
+    this.#locks = new FileLocks(this.path, this.#descriptor)
     if (identity === undefined) return
     try {
       writeFileSync(ownerFile(this.path), identity, { mode: 0o600 })
@@ -89,7 +95,7 @@ export class ProcessLock {
     const owner = ownerOf(this.path)
     this.#busySince ??= performance.now()
     const isOthers = owner !== undefined && owner !== identity
-    return isOthers || performance.now() - this.#busySince > longestBusy
+    return isOthers || (++this.#busy >= mostBusy && performance.now() - this.#busySince > longestBusy)
   }
 
   #takeAgain(): boolean {
@@ -98,13 +104,16 @@ export class ProcessLock {
       if (this.#isHeld) this.#database.exec('ROLLBACK')
     } catch {
       this.#database.close()
+      this.#descriptor = nextDescriptor()
       this.#database = new DatabaseSync(this.path)
     }
     this.#isHeld = false
     try {
       this.#database.exec(begin)
       this.#isHeld = true
+      this.#locks = new FileLocks(this.path, this.#descriptor)
       this.#busySince = undefined
+      this.#busy = 0
       return true
     } catch {
       return false
@@ -137,6 +146,9 @@ export function slotsIn(folder: string): number[] {
     .filter((slot) => !Number.isNaN(slot))
     .sort((a, b) => a - b)
 }
+
+/** The path of the lock of a slot. */
+export const lockOf = (folder: string, slot: number) => join(folder, `${slot}.lock`)
 
 /** The folder of the locks for an app's own database. */
 export function locksOf(database: string): string {

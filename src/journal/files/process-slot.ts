@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import type { Database } from '../../options/app-database.ts'
@@ -10,6 +10,7 @@ import { logOf } from './log-format.ts'
 import { warnOfNetwork } from './network-file-system.ts'
 import { ProcessLock } from './process-lock.ts'
 import { blockSize, blocks, mostSlots, slotSize } from './record-id.ts'
+import { requireKnownVersion } from './schema.ts'
 
 /** The slot that a process owns: the first one that no living process has, and that has no records. */
 export interface ProcessSlot {
@@ -20,18 +21,27 @@ export interface ProcessSlot {
 
 /**
  * Takes a slot in a folder.
+ * @param recover moves the records of a slot that was left from its log to the databases
  * @param lost the slots that this process has lost: their files may still be open
  * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`
  */
-export function openProcessSlot(folder: string, lost: ReadonlySet<number> = new Set()): ProcessSlot {
+export function openProcessSlot(
+  folder: string,
+  recover?: (slot: number) => void,
+  lost: ReadonlySet<number> = new Set(),
+): ProcessSlot {
   return opening(folder, () => {
-    for (const lock of freeLocks(folder, lost)) {
-      const process = beginIfEmpty(folder, lock)
-      if (process === undefined) continue
-      lock.keep()
-      warnOfNetwork(folder)
-      requireWritable(join(folder, 'shared.db'))
-      return { lock, process }
+    requireKnown(join(folder, 'shared.db'))
+    // A slot with records is left to a process that knows their jobs, as long as there is another one.
+    for (const begin of [beginIfEmpty, ...(recover === undefined ? [] : [beginAfter(recover)])]) {
+      for (const lock of freeLocks(folder, lost)) {
+        const process = begin(folder, lock)
+        if (process === undefined) continue
+        lock.keep()
+        warnOfNetwork(folder)
+        requireWritable(join(folder, 'shared.db'))
+        return { lock, process }
+      }
     }
     throw new Error(`${mostSlots} processes have a slot already`)
   })
@@ -46,6 +56,9 @@ export function opening<T>(place: string, open: () => T): T {
     throw new AfterwordError('AFTERWORD_JOURNAL_FOLDER', [place], { cause })
   }
 }
+
+/** The errors that no other slot of the folder would be spared. */
+const generalErrors = new Set(['EROFS', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOTDIR', 'ENOENT', 'EIO'])
 
 /**
  * Takes the locks of the slots that no living process has, one after the other. A lock that can't be opened is passed over: it may be
@@ -62,6 +75,7 @@ export function* freeLocks(folder: string, lost?: ReadonlySet<number>): Iterable
       lock = ProcessLock.take(folder, slot)
     } catch (error) {
       cause ??= error
+      if (generalErrors.has((error as NodeJS.ErrnoException).code ?? '')) break
     }
     if (lock === undefined) continue
     found = true
@@ -88,6 +102,25 @@ function beginIfEmpty(folder: string, lock: ProcessLock): number | undefined {
   }
 }
 
+/** Makes a function that begins a slot with records, whose process has died. They are this process's to run from then on. */
+function beginAfter(recover: (slot: number) => void) {
+  return (folder: string, lock: ProcessLock): number | undefined => {
+    let database: DatabaseSync | undefined
+    let process: number | undefined
+    try {
+      recover(lock.slot)
+      database = openDatabase(join(folder, `${lock.slot}.db`), 'full', tell, true)
+      process = beginBlock(database, lock.slot)
+    } catch {
+      // The next slot may be readable.
+    } finally {
+      database?.close()
+      if (process === undefined) lock.release()
+    }
+    return process
+  }
+}
+
 /**
  * Requires that a file can be written if it is there. A thread opens it later, when requests have been answered. Throws the errors of
  * `access`. @returns whether the file is there
@@ -98,7 +131,21 @@ function requireWritable(path: string): boolean {
   return true
 }
 
-const tell: Report = (code, values, cause) => report(new AfterwordError(code, values, { cause }))
+/** Requires that a database is of no newer release, if that can be told now. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */
+function requireKnown(path: string): void {
+  if (!existsSync(path)) return
+  const database = new DatabaseSync(path)
+  try {
+    requireKnownVersion(database, path)
+  } catch (error) {
+    // A thread opens the database later, and tells of all other trouble.
+    if (error instanceof AfterwordError) throw error
+  } finally {
+    database.close()
+  }
+}
+
+export const tell: Report = (code, values, cause) => report(new AfterwordError(code, values, { cause }))
 
 /** The database has no records. One that can't be read counts as not empty: a process that adopts it checks it. */
 function isEmpty(database: Database): boolean {

@@ -97,15 +97,19 @@ export function migrate(database: Database, path: string): void {
   if (versionOf(database) === migrations.length) return
   atomically(database, () => {
     database.exec('CREATE TABLE IF NOT EXISTS afterword (version INTEGER NOT NULL) STRICT')
-    const version = versionOf(database)
+    const version = requireKnownVersion(database, path)
     const found = version ?? 0
-    if (found > migrations.length) {
-      throw new AfterwordError('AFTERWORD_JOURNAL_NEWER', [path, found, migrations.length])
-    }
     for (const migration of migrations.slice(found)) database.exec(migration)
     if (version === undefined) database.prepare('INSERT INTO afterword VALUES (?)').run(migrations.length)
     else if (found < migrations.length) database.prepare('UPDATE afterword SET version = ?').run(migrations.length)
   })
+}
+
+/** Tells the version of a database. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` where this release does not know it */
+export function requireKnownVersion(database: Database, path: string): number | undefined {
+  const version = versionOf(database)
+  if (version === undefined || version <= migrations.length) return version
+  throw new AfterwordError('AFTERWORD_JOURNAL_NEWER', [path, version, migrations.length])
 }
 
 /** The version of a database; `undefined` for one that is new. */

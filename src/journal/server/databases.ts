@@ -1,12 +1,15 @@
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
-import { moveAside, openDatabase, type Report } from '../files/database.ts'
+import type { Report } from '../files/database.ts'
 import { logOf } from '../files/log-format.ts'
+import { OpenFiles } from '../files/open-files.ts'
+import { lockOf } from '../files/process-lock.ts'
 import { slotOf } from '../files/record-id.ts'
 import type { FolderServerOptions } from '../protocol.ts'
 import { type OwnDatabases, ProcessDatabases, type SlotEvents, shut } from './process-databases.ts'
 import { RecordTable } from './record-table.ts'
 import { ServerLog } from './server-log.ts'
+import { SharedFile } from './shared-file.ts'
 
 /** The databases in which a server stores records. */
 export interface Databases {
@@ -23,6 +26,10 @@ export interface Databases {
   readonly sharedFile: string | undefined
   /** A table turns out to be damaged: its database is moved aside and reported, and a new one begun. @returns false where it stays */
   setAside(table: RecordTable, error: unknown): boolean
+  /** Looks whether the files are still those of the folder. Else the thread begins anew with those that are. */
+  check?(): void
+  /** The slot is not this process's any more: the files stay as they are. */
+  retire?(): void
   /** @param until by `performance.now()`: free pages are given back until then */
   close(until: number): void
 }
@@ -34,7 +41,10 @@ export function openFolder(options: FolderServerOptions, tell: Report, events: S
 
 class FolderDatabases implements Databases {
   readonly owned: ProcessDatabases
-  readonly sharedFile: string
+  readonly #file: SharedFile
+  readonly #events: SlotEvents
+  #watched: readonly OpenFiles[]
+  #retired = false
   readonly log: ServerLog
   readonly #options: FolderServerOptions
   readonly #tell: Report
@@ -46,9 +56,15 @@ class FolderDatabases implements Databases {
     this.#tell = tell
     this.owned = new ProcessDatabases(options, () => this.#shared, tell, events)
     this.log = new ServerLog(logOf(options.folder, slotOf(options.process)), options.sync)
-    this.sharedFile = join(options.folder, 'shared.db')
-    this.#database = openDatabase(this.sharedFile, options.sync, tell)
+    this.#file = new SharedFile(options.folder, options.sync, tell)
+    this.#events = events
+    this.#database = this.#file.open()
     this.#shared = this.#tableOf(this.#database)
+    this.#watched = this.#watch()
+  }
+
+  get sharedFile(): string {
+    return this.#file.path
   }
 
   get own(): RecordTable {
@@ -66,16 +82,36 @@ class FolderDatabases implements Databases {
   setAside(table: RecordTable, error: unknown): boolean {
     if (table !== this.#shared) return this.owned.setAside(table, error)
     this.#database.close()
-    this.#tell('AFTERWORD_JOURNAL_DAMAGED', [this.sharedFile, moveAside(this.sharedFile)], error)
-    this.#database = openDatabase(this.sharedFile, this.#options.sync, this.#tell)
+    this.#file.damaged()
+    this.#database = this.#file.open()
     this.#shared = this.#tableOf(this.#database)
+    this.#watched = this.#watch()
     return true
+  }
+
+  check(): void {
+    // Where the lock is gone, the slot is lost: the thread of the requests takes another one.
+    if (this.#retired || !existsSync(lockOf(this.#options.folder, slotOf(this.#options.process)))) return
+    const lost = this.#watched.find(({ areLost }) => areLost)
+    const unlocked = this.#watched.find(({ areUnlocked }) => areUnlocked)
+    if (lost !== undefined) this.#tell('AFTERWORD_JOURNAL_LOST', [lost.path])
+    else if (unlocked !== undefined) this.#tell('AFTERWORD_JOURNAL_UNLOCKED', [unlocked.path])
+    if (lost !== undefined || unlocked !== undefined || this.#file.isMarked) this.#events.restart()
+  }
+
+  retire(): void {
+    this.#retired = true
   }
 
   close(until: number): void {
     this.log.close()
     this.owned.close(until)
     shut(this.#database, until)
+    this.#file.close()
+  }
+
+  #watch(): OpenFiles[] {
+    return [this.owned.ownPath, ...this.#file.locked].map((path) => new OpenFiles(path))
   }
 
   #tableOf(database: DatabaseSync): RecordTable {

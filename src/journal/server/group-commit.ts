@@ -49,7 +49,10 @@ export class GroupCommit {
     const left: CommitGroup = { type: 'group', store: group.store, moves: [], done: [], transitions: [] }
     for (const [table, part] of this.#partsOf(group)) {
       try {
-        duplicates.push(...this.#store(table, part))
+        const found = this.#store(table, part)
+        // What went to files that are lost stays in the log.
+        this.#databases.check?.()
+        duplicates.push(...found)
         this.#trials.committed(part)
       } catch (error) {
         failures.set(table, error)

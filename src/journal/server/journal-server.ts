@@ -77,7 +77,10 @@ export class JournalServer {
       },
       try: attempt,
       look: () => this.#answers.look(),
-      lookAround: () => this.#lookAround(),
+      lookAround: () => {
+        this.#watch.check()
+        this.#lookForEncrypted()
+      },
       mend: (table, error) => this.#mend(table, error),
       checkRows: (table, from, to) => void this.#mending.setOddAside(table, from, to),
       recovered: () => {
@@ -113,9 +116,12 @@ export class JournalServer {
         for (const slot of message.slots) this.#maintenance.adopt(slot)
         return this.#answers.look()
       case 'look':
+        this.#databases.check?.()
         return this.#answers.look()
       case 'ending':
         return this.#trials.endsInOrder()
+      case 'retire':
+        return this.#databases.retire?.()
       case 'stop':
         return this.#stopLooking()
       case 'close':
@@ -174,11 +180,6 @@ export class JournalServer {
       setTimeout(() => this.#closed || this.#enlist(), busyDelay).unref()
     }
     this.#answers.look()
-  }
-
-  #lookAround(): void {
-    this.#watch.check()
-    this.#lookForEncrypted()
   }
 
   /** Reports, once, that a record waits for a key that this process does not have. */

@@ -6,6 +6,8 @@ import type { RecordTable } from './record-table.ts'
 
 /** The interval in ms at which dead siblings are looked for, with half as much again of jitter. */
 const interval = 750
+/** The delay in ms of the next look where many slots were left. */
+const moreDelay = 50
 /** The interval in ms at which old failures are forgotten. */
 const forgetInterval = 3_600_000
 /** The pause in ms after a page that could not be written. */
@@ -47,6 +49,8 @@ export class Maintenance {
   #step: NodeJS.Timeout | undefined
   #round: NodeJS.Timeout | undefined
   #forgetAt = 0
+  /** More slots wait to be looked at. */
+  #more = false
   #clock = Date.now()
   #stopped = false
 
@@ -58,7 +62,8 @@ export class Maintenance {
   begin(): void {
     if (this.#server.try(() => this.#lookAround())) this.#server.recovered()
     if (this.#stopped) return
-    this.#round = setTimeout(() => this.begin(), interval * (1 + Math.random() / 2)).unref()
+    const pause = this.#more ? moreDelay : interval * (1 + Math.random() / 2)
+    this.#round = setTimeout(() => this.begin(), pause).unref()
   }
 
   /** The processes of a slot have died, whose lock this process has: its records are this process's, and their claims are free. */
@@ -129,7 +134,9 @@ export class Maintenance {
   #lookAround(): void {
     const { databases, ownJobs, look, lookAround } = this.#server
     lookAround()
-    databases.owned.update(ownJobs, { release: (slot) => void this.#release(slot), keep: this.#releasing })
+    databases.check?.()
+    const inUse = { release: (slot: number) => this.#release(slot), keep: this.#releasing }
+    this.#more = databases.owned.update(ownJobs, inUse)
     if (Date.now() >= this.#forgetAt) {
       for (const table of databases.tables) this.#forget(table)
       this.#forgetAt = Date.now() + forgetInterval

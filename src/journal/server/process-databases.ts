@@ -1,6 +1,6 @@
 import { existsSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import { giveSpaceBack, moveAside, openDatabase, type Report } from '../files/database.ts'
 import { logOf } from '../files/log-format.ts'
 import { ProcessLock, slotsIn } from '../files/process-lock.ts'
@@ -14,8 +14,11 @@ export interface OwnDatabases {
   readonly tables: readonly RecordTable[]
   /** The table of a record; `undefined` if its slot was released: then no table has the record any more. */
   of(recordId: number): RecordTable | undefined
-  /** Looks for slots of dead processes, and lets go of slots that this process does not need. @param jobs the jobs that this process runs */
-  update(jobs: RunnableJobs, slots: SlotsInUse): void
+  /**
+   * Looks for slots of dead processes, and lets go of slots that this process does not need.
+   * @param jobs the jobs that this process runs @returns whether more slots wait to be looked at
+   */
+  update(jobs: RunnableJobs, slots: SlotsInUse): boolean
   /** Adopts a slot whose lock this process has. @returns its table; `undefined` where there is no new one */
   adopt(slot: number): RecordTable | undefined
   /** Moves the next records from the log of an adopted slot to the databases. @returns whether more follow */
@@ -23,8 +26,8 @@ export interface OwnDatabases {
 }
 
 export interface SlotsInUse {
-  /** Is called with each slot of a dead process, while this process has its lock. */
-  release(slot: number): void
+  /** Frees the claims of a slot's dead processes, while this process has its lock. @returns false where more are left */
+  release(slot: number): boolean
   /** The slots to keep. */
   readonly keep: ReadonlySet<number>
 }
@@ -39,7 +42,14 @@ interface Slot {
 /** The delay in ms after which a slot that could not be adopted is tried again. */
 const adoptAgain = 500
 /** The number of rounds in which each slot that was left is looked at. */
-const leftRounds = 16
+const leftRounds = 256
+/** The time in ms for which the date of the folder may not tell of a later change. */
+const dateSlack = 100
+/** The most slots that are looked into in one go, and the most that are adopted at once: each has open files. */
+const mostAtOnce = 8
+const mostAdopted = 24
+/** The time in ms after which a slot that was asked for is another process's. */
+const longestAsk = 1000
 /** The time in ms for which the free pages of a slot that is let go are given back, while messages wait. */
 const longestShut = 5
 
@@ -49,6 +59,8 @@ export interface SlotEvents {
   orphaned(slot: number): void
   /** The process does not need the slot any more. */
   released(slot: number): void
+  /** The thread ends, and is started again: its files are not those of the folder any more. */
+  restart(): never
 }
 
 /** The databases of this process: that of its own slot, and those of dead processes, until they are empty. */
@@ -63,6 +75,9 @@ export class ProcessDatabases implements OwnDatabases {
   /** All slots, and the date of the folder when they were listed. */
   #all: readonly number[] = []
   #listedAt: number | undefined
+  /** The slots that were asked for and are not adopted yet, and when that was. */
+  readonly #asked = new Map<number, number>()
+  #isRecent = false
   #rounds = 0
   #jobs: RunnableJobs | undefined
   #own: RecordTable
@@ -80,6 +95,11 @@ export class ProcessDatabases implements OwnDatabases {
     return this.#own
   }
 
+  /** The path of the database of this process's own slot. */
+  get ownPath(): string {
+    return this.#pathOf(slotOf(this.#options.process))
+  }
+
   get tables(): RecordTable[] {
     return Array.from(this.#slots.values(), ({ table }) => table)
   }
@@ -89,21 +109,11 @@ export class ProcessDatabases implements OwnDatabases {
   }
 
   /** Asks for the slots of dead processes, and releases those without records, or with records for other processes only. */
-  update(jobs: RunnableJobs, { keep }: SlotsInUse): void {
-    const { folder, process } = this.#options
+  update(jobs: RunnableJobs, { keep, release }: SlotsInUse): boolean {
+    const { process } = this.#options
     if (jobs !== this.#jobs) this.#left.clear()
     this.#jobs = jobs
     this.#lookAtLeft()
-    for (const slot of this.#all) {
-      if (this.#slots.has(slot) || this.#left.has(slot)) continue
-      if (!existsSync(this.#pathOf(slot)) && !existsSync(logOf(folder, slot))) {
-        this.#left.set(slot, this.#markOf(slot))
-        continue
-      }
-      const lock = ProcessLock.tryTake(folder, slot)
-      lock?.release()
-      if (lock !== undefined) this.#events.orphaned(slot)
-    }
     for (const [slot, { table, recovery }] of this.#slots) {
       if (slot === slotOf(process) || keep.has(slot) || recovery !== undefined) continue
       // Until the jobs of this process are known, the slot stays.
@@ -111,18 +121,57 @@ export class ProcessDatabases implements OwnDatabases {
       if (!isLeft) continue
       this.#release(slot)
     }
+    const now = performance.now()
+    for (const [slot, askedAt] of this.#asked) if (now - askedAt > longestAsk) this.#asked.delete(slot)
+    let room = mostAtOnce
+    for (const slot of this.#all) {
+      if (this.#slots.has(slot) || this.#left.has(slot) || this.#asked.has(slot)) continue
+      if (room-- === 0 || this.#slots.size + this.#asked.size > mostAdopted) return true
+      this.#lookInto(slot, release)
+    }
+    return this.#asked.size > 0
+  }
+
+  /** Looks into a slot, if its process has died. One that has neither records nor claims is left as it is. */
+  #lookInto(slot: number, release: (slot: number) => boolean): void {
+    const lock = ProcessLock.tryTake(this.#options.folder, slot)
+    if (lock === undefined) return
+    let isEmpty = false
+    try {
+      isEmpty = this.#isEmpty(slot) && release(slot)
+    } catch {
+      // Its adoption tells what is wrong with it.
+    }
+    if (isEmpty) this.#left.set(slot, this.#markOf(slot))
+    lock.release()
+    if (isEmpty) return
+    this.#asked.set(slot, performance.now())
+    this.#events.orphaned(slot)
+  }
+
+  #isEmpty(slot: number): boolean {
+    const path = this.#pathOf(slot)
+    if (existsSync(logOf(this.#options.folder, slot))) return false
+    if (!existsSync(path)) return true
+    const database = new DatabaseSync(path)
+    try {
+      return isEmpty(database)
+    } finally {
+      database.close()
+    }
   }
 
   /** Forgets what it knows of slots that have changed. A process that takes a slot makes files: then the folder changes as well. */
   #lookAtLeft(): void {
-    const { folder } = this.#options
+    const { folder, lost = [] } = this.#options
     const { mtimeMs } = statSync(folder)
-    const isSame = mtimeMs === this.#listedAt
-    if (!isSame) this.#all = slotsIn(folder)
+    // Files that were made in the very moment of the last look may not show in the date of the folder.
+    const isSame = mtimeMs === this.#listedAt && !this.#isRecent
+    this.#isRecent = Date.now() - mtimeMs < dateSlack
+    if (!isSame) this.#all = slotsIn(folder).filter((slot) => !lost.includes(slot))
     this.#listedAt = mtimeMs
     this.#rounds++
     for (const [slot, mark] of this.#left) {
-      // Files that were made in the very moment of the last look may not show in the date of the folder.
       const isDue = !isSame || slot % leftRounds === this.#rounds % leftRounds
       if (isDue && mark !== this.#markOf(slot)) this.#left.delete(slot)
     }
@@ -146,6 +195,7 @@ export class ProcessDatabases implements OwnDatabases {
   }
 
   adopt(slot: number): RecordTable | undefined {
+    this.#asked.delete(slot)
     if (this.#slots.has(slot)) return undefined
     try {
       return this.#open(slot, true)
@@ -189,7 +239,9 @@ export class ProcessDatabases implements OwnDatabases {
   #open(slot: number, adopted: boolean): RecordTable {
     const { process, sync, keyIds } = this.#options
     const database = openDatabase(this.#pathOf(slot), sync, this.#tell, !adopted)
-    const table = new RecordTable(database, { store: 'own', process, sync, adopted, slot, keyIds })
+    // A process that has found no empty slot has one with records of those before it.
+    const isAdopted = adopted || !isEmpty(database)
+    const table = new RecordTable(database, { store: 'own', process, sync, adopted: isAdopted, slot, keyIds })
     const log = logOf(this.#options.folder, slot)
     const recovery = adopted ? new LogRecovery(log, slot, table, this.#shared, this.#tell) : undefined
     this.#slots.set(slot, { table, database, recovery })
@@ -204,6 +256,10 @@ export class ProcessDatabases implements OwnDatabases {
     this.#left.set(slot, this.#markOf(slot))
     if (slot !== slotOf(this.#options.process)) this.#events.released(slot)
   }
+}
+
+function isEmpty(database: DatabaseSync): boolean {
+  return database.prepare('SELECT 1 FROM afterword_records LIMIT 1').get() === undefined
 }
 
 /** Closes a database; its free pages go back to the disk, as far as there is time. @param until by `performance.now()` */

@@ -1,0 +1,115 @@
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { isBusy, isDamage, moveAside, openUnmoved, type Report, type Sync } from '../files/database.ts'
+import { makeFile } from '../files/folder.ts'
+
+/** The time in ms for which a process waits for the others to close a damaged database: they look about once a second. */
+const longestWait = 10_000
+/** The time in ms between looks meanwhile. */
+const pause = 20
+
+/**
+ * The file of the database that all processes of a folder share. Each process that has it open holds a read lock of `shared.lock`. A process
+ * that finds it damaged marks it as such and closes it, and so do the others when they see the mark. The first one that can lock it alone
+ * moves it aside: no process has it open then.
+ */
+export class SharedFile {
+  readonly path: string
+  readonly #lockPath: string
+  readonly #mark: string
+  readonly #sync: Sync
+  readonly #tell: Report
+  #lock: DatabaseSync | undefined
+
+  constructor(folder: string, sync: Sync, tell: Report) {
+    this.path = join(folder, 'shared.db')
+    this.#lockPath = join(folder, 'shared.lock')
+    this.#mark = `${this.path}.damaged`
+    this.#sync = sync
+    this.#tell = tell
+  }
+
+  /** The paths of the files whose locks tell other processes that the database is in use. */
+  get locked(): readonly string[] {
+    return [this.path, this.#lockPath]
+  }
+
+  /** Another process has found the database damaged, and waits for this one to close it. */
+  get isMarked(): boolean {
+    return existsSync(this.#mark)
+  }
+
+  /** Opens the database, a new one where the old one is damaged. Throws where another process does not close a damaged one. */
+  open(): DatabaseSync {
+    const until = performance.now() + longestWait
+    for (let cause: unknown; ; sleep(pause)) {
+      this.#hold()
+      try {
+        if (!this.isMarked) return openUnmoved(this.path, this.#sync)
+      } catch (error) {
+        if (!isDamage(error)) {
+          this.close()
+          throw error
+        }
+        cause = error
+        writeFileSync(this.#mark, '', { mode: 0o600 })
+      }
+      this.close()
+      this.#moveIfAlone(cause)
+      if (performance.now() > until)
+        throw new Error(`"${this.path}" is damaged, and another process has it open`, { cause })
+    }
+  }
+
+  /** The database, which is closed, is damaged. */
+  damaged(): void {
+    writeFileSync(this.#mark, '', { mode: 0o600 })
+    this.close()
+  }
+
+  /** Lets the file go: the database is closed. */
+  close(): void {
+    this.#lock?.close()
+    this.#lock = undefined
+  }
+
+  #hold(): void {
+    const lock = this.#openLock()
+    try {
+      lock.exec('PRAGMA busy_timeout = 5000; BEGIN')
+      lock.prepare('SELECT count(*) FROM sqlite_schema').get()
+      this.#lock = lock
+    } catch (error) {
+      lock.close()
+      throw error
+    }
+  }
+
+  #moveIfAlone(cause: unknown): void {
+    const lock = this.#openLock()
+    try {
+      lock.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
+      try {
+        if (!this.isMarked || !existsSync(this.path)) return
+        this.#tell('AFTERWORD_JOURNAL_DAMAGED', [this.path, moveAside(this.path)], cause)
+      } finally {
+        // A file that can't be read is no damaged one.
+        rmSync(this.#mark, { force: true })
+      }
+    } catch (error) {
+      if (!isBusy(error)) throw error
+    } finally {
+      lock.close()
+    }
+  }
+
+  #openLock(): DatabaseSync {
+    makeFile(this.#lockPath)
+    return new DatabaseSync(this.#lockPath)
+  }
+}
+
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
