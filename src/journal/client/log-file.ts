@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, openSync, rmSync } from 'node:fs'
 import { FileIdentity } from '../files/file-identity.ts'
-import { type SegmentHead, segmentUnit } from '../files/log-format.ts'
+import { logVersion, type SegmentHead, segmentUnit } from '../files/log-format.ts'
 import { writeAll, writeZeros } from '../files/log-space.ts'
 import { FrameBuffer } from './frame-buffer.ts'
 import { SegmentRecords } from './segment-records.ts'
@@ -91,7 +91,9 @@ export class LogFile {
     segment.frame = 0
     const { sequence: oldest } = this.#used[0] ?? segment
     try {
-      this.#head.add(JSON.stringify({ log: 1, bytes: segment.bytes, oldest, full: this.#full } satisfies SegmentHead))
+      this.#head.add(
+        JSON.stringify({ log: logVersion, bytes: segment.bytes, oldest, full: this.#full } satisfies SegmentHead),
+      )
       this.#write(segment, this.#head)
     } catch (error) {
       this.#free.unshift(segment)

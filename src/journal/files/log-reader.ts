@@ -2,12 +2,14 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import {
   entry,
   frameHeadSize,
+  logVersion,
   parseAccepted,
   type RecordRow,
   readFrame,
   type SegmentHead,
   segmentUnit,
 } from './log-format.ts'
+import { NewerFile } from './newer-file.ts'
 
 /** A record that failed for good, and is not listed in a database yet. */
 export interface LoggedFailure {
@@ -63,7 +65,7 @@ export function* readSegments(path: string): Generator<LogContents> {
   if (file === undefined) return
   const contents: LogContents = { pending: new Map(), failed: new Map(), lastId: 0, gaps: [], synced: undefined }
   try {
-    const segments = findSegments(file, contents)
+    const segments = findSegments(file, path, contents)
     const oldest = segments.at(-1)?.oldest ?? 0
     for (const segment of segments) {
       if (segment.sequence < oldest) continue
@@ -88,12 +90,12 @@ function open(path: string): number | undefined {
 /** The most bytes that a segment's head takes, its frame included. */
 const mostHeadBytes = 256
 
-function findSegments(file: number, contents: LogContents): FoundSegment[] {
+function findSegments(file: number, path: string, contents: LogContents): FoundSegment[] {
   const segments: FoundSegment[] = []
   let unreadable = 0
   const { size } = fstatSync(file)
   for (let offset = 0; offset < size; ) {
-    const found = headAt(file, offset)
+    const found = headAt(file, path, offset)
     if (found === undefined) {
       // A segment that was never used begins with zeros.
       if (!isUnused(file, offset)) unreadable++
@@ -114,10 +116,11 @@ function findSegments(file: number, contents: LogContents): FoundSegment[] {
   return segments
 }
 
-function headAt(file: number, offset: number): FoundSegment | undefined {
+function headAt(file: number, path: string, offset: number): FoundSegment | undefined {
   const frame = readFrame(bytesAt(file, offset, mostHeadBytes), 0)
   if (frame?.number !== 0) return undefined
-  const { bytes, oldest, full } = JSON.parse(frame.payload) as SegmentHead
+  const { log, bytes, oldest, full } = JSON.parse(frame.payload) as SegmentHead
+  if (log > logVersion) throw new NewerFile(path, log, logVersion)
   return { sequence: frame.sequence, offset, bytes, oldest, full }
 }
 
