@@ -22,6 +22,7 @@ const paths = [
   { path: '/ends-later-outside', body: 'hello' },
   { path: '/finishes-later', body: 'hello' },
   { path: '/destroys', body: 'hello' },
+  { path: '/destroys-stream', body: 'hello', http2: true },
   { path: '/destroys-request', body: 'hello' },
   { path: '/closes', body: 'hello' },
   { path: '/destroys-soon', body: 'hello' },

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { account, run } from '../support/account.ts'
-import { hosts } from '../support/protocols.ts'
+import { hosts, isHttp2 } from '../support/protocols.ts'
 import { Site } from '../support/site.ts'
 
 describe.each(hosts)('$protocol on Node $node', (host) => {
@@ -42,6 +42,19 @@ describe.each(hosts)('$protocol on Node $node', (host) => {
     expect(next).toMatchObject({ status: 200, body: Buffer.from('hello'), informational: [], complete: true })
     const runs = [run({ path: '/calls-everything' }), run({ path: '/plain' })]
     expect(await site.account()).toEqual(account(runs, ['AFTERWORD_LATE_WRITE']))
+  })
+
+  test('late calls call back with an error that tells why', async () => {
+    await site.ask('/notes-late-calls')
+    await site.account()
+    const { body } = await site.ask('/results')
+    const ofBoth = { 'end with a chunk': 'ERR_STREAM_WRITE_AFTER_END', write: 'ERR_STREAM_WRITE_AFTER_END' }
+    const ofHttp2 = { push: 'ERR_HTTP2_INVALID_STREAM', writeContinue: 'false', 'destroyed stream': 'true' }
+    expect(JSON.parse(String(body))).toEqual({
+      ...ofBoth,
+      end: 'ERR_STREAM_ALREADY_FINISHED',
+      ...(isHttp2(host) ? ofHttp2 : { writeContinue: 'undefined' }),
+    })
   })
 
   test('a write to a response that was sent never ends the process', async () => {

@@ -38,4 +38,6 @@ defer = () => {
   jobs++
   Kept.defer()
 }
+// Node's warnings of what Afterword imports are not for the tests.
+await new Promise((resolve) => setImmediate(resolve))
 process.on('exit', () => appendFileSync(join(folder, 'jobs'), `${jobs}\n`))

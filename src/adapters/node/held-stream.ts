@@ -85,7 +85,7 @@ export class HeldStream extends HeldBytes {
     // The handler may change its headers for the next response.
     this.send([this.#stream, name, [file, copy(headers), copy(options)]])
     // A path is opened first: until then the head has not left.
-    if (name === 'respondWithFD') showHeadersSent(this.#stream, true)
+    if (name === 'respondWithFD') show(this.#stream, 'headersSent', true)
     return undefined
   }
 
@@ -93,6 +93,8 @@ export class HeldStream extends HeldBytes {
   destroy(error: Error | undefined): void {
     if (this.response === undefined || this.#hasGone) return this.#end(error)
     this.#destroyed ??= { error }
+    // Node refuses further calls from now on.
+    show(this.#stream, 'destroyed', true)
     this.hurry()
   }
 
@@ -130,7 +132,7 @@ export class HeldStream extends HeldBytes {
       for (const call of calls) {
         const code = make(call)
         // Node would have destroyed the stream with the error at the call.
-        if (call[1] === 'respond' && Number(code) < 0) this.#destroyed ??= { error: writeFailure() }
+        if (call[1] === 'respond' && Number(code) < 0) this.#destroyed ??= { error: headFailure(Number(code)) }
       }
     })
     if (this.#destroyed !== undefined) this.#end(this.#destroyed.error)
@@ -142,7 +144,7 @@ export class HeldStream extends HeldBytes {
     const calls = this.#calls.splice(0).filter(([, name]) => name.startsWith('_'))
     if (stream.closed || stream.destroyed) return this.#end(undefined)
     this.#pass(() => {
-      showHeadersSent(stream, false)
+      show(stream, 'headersSent', false)
       make([stream, 'respond', [refusalHeaders, { endStream: true }]])
     })
     this.#mode = 'swallowing'
@@ -164,6 +166,7 @@ export class HeldStream extends HeldBytes {
   #pass(fn: () => void): void {
     this.#mode = 'passing'
     Reflect.deleteProperty(this.#stream, 'headersSent')
+    Reflect.deleteProperty(this.#stream, 'destroyed')
     try {
       fn()
     } finally {
@@ -175,9 +178,15 @@ export class HeldStream extends HeldBytes {
   #end(error: Error | undefined): void {
     const calls = this.#calls.splice(0)
     this.forget()
+    Reflect.deleteProperty(this.#stream, 'destroyed')
     make([this.#stream, 'destroy', [error]])
     fail(calls)
   }
+}
+
+/** The error of a head that nghttp2 refuses. Node's own names its code as well, and says it in words. */
+function headFailure(errno: number): Error {
+  return Object.assign(new Error(`The head can't be sent: nghttp2 says ${errno}.`), { code: 'ERR_HTTP2_ERROR', errno })
 }
 
 /** Makes a call as Node's own class does. */
@@ -232,9 +241,10 @@ const streamMethods = {
   pushStream: method('pushStream', (held, [stream, name, args]) => {
     const withHeld = args.map((arg) => {
       if (typeof arg !== 'function') return arg
-      return (error: unknown, pushed: ServerHttp2Stream | undefined, ...rest: unknown[]) => {
-        if (pushed !== undefined) held.push(pushed)
-        arg(error, pushed, ...rest)
+      // An error comes alone.
+      return (...results: [error: unknown, pushed?: ServerHttp2Stream, ...rest: unknown[]]) => {
+        if (results[1] !== undefined) held.push(results[1])
+        arg(...results)
       }
     })
     return make([stream, name, withHeld])
@@ -255,8 +265,8 @@ function handleOf(stream: object): Target | undefined {
   return handleKey === undefined ? undefined : (stream as Record<symbol, Target>)[handleKey]
 }
 
-function showHeadersSent(stream: Stream, value: boolean): void {
-  Object.defineProperty(stream, 'headersSent', { value, configurable: true })
+function show(stream: Stream, state: 'headersSent' | 'destroyed', value: boolean): void {
+  Object.defineProperty(stream, state, { value, configurable: true })
 }
 
 function copy(value: unknown): unknown {

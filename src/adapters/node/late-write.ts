@@ -11,13 +11,21 @@ interface Target {
 
 type Method = (this: Target | undefined, ...args: never[]) => unknown
 
-/** The error that Node gives to the callbacks of late writes. */
-function writeAfterEnd(): Error {
-  return Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' })
+const failures = {
+  written: { code: 'ERR_STREAM_WRITE_AFTER_END', message: 'write after end' },
+  ended: { code: 'ERR_STREAM_ALREADY_FINISHED', message: 'Cannot call end after a stream was finished' },
+  pushed: { code: 'ERR_HTTP2_INVALID_STREAM', message: 'The stream has been destroyed' },
+}
+
+/** The error that Node gives to the callback of a late call. */
+function failureOf(name: string, hasChunk: boolean): Error {
+  const pushes = name === 'createPushResponse' || name === 'pushStream'
+  const { code, message } = pushes ? failures.pushed : failures[name === 'end' && !hasChunk ? 'ended' : 'written']
+  return Object.assign(new Error(message), { code })
 }
 
 /** Makes a method that writes nothing, calls back with an error, and returns the same as the original. */
-function discard(name: string, returned: 'this' | true | undefined): Method {
+function discard(name: string, returned: 'this' | boolean | undefined): Method {
   return function (...args: unknown[]) {
     const response = this?.[discarding]
     if (this !== undefined && response) {
@@ -26,7 +34,7 @@ function discard(name: string, returned: 'this' | true | undefined): Method {
       report(new AfterwordError('AFTERWORD_LATE_WRITE', [name, method, path]))
     }
     const callback = args.at(-1)
-    if (typeof callback === 'function') process.nextTick(callback, writeAfterEnd())
+    if (typeof callback === 'function') process.nextTick(callback, failureOf(name, callback !== args[0]))
     return returned === 'this' ? this : returned
   }
 }
@@ -46,6 +54,9 @@ const discards = {
   writeEarlyHints: discard('writeEarlyHints', undefined),
   createPushResponse: discard('createPushResponse', undefined),
 }
+/** HTTP/2 tells whether it was sent. */
+const refuseContinue = discard('writeContinue', false)
+
 type Methods = { -readonly [Name in keyof typeof discards]: Method | undefined }
 
 const discardTrailers = discard('sendTrailers', undefined)
@@ -87,8 +98,10 @@ function copy(from: Methods, to: Methods): void {
 function replaceMethods(res: object, methods: Methods): void {
   const target = res as Methods
   copy(methods, target)
+  if (target.createPushResponse === undefined) return
   // Only on HTTP/2.
-  if (target.createPushResponse !== undefined) target.createPushResponse = methods.createPushResponse
+  target.createPushResponse = methods.createPushResponse
+  target.writeContinue = refuseContinue
 }
 
 /**

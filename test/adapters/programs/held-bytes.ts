@@ -114,6 +114,19 @@ const handlers: Record<string, Handler> = {
     res.destroy()
     note(state(res).replace(/"ofStream.*/, ''))
   },
+  '/destroys-stream': (res, { keep, note }) => {
+    keep()
+    res.end('hello')
+    res.stream?.destroy()
+    note(String(res.stream?.destroyed))
+    for (const call of ['respond', 'respondWithFile'] as const) {
+      try {
+        ;(res.stream as unknown as Record<string, (file: string) => void> | undefined)?.[call]?.('none')
+      } catch (error) {
+        note(String((error as NodeJS.ErrnoException).code))
+      }
+    }
+  },
   '/destroys-request': (res, { keep }, req) => {
     keep()
     res.end('hello')

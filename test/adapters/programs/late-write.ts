@@ -1,3 +1,5 @@
+import type { Http2ServerResponse } from 'node:http2'
+import { setImmediate } from 'node:timers/promises'
 import { defer } from '../../../src/index.ts'
 import { go, markOf, note, testify, witness } from '../../support/stage.ts'
 import type { Handlers } from './handlers.ts'
@@ -17,6 +19,9 @@ const lateCalls: Record<string, unknown[]> = {
   addTrailers: [{ 'x-late': 'yes' }],
   end: ['late'],
 }
+
+/** The results of late calls. */
+const results: Record<string, string> = {}
 
 /** Handlers that defer or write when the response is over. */
 export const late: Handlers = {
@@ -65,6 +70,23 @@ export const late: Handlers = {
     })
     res.end('hello')
   },
+  '/notes-late-calls': (_req, res) => {
+    const { stream, createPushResponse } = res as unknown as Http2ServerResponse
+    const callBack = (name: string) => (error?: Error | null) => {
+      results[name] = String((error as NodeJS.ErrnoException | undefined)?.code)
+    }
+    defer(async () => {
+      res.end(callBack('end'))
+      res.end('late', callBack('end with a chunk'))
+      res.write('late', callBack('write'))
+      createPushResponse?.call(res, { ':path': '/late' }, callBack('push'))
+      results.writeContinue = String(res.writeContinue(() => {}))
+      if (stream !== undefined) results['destroyed stream'] = String(stream.destroyed)
+      await setImmediate()
+    })
+    res.end('hello')
+  },
+  '/results': (_req, res) => res.end(JSON.stringify(results)),
   '/writes-when-sent': (req, res) => {
     witness(req)
     // Neither throws nor emits an `error` that nobody listens to.
