@@ -189,6 +189,8 @@ export class AfterwordError extends Error {
   declare readonly status?: number
   /** The status under the name that Fastify reads. */
   declare readonly statusCode?: number
+  /** The message is not for clients. By this property Nest 12 knows that an error has a status. */
+  declare readonly expose?: boolean
   /** Headers that belong to `status`. */
   declare readonly headers?: Readonly<Record<string, string>>
 
@@ -202,6 +204,7 @@ export class AfterwordError extends Error {
     this.code = code
     if (code === 'AFTERWORD_OVERLOADED' || code === 'AFTERWORD_JOURNAL_REFUSED') {
       this.status = this.statusCode = 503
+      this.expose = false
       this.headers = { 'retry-after': '1' }
     }
   }

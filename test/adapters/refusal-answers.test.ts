@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { afterword } from '../../src/adapters/express.ts'
@@ -34,6 +35,14 @@ beforeAll(async () => {
     await Send.dispatch().catch(() => {})
     res.status(202).send('a success')
   })
+  app.get('/answered-later', (_req, res) => {
+    Send.defer()
+    res.send('ok')
+  })
+  app.use(async (error: Error, req: Request, _res: Response, next: NextFunction) => {
+    if (req.path === '/answered-later') await setTimeout(1)
+    next(error)
+  })
   app.use((error: Error & { status: number; code: string }, _req: Request, res: Response, _next: NextFunction) => {
     res.status(error.status).json({ sorry: error.code })
   })
@@ -50,7 +59,7 @@ afterAll(async () => {
 })
 
 describe('a request whose job was refused', () => {
-  test.each(['/deferred', '/awaited', '/fallback'])('%s: the error handler of the app answers', async (path) => {
+  test.each(['/deferred', '/awaited', '/fallback', '/answered-later'])('%s: the error handler of the app answers', async (path) => {
     const response = await fetch(url + path)
     expect(response.status).toBe(503)
     expect(await response.json()).toEqual({ sorry: 'AFTERWORD_JOURNAL_REFUSED' })

@@ -36,8 +36,8 @@ const subjects: readonly Subject[] = [
   { framework: 'fastify', entries: ['adapter', 'auto'], http2: true },
   { framework: 'hono', entries: ['adapter', 'auto'], http2: true },
   { framework: 'h3', entries: ['adapter', 'auto'], http2: true },
-  { framework: 'nest on express', entries: ['adapter'] },
-  { framework: 'nest on fastify', entries: ['adapter'] },
+  { framework: 'nest on express', entries: ['adapter', 'auto'] },
+  { framework: 'nest on fastify', entries: ['adapter', 'auto'] },
 ]
 const cases = stores.flatMap((store) => [
   ...subjects.flatMap(({ framework, entries, http2 }) =>
@@ -123,9 +123,10 @@ describe('a journal that refuses at the call', () => {
     { framework: 'fastify', text: '"code":"AFTERWORD_JOURNAL_REFUSED"' },
     { framework: 'h3', text: '"status":503' },
     { framework: 'nest on express', text: '"statusCode":503' },
-  ])('$framework answers as it answers any error with a status', async ({ framework, text }) => {
+    { framework: 'nest on express', entry: 'auto', text: '"statusCode":503' },
+  ])('$framework answers as it answers any error with a status', async ({ framework, entry = 'adapter', text }) => {
     const folder = mkdtempSync(join(tmpdir(), 'afterword-refusal-'))
-    await using site = await open('call', 'HTTP/1.1', framework, 'adapter', folder)
+    await using site = await open('call', 'HTTP/1.1', framework, entry, folder)
     const { status, headers, body } = await site.ask('/whole')
     expect([status, headers['retry-after'], String(body)]).toEqual([503, '1', expect.stringContaining(text)])
     if (framework === 'fastify') expect(headers).toMatchObject({ 'access-control-allow-origin': '*' })

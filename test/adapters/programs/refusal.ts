@@ -194,7 +194,6 @@ async function nest(adapter: AbstractHttpAdapter): Promise<NodeServer> {
   await import('reflect-metadata')
   const { All, Controller, Module, Req, Res } = await import('@nestjs/common')
   const { NestFactory } = await import('@nestjs/core')
-  const { AfterwordModule } = await import('../../../src/adapters/nest.ts')
   const isFastify = adapter.getType() === 'fastify'
   interface Reply {
     status(code: number): unknown
@@ -218,7 +217,8 @@ async function nest(adapter: AbstractHttpAdapter): Promise<NodeServer> {
   Res()(App.prototype, 'play', 1)
   Controller()(App)
   class Root {}
-  Module({ imports: [AfterwordModule.forRoot()], controllers: [App] })(Root)
+  const imports = usesAdapter ? [(await import('../../../src/adapters/nest.ts')).AfterwordModule.forRoot()] : []
+  Module({ imports, controllers: [App] })(Root)
   const app = await NestFactory.create(Root, adapter, { logger: false })
   await app.init()
   if (isFastify) await adapter.getInstance().ready()
