@@ -59,14 +59,17 @@ afterAll(async () => {
 })
 
 describe('a request whose job was refused', () => {
-  test.each(['/deferred', '/awaited', '/fallback', '/answered-later'])('%s: the error handler of the app answers', async (path) => {
-    const response = await fetch(url + path)
-    expect(response.status).toBe(503)
-    expect(await response.json()).toEqual({ sorry: 'AFTERWORD_JOURNAL_REFUSED' })
-    expect(response.headers.get('content-type')).toContain('application/json')
-    expect(response.headers.get('cache-control')).toBe(null)
-    expect(response.headers.get('set-cookie')).toBe(null)
-  })
+  test.each(['/deferred', '/awaited', '/fallback', '/answered-later'])(
+    '%s: the error handler of the app answers',
+    async (path) => {
+      const response = await fetch(url + path)
+      expect(response.status).toBe(503)
+      expect(await response.json()).toEqual({ sorry: 'AFTERWORD_JOURNAL_REFUSED' })
+      expect(response.headers.get('content-type')).toContain('application/json')
+      expect(response.headers.get('cache-control')).toBe(null)
+      expect(response.headers.get('set-cookie')).toBe(null)
+    },
+  )
 
   test('an answer of the handler that tells of no success stands', async () => {
     const response = await fetch(`${url}/caught`)

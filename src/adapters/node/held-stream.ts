@@ -135,7 +135,11 @@ export class HeldStream extends HeldBytes {
         if (call[1] === 'respond' && Number(code) < 0) this.#destroyed ??= { error: headFailure(Number(code)) }
       }
     })
-    if (this.#destroyed !== undefined) this.#end(this.#destroyed.error)
+    if (this.#destroyed === undefined) return
+    const { error } = this.#destroyed
+    // Node hands the bytes to the system when the turn is over, and an error would drop them.
+    if (error == null) this.#end(error)
+    else setImmediate(() => this.#end(error))
   }
 
   /** Answers by a head without a body: what has been written can't be taken back. A stream that is reset would drop the head. */
