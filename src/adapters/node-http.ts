@@ -12,5 +12,5 @@ export { type Emit, opensScopes, scopedEmit } from './node/scoped-emit.ts'
 export function attach(server: NodeServer, afterword: Afterword = instance()): void {
   const emitter = server as EventEmitter
   if (!opensScopes(emitter.emit as Emit)) emitter.emit = scopedEmit(emitter.emit as Emit, () => afterword)
-  NodeIntake.watch(server, afterword)
+  NodeIntake.watch(server, afterword, true)
 }

@@ -58,15 +58,7 @@ export const suites: Readonly<Record<string, Suite>> = {
     needs: [mocha, 'supertest@4', 'after@0.8'],
     args: ['--check-leaks'],
   },
-  ws: {
-    runner: 'mocha',
-    files: ['test/*.test.js'],
-    needs: [mocha],
-    args: ['--throw-deprecation'],
-    differs: {
-      'test/websocket-server.test.js': 'a test counts the listeners of a server: one of `listening` is of Afterword',
-    },
-  },
+  ws: { runner: 'mocha', files: ['test/*.test.js'], needs: [mocha], args: ['--throw-deprecation'] },
   node: {
     runner: 'scripts',
     node: 22,

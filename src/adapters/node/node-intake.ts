@@ -11,35 +11,51 @@ export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
 /** The interval in ms at which a shutdown closes kept-alive connections that became idle. */
 const sweep = 20
 
-/** The mark of a server that is an intake already: another copy of the package finds it there. */
+/** The key of the intake, on its server: another copy of the package finds it there. */
 const watched = Symbol.for('afterword.watched')
+type WatchedServer = NodeServer & { [watched]?: NodeIntake }
 
 /** A listening server as a part of the shutdown. */
 export class NodeIntake implements Intake {
+  /** The server's `emit` calls `tell`. */
+  readonly tells: boolean
   readonly #server: NodeServer
+  readonly #afterword: Afterword
   readonly #sessions = new Set<ServerHttp2Session>()
+  #remove = () => {}
 
-  private constructor(server: NodeServer) {
+  private constructor(server: NodeServer, afterword: Afterword, tells: boolean) {
     this.#server = server
+    this.#afterword = afterword
+    this.tells = tells
   }
 
-  /** Makes the server an intake whenever it listens. */
-  static watch(server: NodeServer, afterword: Afterword): void {
-    if (watched in server) return
-    Object.assign(server, { [watched]: true })
+  /**
+   * Makes the server an intake whenever it listens.
+   * @param tells the server's `emit` calls `tell`: then the server gets no listeners, which somebody may count or remove
+   */
+  static watch(server: WatchedServer, afterword: Afterword, tells = false): void {
+    if (server[watched] !== undefined) return
+    server[watched] = new NodeIntake(server, afterword, tells)
     tellIdleClosing(server)
-    const intake = new NodeIntake(server)
-    let remove = () => {}
-    const add = () => {
-      remove = afterword.addIntake(intake)
+    if (server.listening) server[watched].told('listening')
+    if (tells) return
+    for (const event of ['listening', 'close', 'session']) server.on(event, (arg) => server[watched]?.told(event, arg))
+  }
+
+  /** Tells the intake of a server what the server emits. */
+  static tell(server: WatchedServer, event: string, arg: unknown): void {
+    if (server[watched]?.tells) server[watched].told(event, arg)
+  }
+
+  told(event: string, arg?: unknown): void {
+    if (event === 'listening') this.#remove = this.#afterword.addIntake(this)
+    else if (event === 'close') this.#remove()
+    else {
+      const session = arg as ServerHttp2Session
+      this.#sessions.add(session)
+      session.on('close', () => this.#sessions.delete(session))
     }
-    if (server.listening) add()
-    server.on('listening', add)
-    server.on('close', () => remove())
-    server.on('session', (session: ServerHttp2Session) => {
-      intake.#sessions.add(session)
-      session.on('close', () => intake.#sessions.delete(session))
-    })
   }
 
   stop(): Promise<void> {

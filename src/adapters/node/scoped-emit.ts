@@ -19,13 +19,16 @@ export function scopedEmit(emit: Emit, afterword: () => Afterword): Emit {
   const emitInScope: Emit = function (event, ...args) {
     if (event === 'request' || event === 'checkContinue' || event === 'checkExpectation') {
       // The server may have listened before its class was patched, as Next's server does.
-      NodeIntake.watch(this as NodeServer, afterword())
+      NodeIntake.watch(this as NodeServer, afterword(), true)
       const [req, res] = args as [NodeRequest, NodeResponse]
       return enter(afterword(), req, res, () => emit.call(this, event, req, res))
     }
     if (event === 'stream') {
       const [stream, headers] = args as [ServerHttp2Stream, IncomingHttpHeaders]
       return enterStream(afterword(), stream, headers, () => emit.call(this, event, ...args))
+    }
+    if (event === 'listening' || event === 'close' || event === 'session') {
+      NodeIntake.tell(this as NodeServer, event, args[0])
     }
     return emit.call(this, event, ...args)
   }
