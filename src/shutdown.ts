@@ -78,7 +78,7 @@ export class Shutdown {
 
     lifecycle.advance('stopping')
     completion.unloadWaiting()
-    await this.#registry.journal?.close(timeLeft())
+    await this.#registry.journal?.close(timeLeft(), completion.runningRecords)
     return drained
   }
 

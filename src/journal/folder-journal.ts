@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import type { Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../task/record.ts'
+import { takeOver } from './client/closed-slots.ts'
 import { Codec, type CodecOptions } from './client/codec.ts'
 import { RefusingQueue } from './client/refusing-queue.ts'
 import { openSlotClient, type SlotClient } from './client/slot-client.ts'
@@ -70,6 +71,7 @@ class FolderJournal implements Journal {
       whenRoom: (job, call) => claimer.whenRoom(job, call),
     }
     this.#codec = new Codec(options)
+    takeOver(this.#folder)
     try {
       this.#current = this.#open()
     } catch (error) {
@@ -112,11 +114,11 @@ class FolderJournal implements Journal {
     await Promise.all(this.#clients.map((client) => client.flushed()))
   }
 
-  async close(within: number): Promise<void> {
+  async close(within: number, running?: readonly JobRecord[]): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
     this.#current?.watch.close()
-    await Promise.all(this.#clients.map((client) => client.close(within)))
+    await Promise.all(this.#clients.map((client) => client.close(within, running)))
   }
 
   get #clients() {

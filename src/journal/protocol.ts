@@ -105,8 +105,8 @@ export type ToServer =
   | { readonly type: 'stop' }
   /** Asks whether the thread is stuck: it answers by setting the first number to 1. */
   | { readonly type: 'ask'; readonly answer: Int32Array }
-  /** Ends the server. @param within the time in ms that it may take to leave all in order */
-  | { readonly type: 'close'; readonly within: number }
+  /** Ends the server. @param within the time in ms that it may take to leave all in order @param kept the ids of records that still run */
+  | { readonly type: 'close'; readonly within: number; readonly kept: readonly number[] }
 
 /** A record that is claimed. */
 export interface ClaimedRow {

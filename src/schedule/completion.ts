@@ -2,6 +2,7 @@ import { AfterwordError } from '../errors.ts'
 import { channels, isHeard, report } from '../events.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import { type CancelReason, isTrouble, type Outcome } from '../task/outcome.ts'
+import type { JobRecord } from '../task/record.ts'
 import { retryDelay } from '../task/retry.ts'
 import type { Task } from '../task/task.ts'
 import type { Backlog } from './backlog.ts'
@@ -65,6 +66,13 @@ export class Completion {
     for (const task of [...this.#backlog.tasks()]) {
       if (task.record?.isAccepted && task.state === 'waiting') this.unload(task)
     }
+  }
+
+  /** The stored records whose tasks run. */
+  get runningRecords(): JobRecord[] {
+    return [...this.#backlog.tasks()].flatMap(({ state, record }) =>
+      state === 'running' && record?.isAccepted ? [record] : [],
+    )
   }
 
   /** Tries the tasks that wait for their retry again at once. */

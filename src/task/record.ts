@@ -101,6 +101,10 @@ export interface Journal {
   stopClaiming(): void
   /** Resolves when the outcomes of records so far are stored. */
   flushed(): Promise<void>
-  /** Stores what is on its way, and lets go of the folder. @param within the time in ms for what can also be left to the next process */
-  close(within: number): Promise<void>
+  /**
+   * Stores what is on its way, and lets go of the folder.
+   * @param within the time in ms for what can also be left to the next process
+   * @param running the records that run: no other process runs them before they have ended here
+   */
+  close(within: number, running?: readonly JobRecord[]): Promise<void>
 }

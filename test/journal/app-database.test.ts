@@ -230,9 +230,10 @@ describe.each(Object.entries(libraries))('configure({ journal: { database } }) w
     database.exec('BEGIN')
     const ship = Ship.defer()
     await new Promise(setImmediate)
+    const reported = reports.next
     database.close()
     expect(await ship.outcome).toMatchObject({ status: 'cancelled' })
-    await reports.next
+    await reported
     await afterword.close()
     expect(new Set(reports.codes)).toEqual(new Set(['AFTERWORD_JOURNAL_REFUSED']))
     expect(rows(open(file), 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 0 }])
@@ -255,9 +256,10 @@ test('two instances on one database do not claim records of each other until one
   const one = new Afterword({ journal: { database: new DatabaseSync(file) }, shutdownTimeout: 0 })
   using _reports = new Reports()
   const started = Promise.withResolvers<void>()
+  const free = Promise.withResolvers<void>()
   const Hang = one.job('ship', () => {
     started.resolve()
-    return new Promise(() => {})
+    return free.promise
   })
   const { id } = Hang.defer()
   await started.promise
@@ -266,6 +268,7 @@ test('two instances on one database do not claim records of each other until one
   const deferred = subscribe('task:started', ({ task }) => ran.resolve(task.id))
   two.job('ship', () => {})
   await one.close()
+  free.resolve()
   expect(await ran.promise).toBe(id)
   deferred()
 })

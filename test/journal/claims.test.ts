@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Afterword } from '../../src/index.ts'
 import { Sibling } from './sibling.ts'
 
 let folder: string
@@ -88,19 +87,16 @@ describe('a claim', () => {
     expect(stored()).toMatchObject([{ args: '["of the killed one"]' }])
   })
 
-  test('is handed back by an orderly end, which costs no attempt and counts as no crash', async () => {
-    await killAmid('handed back')
+  test('is left to others by an orderly end, which costs no attempt and counts as no crash', async () => {
+    await killAmid('left')
     // From now on it is one that may have been the cause.
     for (let life = 1; life <= 4; life++) {
-      const afterword = new Afterword({ journal: folder, shutdownTimeout: 0 })
-      const { promise, resolve } = Promise.withResolvers<unknown>()
-      afterword.job('hang', () => {
-        resolve(afterword.currentTask()?.attempt)
-        return new Promise(() => {})
-      })
-      expect(await promise).toBe(1)
-      await afterword.close()
-      expect(stored()).toMatchObject([{ owner: 0, attempt: 0, crashes: 0 }])
+      await using worker = await startWorker()
+      expect(await worker.ran('left')).toMatchObject({ attempt: 1 })
+      worker.send({ type: 'close', stays: true })
+      await worker.program.message('closed')
+      await worker.kill()
+      expect(stored()).toMatchObject([{ attempt: 0, crashes: 0 }])
     }
     expect(stored('failed')).toEqual([])
   })

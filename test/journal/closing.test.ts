@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword, Retry } from '../../src/index.ts'
 import { serve } from '../support/local-site.ts'
 import { Program } from '../support/program.ts'
 import { Reports } from '../support/reports.ts'
+import { Sibling } from './sibling.ts'
 
 let folder: string
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-closing-'))))
@@ -103,4 +104,53 @@ test('backoff that returns no time does not keep other records from being stored
   expect(await never.outcome).toEqual({ status: 'cancelled', reason: 'kept' })
   expect(stored('1')).toMatchObject([{ job: 'fail', attempt: 1 }])
   expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
+})
+
+describe('a handler that runs on after close()', () => {
+  const start = () => Sibling.start(folder, { options: { worker: { concurrency: 8 } } })
+  /** Leaves a call to the next process. */
+  const leave = async (what: string) => {
+    await using killed = await start()
+    await killed.defer('hang', [what]).id
+    await killed.ran(what)
+    await killed.kill()
+  }
+  const calls: Record<string, (sibling: Sibling) => unknown> = {
+    'was deferred': (sibling) => sibling.defer('hang', ['x']).id,
+    'was deferred with a key': (sibling) => sibling.defer('hang', ['x'], { key: 'k' }).id,
+    'was dispatched': (sibling) => sibling.dispatch('hang', ['x']),
+    'was left by a dead process': () => {},
+  }
+
+  test.each(Object.keys(calls))('runs in no other process meanwhile, nor later, if its call %s', async (how) => {
+    if (how === 'was left by a dead process') await leave('x')
+    await using closed = await start()
+    await calls[how]?.(closed)
+    await closed.ran('x')
+    closed.send({ type: 'close', stays: true })
+    await closed.program.message('closed')
+    await using other = await start()
+    await leave('of a dead process')
+    // It has looked at the slots of both.
+    await other.ran('of a dead process')
+    expect(other.runs).toEqual(['of a dead process'])
+    other.let('of a dead process')
+    closed.let('x')
+    closed.send({ type: 'leave' })
+    await closed.program.exited
+    await leave('of another one')
+    await other.ran('of another one')
+    expect(other.runs).toEqual(['of a dead process', 'of another one'])
+  })
+
+  test('runs again in another process once its own one has ended', async () => {
+    await using closed = await start()
+    await closed.dispatch('hang', ['x'])
+    await closed.ran('x')
+    closed.send({ type: 'close', stays: true })
+    await closed.program.message('closed')
+    await using other = await start()
+    await closed.kill()
+    expect(await other.ran('x')).toMatchObject({ attempt: 1 })
+  })
 })

@@ -106,7 +106,10 @@ describe('work()', () => {
     await worker.ran('under way')
     worker.program.kill('SIGTERM')
     expect(await worker.program.exited).toEqual({ code: 0, signal: null })
-    await expect.poll(() => stored()).toMatchObject([{ job: 'hang', owner: 0, attempt: 0, crashes: 0 }])
+    // The process that has ended is found to be dead.
+    await expect
+      .poll(() => stored(), { timeout: 10_000 })
+      .toMatchObject([{ job: 'hang', owner: -2, attempt: 0, crashes: 0 }])
   })
 
   test('throws AFTERWORD_NO_JOURNAL without a journal', async () => {

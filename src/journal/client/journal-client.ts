@@ -1,13 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
-import type { Claim, Claimer, ClaimSettings, JobCall, Journal } from '../../task/record.ts'
+import type { Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../../task/record.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import { blockOf } from '../files/record-id.ts'
 import { owner } from '../files/schema.ts'
 import { type ClaimedRow, type FromServer, type KnownJob, type Store, transition } from '../protocol.ts'
 import type { Channel } from './channel.ts'
 import { Claims } from './claims.ts'
+import { inTime, keepClosed } from './closed-slots.ts'
 import type { Codec } from './codec.ts'
 import type { LogQueue } from './log-queue.ts'
 import type { RecordQueue } from './record-queue.ts'
@@ -67,17 +68,8 @@ export class JournalClient implements Journal {
     })
   }
 
-  create({
-    job,
-    version,
-    args,
-    options,
-    response,
-    uniqueKey,
-    delay = 0,
-    shared = false,
-    asClaim = false,
-  }: JobCall): StoredRecord {
+  create(call: JobCall): StoredRecord {
+    const { job, version, args, options, response, uniqueKey, delay = 0, shared = false, asClaim = false } = call
     const id = this.#lastId + 1
     const text = this.#codec.encode(args, job, id)
     const isNewBlock = blockOf(id) !== blockOf(this.#lastId)
@@ -90,13 +82,12 @@ export class JournalClient implements Journal {
     const notes = response && { response }
     const stored = this.#codec.encodeOptions(options, notes, job, id)
     const row: RecordRow = [id, job, version, text, stored, now, 0, now + due, due, by, key]
-    const claims = asClaim ? this.#claims : undefined
     const forward = this.#log !== undefined && (shared || key !== null) ? this.#queues.shared : undefined
     return new StoredRecord(this.#accepting, id, {
       added: { row, accepting: this.#accepting },
       otherKeys,
       forward,
-      claims,
+      claims: asClaim ? this.#claims : undefined,
       codec: this.#codec,
       job,
       bound: options,
@@ -140,35 +131,66 @@ export class JournalClient implements Journal {
     return this.#idle && this.#claims.isEmpty && this.#log?.isAtRest !== false
   }
 
-  async close(within: number): Promise<void> {
+  async close(within: number, running: readonly JobRecord[] = []): Promise<void> {
     const time = Math.max(within, leastForClose)
-    const { promise: isLate, resolve } = Promise.withResolvers<true>()
-    const timer = setTimeout(resolve, time, true)
-    const late = await Promise.race([this.#close(within), isLate])
-    clearTimeout(timer)
-    if (late !== true) return
+    if (await inTime(time, this.#close(within, running))) return
     // The rest ends when the disk goes on. The process need not wait for that.
     this.#closing = false
     this.#channel.busy = false
     report(new AfterwordError('AFTERWORD_JOURNAL_BEHIND', [`the disk has not answered for ${Math.round(time)} ms`]))
   }
 
-  async #close(within: number): Promise<void> {
+  async #close(within: number, given: readonly JobRecord[]): Promise<void> {
     const until = performance.now() + within
     this.#claims.stop()
     this.#log?.close('the journal is closed')
-    // Should the server die meanwhile, the next one stores the outcomes of records.
-    for (let tries = 2; tries > 0 && !(await this.#closeQueues()); tries--);
+    const queues = [this.#accepting, ...this.#allQueues]
+    const running = new Set((given as StoredRecord[]).filter((record) => record.isIn(queues)))
+    await this.#store(running)
+    if (running.size === 0) return this.#end(until)
+    // The app may close its database now.
+    if (this.#log === undefined) await this.#abandon(running, until)
+    this.#runOn(running)
+  }
+
+  /** Keeps the slot until records have ended that still run, and stores their outcomes. */
+  #runOn(running: ReadonlySet<StoredRecord>): void {
+    const log = this.#log
+    const letGo = () => {
+      log?.end()
+      this.#locks.close()
+      if (log !== undefined) void this.#abandon(running, 0)
+    }
+    const end = () => (log === undefined ? letGo() : void this.#store(new Set()).then(() => this.#end(0)))
+    keepClosed(this.#locks.folder, Promise.all(Array.from(running, (record) => record.left)), letGo, end)
+  }
+
+  /** Ends the server before records have ended that still run: their outcomes are not stored. */
+  async #abandon(running: ReadonlySet<StoredRecord>, until: number): Promise<void> {
+    for (const record of running) record.abandon()
+    await this.#endServer(until, this.#log === undefined ? running : new Set())
+  }
+
+  /** Stores outcomes. Should the server die meanwhile, the next one does. */
+  async #store(running: ReadonlySet<StoredRecord>): Promise<void> {
+    for (let tries = 2; tries > 0 && !(await this.#closeQueues(running)); tries--);
+  }
+
+  async #end(until: number): Promise<void> {
     this.#log?.end()
     this.#tellBlock()
+    await this.#endServer(until, new Set())
+    this.#locks.close()
+  }
+
+  async #endServer(until: number, running: ReadonlySet<StoredRecord>): Promise<void> {
+    const kept = Array.from(running, ({ recordId }) => recordId)
     if (this.#channel.up) {
-      this.#closing = true
-      this.#channel.busy = true
-      this.#channel.post({ type: 'close', within: Math.max(0, until - performance.now()) })
+      this.#closing = this.#channel.busy = true
+      this.#channel.post({ type: 'close', within: Math.max(0, until - performance.now()), kept })
       await this.#closed.promise
     }
     await this.#channel.close()
-    this.#locks.close()
   }
 
   async flushed(): Promise<void> {
@@ -177,11 +199,11 @@ export class JournalClient implements Journal {
   }
 
   /** @returns whether the server was there all the time */
-  async #closeQueues(): Promise<boolean> {
+  async #closeQueues(running: ReadonlySet<StoredRecord>): Promise<boolean> {
     await this.#channel.ready()
     // Groups that were refused while there was no server are known as such by then.
     await nextTurn()
-    this.#claims.close()
+    this.#claims.close(running)
     this.#log?.moveAll()
     await Promise.all(this.#allQueues.map((queue) => queue.close()))
     return this.#channel.up
@@ -235,8 +257,7 @@ export class JournalClient implements Journal {
 
   /** An app's own database has one queue for both stores. */
   get #allQueues(): WriteQueue[] {
-    const { own, shared } = this.#queues
-    return own === shared ? [own] : [own, shared]
+    return [...new Set(Object.values(this.#queues))]
   }
 
   get #idle(): boolean {
@@ -255,27 +276,9 @@ export class JournalClient implements Journal {
       for (const { store, recordId } of rows) this.#queues[store].change({ recordId }, transition.handBack)
       return
     }
-    const claims = rows.flatMap((row) => this.#claimOf(row) ?? [])
-    if (claims.length === 0) return
-    this.#claimer.take(claims)
-    this.#claims.fill()
-  }
-
-  #claimOf(row: ClaimedRow): Claim | undefined {
-    const { store, recordId, orphaned, job, version, attempt } = row
-    const of = { claims: this.#claims, orphaned, codec: this.#codec, job }
-    try {
-      const { args, options, notes } = this.#codec.decode(row)
-      const record = new StoredRecord(this.#queues[store], recordId, { ...of, bound: options, notes })
-      this.#claims.add(record)
-      return { record, job, version, attempt, args, options, response: notes.response }
-    } catch (error) {
-      const record = new StoredRecord(this.#queues[store], recordId, of)
-      this.#claims.add(record)
-      record.finish({ status: 'failed', error }, attempt)
-      report(error as AfterwordError)
-      return undefined
-    }
+    const claims = rows.flatMap((row) => this.#claims.claimOf(row, this.#queues[row.store], this.#codec) ?? [])
+    if (claims.length > 0) this.#claimer.take(claims)
+    if (claims.length > 0) this.#claims.fill()
   }
 
   #lost(): void {

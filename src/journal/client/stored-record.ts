@@ -58,6 +58,7 @@ export class StoredRecord implements JobRecord {
   #isGone = false
   #accepted: PromiseWithResolvers<void> | undefined
   #ready: PromiseWithResolvers<void> | undefined
+  #left: PromiseWithResolvers<void> | undefined
   #onRejected: ((why: NotAdded) => void) | undefined
   /** The claims, if the record is one of them: then it goes back to all workers when it is tried again. */
   readonly #claims: Claims | undefined
@@ -202,10 +203,27 @@ export class StoredRecord implements JobRecord {
     this.#note({ ...this.#notes, response })
   }
 
+  /** The record is one of those queues. */
+  isIn(queues: readonly ChangeQueue[]): boolean {
+    return queues.includes(this.#queue)
+  }
+
+  /** Resolves when the record has left the memory of this process. */
+  get left(): Promise<void> {
+    this.#left ??= Promise.withResolvers()
+    return this.#left.promise
+  }
+
+  /** The outcome of the record can't be stored any more. */
+  abandon(): void {
+    this.#isGone = true
+  }
+
   retry(attempt: number, delay: number, outcome: Outcome): void {
     this.#note({ ...this.#notes, error: troubleText(outcome) })
     this.#change(this.isClaim ? transition.release : transition.retry, attempt, Math.ceil(delay))
     this.#claims?.remove(this)
+    this.#left?.resolve()
   }
 
   finish(outcome: Outcome, attempt: number): void {
@@ -222,8 +240,8 @@ export class StoredRecord implements JobRecord {
       case 'cancelled':
         if (this.#isStored) this.#queue.done(this)
     }
-    // The claims that are asked for now count this outcome as still to be stored.
     this.#claims?.remove(this)
+    this.#left?.resolve()
   }
 
   handBackEarly(): boolean {

@@ -124,7 +124,7 @@ export class JournalServer {
       case 'stop':
         return this.#stopLooking()
       case 'close':
-        return this.#close(message.within)
+        return this.#close(message)
     }
   }
 
@@ -235,13 +235,13 @@ export class JournalServer {
     this.#maintenance.stop()
   }
 
-  #close(within: number): void {
+  #close({ within, kept }: ToServer & { type: 'close' }): void {
     this.#closed = true
     this.#stopLooking()
     this.#trials.endsInOrder()
     this.#trials.stop()
     const until = performance.now() + Math.min(Math.max(leastForClose, within), mostForClose)
-    this.#maintenance.leave(until)
+    this.#maintenance.leave(until, kept)
     this.#databases.close(until)
     this.#tell({ type: 'closed' })
   }

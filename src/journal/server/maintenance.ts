@@ -99,11 +99,11 @@ export class Maintenance {
     clearTimeout(this.#round)
   }
 
-  /** Does what an orderly end needs, as far as there is time. @param until by `performance.now()` */
-  leave(until: number): void {
+  /** Does what an orderly end needs, as far as there is time. @param until by `performance.now()` @param kept records that still run */
+  leave(until: number, kept: readonly number[]): void {
     const { shared } = this.#server.databases
     try {
-      while (!shared.atomically(() => shared.upkeep.leave()) && performance.now() < until);
+      while (!shared.atomically(() => shared.upkeep.leave(kept)) && performance.now() < until);
       // Processes that live for a moment get on with it, too.
       for (const chore of this.#chores.splice(0)) if (performance.now() < until) chore()
     } catch {

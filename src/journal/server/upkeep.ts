@@ -41,15 +41,20 @@ export class Upkeep {
     return true
   }
 
-  /** The process ends in order: a page of its records is for others. @returns whether that was the last page */
-  leave(): boolean {
+  /**
+   * The process ends in order: a page of its records is for others, but for those that still run: these keep their process listed.
+   * @returns whether that was the last page
+   */
+  leave(kept: readonly number[] = []): boolean {
     const { changes } = this.#database
       .prepare(
         `UPDATE afterword_records SET owner = iif(${isClaimer}, ${owner.free}, ${owner.orphaned})
-        WHERE key IN (SELECT key FROM afterword_records WHERE owner > 0 AND ${this.#isMine} LIMIT ${pageSize})`,
+        WHERE key IN (SELECT key FROM afterword_records WHERE owner > 0 AND ${this.#isMine}
+          AND key NOT IN (SELECT value FROM json_each(?)) LIMIT ${pageSize})`,
       )
-      .run()
+      .run(JSON.stringify(kept))
     if (Number(changes) === pageSize) return false
+    if (kept.length > 0) return true
     this.#database.exec(`DELETE FROM afterword_processes WHERE process = ${this.#process}`)
     return true
   }

@@ -35,7 +35,7 @@ export type ToSibling =
   | { type: 'cancel'; call: number }
   | { type: 'work'; options: WorkOptions }
   | { type: 'stop' }
-  | { type: 'close' }
+  | { type: 'close'; stays?: boolean }
   | { type: 'leave' }
   | { type: 'copy'; to: string }
 
@@ -135,7 +135,7 @@ async function receive(message: ToSibling): Promise<void> {
     case 'close':
       await instance().close()
       tell({ type: 'closed' })
-      return process.disconnect()
+      return message.stays ? undefined : process.disconnect()
     case 'copy':
       // A file may be deleted while it is copied.
       await cp(folder, message.to, { recursive: true }).catch(() => {})
