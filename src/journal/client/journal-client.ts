@@ -75,8 +75,7 @@ export class JournalClient implements Journal {
     const isNewBlock = blockOf(id) !== blockOf(this.#lastId)
     this.#lastId = id
     if (isNewBlock) this.#tellBlock()
-    const now = Date.now()
-    const due = Math.ceil(delay)
+    const [now, due] = [Date.now(), Math.ceil(delay)]
     const by = shared ? owner.free : this.#process
     const [key, otherKeys] = this.#codec.storedKey(job, uniqueKey)
     const notes = response && { response }
