@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { AppDatabase, Database, Statement } from '../options/app-database.ts'
 import type { Claimer, Journal } from '../task/record.ts'
 import type { Channel, ChannelListener } from './client/channel.ts'
+import { takeOver } from './client/closed-slots.ts'
 import { Codec, type CodecOptions } from './client/codec.ts'
 import { JournalClient } from './client/journal-client.ts'
 import type { RecordQueue } from './client/record-queue.ts'
@@ -68,6 +69,7 @@ function openTables(given: AppDatabase) {
   whenFree(() => migrate(database, path ?? ':memory:'))
   // The locks of living processes are files of their own: closing one handle of a database drops all locks of its process on it.
   const folder = path === undefined ? undefined : locksOf(path)
+  if (folder !== undefined) takeOver(folder)
   const lock = folder === undefined ? undefined : firstOf(freeLocks(folder))
   lock?.keep()
   try {

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import type { Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../task/record.ts'
+import { takeOver } from './client/closed-slots.ts'
 import { Codec, type CodecOptions } from './client/codec.ts'
 import { RefusingQueue } from './client/refusing-queue.ts'
 import { openSlotClient, type SlotClient } from './client/slot-client.ts'
@@ -72,6 +73,7 @@ class FolderJournal implements Journal {
       whenRoom: (job, call) => claimer.whenRoom(job, call),
     }
     this.#codec = new Codec(options)
+    takeOver(this.#folder)
     try {
       this.#current = this.#open()
     } catch (error) {

@@ -233,9 +233,10 @@ describe.each(Object.entries(libraries))('configure({ journal: { database } }) w
     database.exec('BEGIN')
     const ship = Ship.defer()
     await new Promise(setImmediate)
+    const reported = reports.next
     database.close()
     expect(await ship.outcome).toMatchObject({ status: 'cancelled' })
-    await reports.next
+    await reported
     await afterword.close()
     expect(new Set(reports.codes)).toEqual(new Set(['AFTERWORD_JOURNAL_REFUSED']))
     expect(rows(open(file), 'SELECT count(*) AS n FROM afterword_records')).toEqual([{ n: 0 }])

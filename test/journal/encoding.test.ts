@@ -309,6 +309,10 @@ describe('encode() and decode()', () => {
       'a list that poses as long',
       () => new Proxy([], { get: (target, key) => (key === 'length' ? 1e9 : Reflect.get(target, key)) }),
     ],
+    [
+      'an object with many properties',
+      () => Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`k${i}`, i])),
+    ],
     ['a huge text', () => 'x'.repeat(2 ** 29 - 24)],
     ['a huge text as a key', () => ({ ['x'.repeat(3e8)]: 1 })],
     ['a huge text in a map', () => new Map([['a', 'x'.repeat(3e8)]])],

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
+import { FrameBuffer } from '../../src/journal/client/frame-buffer.ts'
 import { SharedFile } from '../../src/journal/server/shared-file.ts'
 import { Reports } from '../support/reports.ts'
 import { Sibling } from './sibling.ts'
@@ -108,4 +109,42 @@ test('a database of a newer release is said to be that, and stays where it is', 
   await using after = new Afterword({ journal: folder })
   expect(await after.job('send', () => 1).defer().outcome).toEqual({ status: 'done', value: 1 })
   expect(reports.codes).toEqual([])
+})
+
+describe('a slot that a newer release has left', () => {
+  test.each([
+    [
+      'its log',
+      () => {
+        const frame = new FrameBuffer()
+        frame.add(JSON.stringify({ log: 2, bytes: 65_536, oldest: 1, full: false }))
+        writeFileSync(path('7.log'), Buffer.concat([frame.take(1, 0), Buffer.alloc(65_536)]))
+      },
+      'version 2; this release knows version 1',
+    ],
+    [
+      'its database',
+      () => {
+        using database = new DatabaseSync(path('7.db'))
+        database.exec('CREATE TABLE afterword (version INTEGER); INSERT INTO afterword VALUES (99)')
+      },
+      'version 99;',
+    ],
+  ])('is said to be that, and stays where it is: %s', async (_which, leave, told) => {
+    writeFileSync(path('7.lock'), '')
+    leave()
+    const files = () => readdirSync(folder).filter((name) => /^7\.(db|log)/.test(name))
+    const before = files()
+    using reports = new Reports()
+    const reported = reports.next
+    await using afterword = new Afterword({ journal: folder })
+    afterword.job('send', () => {})
+    const { error } = await reported
+    expect([error.code, error.message]).toEqual(['AFTERWORD_JOURNAL_NEWER', expect.stringContaining(told)])
+    expect(files()).toEqual(expect.arrayContaining(before))
+    expect(files().filter((name) => name.includes('damaged'))).toEqual([])
+    expect(await afterword.job('other', () => 1).defer().outcome).toEqual({ status: 'done', value: 1 })
+    await afterword.close()
+    expect(reports.codes).toEqual(['AFTERWORD_JOURNAL_NEWER'])
+  })
 })

@@ -168,6 +168,8 @@ const commit = fc
         const expected: number[] = []
         const isAdded = (key: number) => added.some((each) => each.key === key)
         const apply = ({ what, key, number }: (typeof settles)[number]) => {
+          // The text of its options is all that changes.
+          if (what === transition.options) return
           if (what !== transition.begin && model.records.get(key)?.owner === peer.process) world.hands.delete(key)
           if (what === 'done') model.done(peer.process, key)
           else if (what === transition.failed) model.fail(peer.process, key, 'failed')

@@ -1,6 +1,10 @@
-import type { Claimer } from '../../task/record.ts'
-import type { FromServer, ToServer } from '../protocol.ts'
-import type { StoredRecord } from './stored-record.ts'
+import type { AfterwordError } from '../../errors.ts'
+import { report } from '../../events.ts'
+import type { Claim, Claimer } from '../../task/record.ts'
+import type { ClaimedRow, FromServer, ToServer } from '../protocol.ts'
+import type { Codec } from './codec.ts'
+import { StoredRecord } from './stored-record.ts'
+import type { WriteQueue } from './write-queue.ts'
 
 /** The most records that are asked for at once: they come in one message. */
 const mostAtOnce = 1000
@@ -33,6 +37,24 @@ export class Claims {
 
   remove(record: StoredRecord): void {
     if (this.#claimed.delete(record)) this.fill()
+  }
+
+  /** Makes the claim of a record; `undefined` for one that can't be read, and is listed as failed. */
+  claimOf(row: ClaimedRow, queue: WriteQueue, codec: Codec): Claim | undefined {
+    const { recordId, orphaned, job, version, attempt } = row
+    const of = { claims: this, orphaned, codec, job }
+    try {
+      const { args, options, notes } = codec.decode(row)
+      const record = new StoredRecord(queue, recordId, { ...of, bound: options, notes })
+      this.add(record)
+      return { record, job, version, attempt, args, options, response: notes.response }
+    } catch (error) {
+      const record = new StoredRecord(queue, recordId, of)
+      this.add(record)
+      record.finish({ status: 'failed', error }, attempt)
+      report(error as AfterwordError)
+      return undefined
+    }
   }
 
   /** There is room for one more claim of a job, and no record waits for it. */

@@ -1,12 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
-import type { Claim, Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../../task/record.ts'
+import type { Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../../task/record.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import { owner } from '../files/schema.ts'
 import { type ClaimedRow, type FromServer, type KnownJob, type Store, transition } from '../protocol.ts'
 import type { Channel } from './channel.ts'
 import { Claims } from './claims.ts'
+import { keepClosed } from './closed-slots.ts'
 import type { Codec } from './codec.ts'
 import { Deadline } from './deadline.ts'
 import type { LogQueue } from './log-queue.ts'
@@ -65,34 +66,23 @@ export class JournalClient implements Journal {
     })
   }
 
-  create({
-    job,
-    version,
-    args,
-    options,
-    response,
-    uniqueKey,
-    delay = 0,
-    shared = false,
-    asClaim = false,
-  }: JobCall): StoredRecord {
+  create(call: JobCall): StoredRecord {
+    const { job, version, args, options, response, uniqueKey, delay = 0, shared = false, asClaim = false } = call
     const id = this.#ids.next
     const text = this.#codec.encode(args, job, id)
     this.#ids.give()
-    const now = Date.now()
-    const due = Math.ceil(delay)
+    const [now, due] = [Date.now(), Math.ceil(delay)]
     const by = shared ? owner.free : this.#process
     const [key, otherKeys] = this.#codec.storedKey(job, uniqueKey)
     const notes = response && { response }
     const stored = this.#codec.encodeOptions(options, notes, job, id)
     const row: RecordRow = [id, job, version, text, stored, now, 0, now + due, due, by, key]
-    const claims = asClaim ? this.#claims : undefined
     const forward = this.#log !== undefined && (shared || key !== null) ? this.#queues.shared : undefined
     return new StoredRecord(this.#accepting, id, {
       added: { row, accepting: this.#accepting },
       otherKeys,
       forward,
-      claims,
+      claims: asClaim ? this.#claims : undefined,
       codec: this.#codec,
       job,
       bound: options,
@@ -142,14 +132,29 @@ export class JournalClient implements Journal {
     this.#log?.close('the journal is closed')
     const queues = [this.#accepting, ...this.#allQueues]
     const running = new Set((given as StoredRecord[]).filter((record) => record.isIn(queues)))
-    const ended = Promise.all(Array.from(running, (record) => record.left))
     await deadline.bounds(this.#store(running))
     if (running.size === 0) return this.#end(deadline)
-    // The slot stays this process's, and so do their outcomes, until they have ended or the process does.
-    if (this.#log !== undefined) return void ended.then(() => this.#store()).then(() => this.#end(new Deadline(0)))
     // The app may close its database now.
+    if (this.#log === undefined) await this.#abandon(running, deadline)
+    this.#runOn(running)
+  }
+
+  /** Keeps the slot until records have ended that still run, and stores their outcomes. */
+  #runOn(running: ReadonlySet<StoredRecord>): void {
+    const log = this.#log
+    const letGo = () => {
+      log?.end()
+      this.#locks.close()
+      if (log !== undefined) void this.#abandon(running, new Deadline(0))
+    }
+    const end = () => (log === undefined ? letGo() : void this.#store().then(() => this.#end(new Deadline(0))))
+    keepClosed(this.#locks.folder, Promise.all(Array.from(running, (record) => record.left)), letGo, end)
+  }
+
+  /** Ends the server before records have ended that still run: their outcomes are not stored. */
+  async #abandon(running: ReadonlySet<StoredRecord>, deadline: Deadline): Promise<void> {
     for (const record of running) record.abandon()
-    if (await this.#endServer(deadline, running)) void ended.then(() => this.#locks.close())
+    await this.#endServer(deadline, this.#log === undefined ? running : [])
   }
 
   /** Stores outcomes. Should the server die meanwhile, the next one does. */
@@ -165,16 +170,14 @@ export class JournalClient implements Journal {
 
   /** @returns false if the server does not end. Its thread may still write: then the locks are dropped with the process. */
   async #endServer(deadline: Deadline, running: Iterable<StoredRecord> = []): Promise<boolean> {
+    const kept = Array.from(running, ({ recordId }) => recordId)
     if (this.#channel.up) {
-      this.#closing = true
-      this.#channel.busy = true
-      const kept = Array.from(running, ({ recordId }) => recordId)
+      this.#closing = this.#channel.busy = true
       this.#channel.post({ type: 'close', within: deadline.left, kept })
       await deadline.bounds(this.#closed.promise)
     }
     if (await deadline.bounds(this.#channel.close())) return true
-    this.#closing = false
-    this.#channel.busy = false
+    this.#closing = this.#channel.busy = false
     return false
   }
 
@@ -236,8 +239,7 @@ export class JournalClient implements Journal {
 
   /** An app's own database has one queue for both stores. */
   get #allQueues(): WriteQueue[] {
-    const { own, shared } = this.#queues
-    return own === shared ? [own] : [own, shared]
+    return [...new Set(Object.values(this.#queues))]
   }
 
   get #idle(): boolean {
@@ -256,27 +258,9 @@ export class JournalClient implements Journal {
       for (const { store, recordId } of rows) this.#queues[store].change({ recordId }, transition.handBack)
       return
     }
-    const claims = rows.flatMap((row) => this.#claimOf(row) ?? [])
-    if (claims.length === 0) return
-    this.#claimer.take(claims)
-    this.#claims.fill()
-  }
-
-  #claimOf(row: ClaimedRow): Claim | undefined {
-    const { store, recordId, orphaned, job, version, attempt } = row
-    const of = { claims: this.#claims, orphaned, codec: this.#codec, job }
-    try {
-      const { args, options, notes } = this.#codec.decode(row)
-      const record = new StoredRecord(this.#queues[store], recordId, { ...of, bound: options, notes })
-      this.#claims.add(record)
-      return { record, job, version, attempt, args, options, response: notes.response }
-    } catch (error) {
-      const record = new StoredRecord(this.#queues[store], recordId, of)
-      this.#claims.add(record)
-      record.finish({ status: 'failed', error }, attempt)
-      report(error as AfterwordError)
-      return undefined
-    }
+    const claims = rows.flatMap((row) => this.#claims.claimOf(row, this.#queues[row.store], this.#codec) ?? [])
+    if (claims.length > 0) this.#claimer.take(claims)
+    if (claims.length > 0) this.#claims.fill()
   }
 
   #lost(): void {

@@ -2,7 +2,7 @@ import { closeSync, fdatasync, ftruncateSync, openSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { FileIdentity } from '../files/file-identity.ts'
 import { syncFolder } from '../files/folder.ts'
-import { type SegmentHead, segmentUnit } from '../files/log-format.ts'
+import { logVersion, type SegmentHead, segmentUnit } from '../files/log-format.ts'
 import { writeAll, writeZeros } from '../files/log-space.ts'
 import { FrameBuffer } from './frame-buffer.ts'
 import { SegmentRecords } from './segment-records.ts'
@@ -100,7 +100,7 @@ export class LogFile {
     segment.isSynced = false
     const { sequence: oldest } = this.#used[0] ?? segment
     const { sequence: previous = 0 } = this.current ?? {}
-    const head: SegmentHead = { log: 1, bytes: segment.bytes, oldest, previous, full: this.#full }
+    const head: SegmentHead = { log: logVersion, bytes: segment.bytes, oldest, previous, full: this.#full }
     try {
       this.#head.add(JSON.stringify(head))
       this.#write(segment, this.#head)

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { ProcessLock } from '../files/process-lock.ts'
 
 /**
@@ -13,6 +14,11 @@ export class SlotLocks {
   constructor(folder: string | undefined, own: ProcessLock | undefined) {
     this.#folder = folder
     this.#own = own
+  }
+
+  /** The folder of the locks; empty where no other process can have one. */
+  get folder(): string {
+    return this.#own === undefined ? '' : dirname(this.#own.path)
   }
 
   /** The slots of dead processes. */

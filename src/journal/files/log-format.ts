@@ -17,9 +17,12 @@ export const frameHeadSize = 16
 /** The sizes of segments are multiples of this one, in bytes: where a head is damaged, the next one is looked for at these offsets. */
 export const segmentUnit = 64 * 1024
 
+/** The version of the format that this release writes. */
+export const logVersion = 1
+
 export interface SegmentHead {
   /** The version of the format. */
-  readonly log: 1
+  readonly log: number
   readonly bytes: number
   /** The sequence number of the oldest segment whose entries count. */
   readonly oldest: number

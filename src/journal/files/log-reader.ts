@@ -64,7 +64,7 @@ export function* readSegments(path: string): Generator<LogContents> {
   const file = open(path)
   if (file === undefined) return
   try {
-    const { segments, gaps, synced } = findSegments(file)
+    const { segments, gaps, synced } = findSegments(file, path)
     const contents = { pending: new Map(), failed: new Map(), broken: new Map(), lastId: 0, gaps, synced }
     for (const segment of segments) {
       readSegment(file, segment, contents)

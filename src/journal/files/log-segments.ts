@@ -1,6 +1,7 @@
 import { fstatSync, readSync } from 'node:fs'
-import { readFrame, type SegmentHead, segmentUnit } from './log-format.ts'
+import { logVersion, readFrame, type SegmentHead, segmentUnit } from './log-format.ts'
 import { latestUse } from './log-salvage.ts'
+import { NewerFile } from './newer-file.ts'
 
 /** A place in a log. */
 export interface Place {
@@ -27,9 +28,9 @@ export interface FoundSegments {
   readonly synced: Place | undefined
 }
 
-/** Finds the segments of a log. Throws the errors of the file system. */
-export function findSegments(file: number): FoundSegments {
-  const { found, isUnreadable } = allSegments(file)
+/** Finds the segments of a log. Throws the errors of the file system. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */
+export function findSegments(file: number, path: string): FoundSegments {
+  const { found, isUnreadable } = allSegments(file, path)
   const { oldest = 0, full = false } = found.findLast(({ head }) => head !== undefined)?.head ?? {}
   const segments = found.filter(({ sequence }) => sequence >= oldest)
   // A head that was being written when the power failed is no damage: its segment has no frame that was synced.
@@ -49,7 +50,7 @@ function gapsIn(segments: readonly FoundSegment[], oldest: number): Place[] {
 }
 
 /** Finds all segments, in the order of their use, those without a head by their frames. */
-function allSegments(file: number): { readonly found: FoundSegment[]; readonly isUnreadable: boolean } {
+function allSegments(file: number, path: string): { readonly found: FoundSegment[]; readonly isUnreadable: boolean } {
   const found: FoundSegment[] = []
   const { size } = fstatSync(file)
   let isUnreadable = false
@@ -63,7 +64,7 @@ function allSegments(file: number): { readonly found: FoundSegment[]; readonly i
     lost = undefined
   }
   for (let offset = 0; offset < size; ) {
-    const segment = segmentAt(file, offset)
+    const segment = segmentAt(file, path, offset)
     // A segment that was never used has zeros only.
     if (segment === undefined && !isUnused(file, offset)) lost ??= offset
     else endLost(offset)
@@ -77,10 +78,11 @@ function allSegments(file: number): { readonly found: FoundSegment[]; readonly i
 /** The most bytes that a segment's head takes, its frame included. */
 const mostHeadBytes = 256
 
-function segmentAt(file: number, offset: number): FoundSegment | undefined {
+function segmentAt(file: number, path: string, offset: number): FoundSegment | undefined {
   const frame = readFrame(bytesAt(file, offset, mostHeadBytes), 0)
   if (frame?.number !== 0) return undefined
   const head = JSON.parse(frame.payload) as SegmentHead
+  if (head.log > logVersion) throw new NewerFile(path, head.log, logVersion)
   return { sequence: frame.sequence, offset, bytes: head.bytes, head }
 }
 

@@ -1,5 +1,5 @@
-import { AfterwordError } from '../../errors.ts'
 import type { Database } from '../../options/app-database.ts'
+import { NewerFile } from './newer-file.ts'
 import { atomically } from './transaction.ts'
 
 /** The owners of a record that are no process. */
@@ -109,7 +109,7 @@ export function migrate(database: Database, path: string): void {
 export function requireKnownVersion(database: Database, path: string): number | undefined {
   const version = versionOf(database)
   if (version === undefined || version <= migrations.length) return version
-  throw new AfterwordError('AFTERWORD_JOURNAL_NEWER', [path, version, migrations.length])
+  throw new NewerFile(path, version, migrations.length)
 }
 
 /** The version of a database; `undefined` for one that is new. */

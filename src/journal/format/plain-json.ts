@@ -1,3 +1,5 @@
+import { TooLarge } from './unstorable.ts'
+
 /** The depth past which a value is a cycle, or needs the table anyway. */
 const mostDepth = 32
 /** The number of objects that are looked for one by one: a set is dearer for so few. */
@@ -9,23 +11,27 @@ let count = 0
 let more: Set<object> | undefined
 /** The room that is left, in bytes: each value takes one at least. */
 let room = 0
+/** The room that there was. */
+let most = 0
 
 const { getPrototypeOf, getOwnPropertyNames, getOwnPropertySymbols, keys } = Object
 const plainPrototype = Object.prototype
 const listPrototype = Array.prototype
 
 /**
- * Makes the JSON of arguments, if JSON can express them, and if it takes no more than `most` bytes, as far as that is cheap to tell.
- * `undefined` where it can't: then the arguments need a table. Each kept call comes here: a few nanoseconds for each value are all there is.
+ * Makes the JSON of arguments, if JSON can express them, and if it takes no more than `longest` bytes, as far as that is cheap to tell.
+ * `undefined` where it can't: then the arguments need a table. Throws `TooLarge` where no table is short enough. Each kept call comes here: a few nanoseconds for each value are all there is.
  */
-export function plainJson(args: readonly unknown[], most: number): string | undefined {
+export function plainJson(args: readonly unknown[], longest: number): string | undefined {
   // A library may have given lists a `toJSON` of its own.
   if ((args as { toJSON?: unknown }).toJSON !== undefined) return undefined
+  most = longest
   room = most - args.length
   try {
     for (let i = 0; i < args.length; i++) if (!isPlain(args[i], 0)) return undefined
     return room < 0 ? undefined : JSON.stringify(args)
-  } catch {
+  } catch (error) {
+    if (error instanceof TooLarge) throw error
     // A getter has thrown: the table tells which one.
     return undefined
   } finally {
@@ -63,7 +69,8 @@ function isPlainObject(value: object, depth: number): boolean {
   let properties = 0
   // The loop also sees properties that were added to `Object.prototype`: JSON leaves those out.
   for (const key in value) {
-    properties++
+    // To look at so many properties once more takes its time, and they fit in no table.
+    if (++properties > most) throw new TooLarge(`at least ${most + 1}`)
     room -= key.length
     if (key === '__proto__' || key === 'toJSON' || !isPlain((value as Record<string, unknown>)[key], depth))
       return false

@@ -142,10 +142,12 @@ export class ValueTable {
   }
 
   #record(value: object, kind: 'object' | 'bare'): TableEntry {
-    if (getOwnPropertyNames(value).length !== keys(value).length) return this.#extended(value, [kind])
+    const names = keys(value)
+    if (names.length > this.#room) throw new TooLarge(`at least ${names.length}`)
+    if (getOwnPropertyNames(value).length !== names.length) return this.#extended(value, [kind])
     if (getOwnPropertySymbols(value).length > 0) throw this.#unstorable('a property named by a symbol', '')
     const entry: TableEntry = [kind]
-    for (const key of keys(value)) {
+    for (const key of names) {
       this.#take(key.length)
       entry.push(key, this.#index((value as Record<string, unknown>)[key], `.${key}`))
     }

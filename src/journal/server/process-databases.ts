@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { giveSpaceBack, moveAside, openDatabase, type Report } from '../files/database.ts'
 import { logOf } from '../files/log-format.ts'
+import { NewerFile } from '../files/newer-file.ts'
 import { ProcessLock, slotsIn } from '../files/process-lock.ts'
 import { slotOf } from '../files/record-id.ts'
 import type { FolderServerOptions, RunnableJobs } from '../protocol.ts'
@@ -200,16 +201,32 @@ export class ProcessDatabases implements OwnDatabases {
     try {
       return this.#open(slot, true)
     } catch (error) {
+      if (this.#isNewer(slot, error)) return undefined
       // Another process may be writing. The lock stays: this process may run records of the slot.
       setTimeout(() => this.#events.orphaned(slot), adoptAgain)
       throw error
     }
   }
 
+  /** The error says that a newer release has written a file of a slot, which is reported, and left to that release. */
+  #isNewer(slot: number, error: unknown): boolean {
+    if (!(error instanceof NewerFile)) return false
+    this.#tell('AFTERWORD_JOURNAL_NEWER', error.values)
+    this.#slots.get(slot)?.database.close()
+    this.#slots.delete(slot)
+    this.#left.set(slot, this.#markOf(slot))
+    this.#events.released(slot)
+    return true
+  }
+
   /** Moves the next records from the log of a dead process to the databases. @returns whether more follow */
   recover(slot: number): boolean {
     const found = this.#slots.get(slot)
-    if (found?.recovery?.step()) return true
+    try {
+      if (found?.recovery?.step()) return true
+    } catch (error) {
+      if (!this.#isNewer(slot, error)) throw error
+    }
     if (found !== undefined) found.recovery = undefined
     return false
   }

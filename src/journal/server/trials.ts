@@ -134,7 +134,7 @@ export class Trials {
     for (let i = 0; i < transitions.length; i += transitionWidth) {
       const recordId = transitions[i + 1] as number
       if (transitions[i] === transition.begin) this.#begun(recordId)
-      else this.#runs.delete(recordId)
+      else if (transitions[i] !== transition.options) this.#runs.delete(recordId)
     }
     if (wereOn && !this.areOn) this.#server.over()
   }
