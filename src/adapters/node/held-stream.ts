@@ -4,6 +4,7 @@ import { breakOff, refusalHeaders } from '../refusal.ts'
 import { rehearse } from './file-response.ts'
 import { HeldBytes, type HeldResponse, writeFailure } from './held-bytes.ts'
 import { HeldSession } from './held-session.ts'
+import { SentWrite } from './sent-write.ts'
 
 type Method = (...args: never[]) => unknown
 type Call = readonly [target: Target, name: string, args: readonly unknown[]]
@@ -130,7 +131,7 @@ export class HeldStream extends HeldBytes {
     const calls = this.#calls.splice(0)
     this.#pass(() => {
       for (const call of calls) {
-        const code = make(call)
+        const code = make(this.#follow(call))
         // Node would have destroyed the stream with the error at the call.
         if (call[1] === 'respond' && Number(code) < 0) this.#destroyed ??= { error: headFailure(Number(code)) }
       }
@@ -140,6 +141,15 @@ export class HeldStream extends HeldBytes {
     // Node hands the bytes to the system when the turn is over, and an error would drop them.
     if (error == null) this.#end(error)
     else setImmediate(() => this.#end(error))
+  }
+
+  /** Looks after a write that leaves: the client may have reset the stream. A handler that closes the stream is Node's to look after. */
+  #follow(call: Call): Call {
+    const [target, name, args] = call
+    const callback = args.at(-1)
+    if (!name.startsWith('_write') || typeof callback !== 'function') return call
+    const write = new SentWrite(this.#stream, () => this.#isClosed || this.#end(undefined))
+    return [target, name, [...args.slice(0, -1), write.callback(callback as () => void)]]
   }
 
   /** Answers by a head without a body: what has been written can't be taken back. A stream that is reset would drop the head. */
