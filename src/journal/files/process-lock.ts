@@ -5,7 +5,7 @@ import { isBusy } from './database.ts'
 import { FileIdentity } from './file-identity.ts'
 import { FileLocks, nextDescriptor } from './file-locks.ts'
 import { makeFile } from './folder.ts'
-import { identity, isAliveElsewhere } from './process-identity.ts'
+import { identityOf, isAliveElsewhere } from './process-identity.ts'
 
 /** The time in ms for which another process may have a lock that was dropped, before the slot counts as lost: it may only try the lock. */
 const longestBusy = 500
@@ -26,6 +26,8 @@ export class ProcessLock {
   #descriptor: number | undefined
   readonly #file: FileIdentity
   #locks: FileLocks | undefined
+  /** The identity of this process that is noted beside the lock. */
+  #identity: string | undefined
   #isHeld = true
   #busySince: number | undefined
   #busy = 0
@@ -52,7 +54,7 @@ export class ProcessLock {
     const database = new DatabaseSync(path)
     try {
       database.exec(begin)
-      if (!isAliveElsewhere(ownerOf(path))) return new ProcessLock(path, slot, database, descriptor)
+      if (!isAliveElsewhere(ownerOf(path), path)) return new ProcessLock(path, slot, database, descriptor)
       // Its process lives, and has only lost the lock.
       database.close()
       return undefined
@@ -75,9 +77,10 @@ export class ProcessLock {
   /** Notes that this process has the slot, for as long as it has the lock. */
   keep(): void {
     this.#locks = new FileLocks(this.path, this.#descriptor)
-    if (identity === undefined) return
+    this.#identity = identityOf(process.pid, this.path)
+    if (this.#identity === undefined) return
     try {
-      writeFileSync(ownerFile(this.path), identity, { mode: 0o600 })
+      writeFileSync(ownerFile(this.path), this.#identity, { mode: 0o600 })
     } catch {
       // The disk is full. The lock alone tells it as well.
     }
@@ -94,7 +97,7 @@ export class ProcessLock {
     if (this.#takeAgain()) return false
     const owner = ownerOf(this.path)
     this.#busySince ??= performance.now()
-    const isOthers = owner !== undefined && owner !== identity
+    const isOthers = owner !== undefined && owner !== this.#identity
     return isOthers || (++this.#busy >= mostBusy && performance.now() - this.#busySince > longestBusy)
   }
 
@@ -123,7 +126,8 @@ export class ProcessLock {
   release(): void {
     if (this.#released) return
     this.#released = true
-    if (this.#locks !== undefined && ownerOf(this.path) === identity) rmSync(ownerFile(this.path), { force: true })
+    if (this.#locks !== undefined && ownerOf(this.path) === this.#identity)
+      rmSync(ownerFile(this.path), { force: true })
     this.#database.close()
   }
 }
