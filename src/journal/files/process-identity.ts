@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync, statSync } from 'node:fs'
+import { crc32 } from 'node:zlib'
 
 /**
  * The identity of a process as the owner of a lock: its number, and a digest of its start in this run of the system, of the processes that
@@ -13,7 +13,7 @@ export function identityOf(pid: number, lock: string): string | undefined {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1')
     const { dev, ino } = statSync(lock)
     const text = [pid, start, boot, readlinkSync('/proc/self/ns/pid'), dev, ino].join()
-    return `${pid} ${createHash('sha256').update(text).digest('hex')}`
+    return `${pid} ${crc32(text).toString(16)}`
   } catch {
     return undefined
   }

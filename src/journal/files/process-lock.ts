@@ -1,4 +1,4 @@
-import { accessSync, constants, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { isBusy } from './database.ts'
@@ -80,7 +80,9 @@ export class ProcessLock {
     this.#identity = identityOf(process.pid, this.path)
     if (this.#identity === undefined) return
     try {
-      writeFileSync(ownerFile(this.path), this.#identity, { mode: 0o600 })
+      const file = openSync(ownerFile(this.path), 'w', 0o600)
+      writeSync(file, this.#identity, 0)
+      closeSync(file)
     } catch {
       // The disk is full. The lock alone tells it as well.
     }
