@@ -50,9 +50,10 @@ export class Life {
     return workers
   }
 
-  /** The pids of the process and those that it has started. */
-  get pids(): number[] {
-    return [this.program.pid, ...this.workers.values()]
+  /** The pids of the processes that serve. */
+  get servingPids(): number[] {
+    const workers = [...this.workers.values()]
+    return workers.length > 0 ? workers : [this.program.pid]
   }
 
   /** The process has a listening socket. Rejects if it ends before. */

@@ -1,7 +1,17 @@
-import { accessSync, closeSync, constants, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { isBusy } from './database.ts'
+import { isBusy, isNoDatabase } from './database.ts'
 import { FileIdentity } from './file-identity.ts'
 import { FileLocks, nextDescriptor } from './file-locks.ts'
 import { makeFile } from './folder.ts'
@@ -53,7 +63,7 @@ export class ProcessLock {
     const descriptor = nextDescriptor()
     const database = new DatabaseSync(path)
     try {
-      database.exec(begin)
+      beginOn(database, path)
       if (!isAliveElsewhere(ownerOf(path), path)) return new ProcessLock(path, slot, database, descriptor)
       // Its process lives, and has only lost the lock.
       database.close()
@@ -131,6 +141,18 @@ export class ProcessLock {
     if (this.#locks !== undefined && ownerOf(this.path) === this.#identity)
       rmSync(ownerFile(this.path), { force: true })
     this.#database.close()
+  }
+}
+
+/** Locks a lock file. Bytes in it are damage: to SQLite it would be no database, no process could lock it, and its slot's records would wait for ever. */
+function beginOn(database: DatabaseSync, path: string): void {
+  try {
+    database.exec(begin)
+  } catch (error) {
+    if (!isNoDatabase(error)) throw error
+    // A process that has the lock keeps it: locks are of the file, not of its bytes.
+    truncateSync(path)
+    database.exec(begin)
   }
 }
 
