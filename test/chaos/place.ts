@@ -3,7 +3,7 @@ import { now } from '../crash/ledger.ts'
 import type { Build } from '../support/build.ts'
 import { type Message, Program } from '../support/program.ts'
 import { Address, type Target } from './load.ts'
-import type { PlacePlan } from './plan.ts'
+import type { PlacePlan, Release } from './plan.ts'
 import type { Settings } from './programs/settings.ts'
 
 /** The settings that all processes of a round have in common. */
@@ -138,8 +138,8 @@ export class Place implements Target {
     return this.life.name
   }
 
-  get isOlder(): boolean {
-    return this.plan.release === 'version1'
+  get release(): Release | undefined {
+    return this.plan.release
   }
 
   get address(): Address | undefined {
