@@ -34,8 +34,8 @@ test('planRound() makes the same round of the same seed and number, another one 
 const sample = [
   { seed: 10, round: 2, most: 8 },
   { seed: 14, round: 4, most: 6 },
-  { seed: 19, round: 4, most: 6 },
-  { seed: 4, round: 1, most: 6 },
+  { seed: 23, round: 4, most: 6 },
+  { seed: 1, round: 4, most: 6 },
 ] as const
 
 test.each(sample.map(({ seed, round, most }) => ({ plan: planRound(seed, round, most), seed, round })))(

@@ -3,6 +3,7 @@ import { Agent, request } from 'node:http'
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { now } from '../crash/ledger.ts'
 import { randoms } from '../crash/random.ts'
+import type { Release } from './plan.ts'
 
 /** The longest time of an answer, in ms: a disk may be stalled, a process stopped. */
 const patience = 60_000
@@ -89,8 +90,11 @@ const kinds: readonly [kind: string, query: string][] = [
   ['track', ''],
 ]
 const sharedKeys = 5
-/** The kinds of calls that the release before the log has kept as well. */
-const olderKinds = kinds.filter(([kind, query]) => !['nest', 'key', 'track'].includes(kind) && query !== 'late')
+/** The kinds of calls that earlier releases have kept as well. */
+const keptBy: Readonly<Record<Release, typeof kinds>> = {
+  version1: kinds.filter(([kind, query]) => !['nest', 'key', 'track'].includes(kind) && query !== 'late'),
+  version2: kinds.filter(([kind]) => kind !== 'track'),
+}
 
 /** A place where the clients find the process that serves now. */
 export interface Target {
@@ -98,8 +102,8 @@ export interface Target {
   readonly address: Address | undefined
   /** No further process is started there. */
   readonly isOver: boolean
-  /** The processes are of the release before the log, which keeps fewer kinds of calls. */
-  readonly isOlder: boolean
+  /** The processes are of an earlier release, which keeps fewer kinds of calls. */
+  readonly release: Release | undefined
   /** Resolves when another process serves, or this one is over. */
   readonly changed: Promise<void>
 }
@@ -127,7 +131,7 @@ export class Load {
     while (!this.#isOver && !target.isOver) {
       const { address, changed, name } = target
       if (address === undefined) await changed
-      else if (!(await this.#ask(address, name, target.isOlder)))
+      else if (!(await this.#ask(address, name, target.release)))
         await Promise.race([changed, new Promise(setImmediate)])
     }
   }
@@ -145,10 +149,10 @@ export class Load {
     this.#isOver = true
   }
 
-  async #ask(address: Address, by: string, isOlder: boolean): Promise<boolean> {
+  async #ask(address: Address, by: string, release: Release | undefined): Promise<boolean> {
     const n = this.#next++
     const random = randoms(this.#seed + n)
-    const known = isOlder ? olderKinds : kinds
+    const known = release === undefined ? kinds : keptBy[release]
     const [kind, query] = known[Math.floor(random() * known.length)] as [string, string]
     const what = `${kind}-${n}`
     const key = /more=(single|shared)/.exec(query)?.[1]

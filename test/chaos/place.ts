@@ -3,7 +3,7 @@ import { now } from '../crash/ledger.ts'
 import type { Build } from '../support/build.ts'
 import { type Message, Program } from '../support/program.ts'
 import { Address, type Target } from './load.ts'
-import type { PlacePlan } from './plan.ts'
+import type { PlacePlan, Release } from './plan.ts'
 import type { Settings } from './programs/settings.ts'
 
 /** The settings that all processes of a round have in common. */
@@ -50,9 +50,10 @@ export class Life {
     return workers
   }
 
-  /** The pids of the process and those that it has started. */
-  get pids(): number[] {
-    return [this.program.pid, ...this.workers.values()]
+  /** The pids of the processes that serve. */
+  get servingPids(): number[] {
+    const workers = [...this.workers.values()]
+    return workers.length > 0 ? workers : [this.program.pid]
   }
 
   /** The process has a listening socket. Rejects if it ends before. */
@@ -137,8 +138,8 @@ export class Place implements Target {
     return this.life.name
   }
 
-  get isOlder(): boolean {
-    return this.plan.release === 'version1'
+  get release(): Release | undefined {
+    return this.plan.release
   }
 
   get address(): Address | undefined {

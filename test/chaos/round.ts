@@ -176,8 +176,8 @@ export class Round implements AsyncDisposable {
         return
       }
       case 'fault': {
-        // One that is just starting could not load its own modules.
-        const pids = this.#places.flatMap(({ life }) => (life.address === undefined ? [] : life.pids))
+        // One that is just starting could not load its own modules, nor could the first one of a cluster start others.
+        const pids = this.#places.flatMap(({ life }) => (life.address === undefined ? [] : life.servingPids))
         if (!(await this.#disk.fail(action.fault, pids))) return void this.#notDone.add(action.fault)
         this.#faults++
         this.#repair = wait(action.ms).then(() => this.#disk.repair())

@@ -83,9 +83,12 @@ test('beyondLimit() finds more runs of a limited job at once in one process', ()
   expect(verdict.beyondLimit('limited', 3)).toEqual([])
 })
 
-test('notPoison() finds a record that was set apart without three runs whose processes died', () => {
-  for (const by of ['a', 'b', 'c']) wrote(by, begin(1, 10, 'note-1', 'x'))
+test('notPoison() finds a record that was set apart without six runs whose processes died', () => {
+  const all = ['a', 'b', 'c', 'd', 'e', 'f']
+  for (const by of all) wrote(by, begin(1, 10, 'note-1', 'x'))
   const apart = new Set(['note-1'])
-  expect(new Verdict(ledger, lives({ a: 20, b: 20, c: 20 })).notPoison(apart)).toEqual([])
-  expect(new Verdict(ledger, lives({ a: 20, b: 20 })).notPoison(apart)).toEqual(['note-1 was set apart'])
+  expect(new Verdict(ledger, lives(Object.fromEntries(all.map((by) => [by, 20])))).notPoison(apart)).toEqual([])
+  expect(new Verdict(ledger, lives({ a: 20, b: 20, c: 20, d: 20, e: 20 })).notPoison(apart)).toEqual([
+    'note-1 was set apart',
+  ])
 })

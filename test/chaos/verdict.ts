@@ -36,9 +36,6 @@ export interface Score {
 /** The longest time in µs for which a key is held after its run has ended, in a process that is busy or stopped. */
 const keyHeld = 3_000_000
 
-/** The items of a batch are kept as jobs are. */
-const batchesAreKept = false
-
 /** Judges a round by its ledger. */
 export class Verdict {
   readonly #ledger: Ledger
@@ -69,7 +66,6 @@ export class Verdict {
   lost({ promised }: Pick<Load, 'promised'>, poison: ReadonlySet<string>): string[] {
     return promised.flatMap((call) => {
       const { what, key } = call
-      if (what.startsWith('track') && !batchesAreKept) return []
       if (key?.startsWith('shared') && !this.#byWhat.has(what)) return this.#isDuplicate(call, key) ? [] : [what]
       if (poison.has(what)) return []
       const nested = `${what}-nested`
@@ -140,10 +136,10 @@ export class Verdict {
     })
   }
 
-  /** Poison without the three runs that make a record poison. */
+  /** Poison without the six ends of processes that make a record poison at least. */
   notPoison(poison: ReadonlySet<string>): string[] {
     const struck = (what: string) => this.#byWhat.get(what)?.filter(({ by }) => this.#deaths.has(by)) ?? []
-    return [...poison].filter((what) => struck(what).length < 3).map((what) => `${what} was set apart`)
+    return [...poison].filter((what) => struck(what).length < 6).map((what) => `${what} was set apart`)
   }
 
   #isDone(what: string): boolean {

@@ -23,6 +23,8 @@ export class Disk {
     const state = this.#files.get(basename(file)) ?? new File()
     this.#files.set(basename(file), state)
     if (name.endsWith('sync')) state.sync()
+    // Of a small file, written once and in full.
+    else if (name === 'write') state.changes.push({ at: 0, data })
     else if (name === 'pwrite64') state.changes.push({ at: Number(numbers.at(-1)), data })
     else if (name === 'ftruncate') state.changes.push({ size: Number(numbers.at(-1)) })
     else if (name === 'unlink') state.changes.push('unlink')

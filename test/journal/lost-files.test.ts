@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
+import { identityOf } from '../../src/journal/files/process-identity.ts'
 import { ProcessLock } from '../../src/journal/files/process-lock.ts'
 import { serve } from '../support/local-site.ts'
 import { Reports } from '../support/reports.ts'
@@ -123,11 +124,16 @@ test('a process that has ended is not taken for alive: neither by its number nor
   const lock = ProcessLock.take(folder, 1)
   expect(lock?.slot).toBe(1)
   lock?.release()
-  // The file of another run of the system.
-  writeFileSync(path('1.owner'), `${process.pid} 1 another pid:[1]`)
-  const again = ProcessLock.take(folder, 1)
-  expect(again?.slot).toBe(1)
-  again?.release()
+  // The file of another run of the system, and that of a copy.
+  const others = [`${process.ppid} ${'0'.repeat(64)}`, String(identityOf(process.ppid, path('1.db')))]
+  for (const other of others) {
+    writeFileSync(path('1.owner'), other)
+    const again = ProcessLock.take(folder, 1)
+    expect(again?.slot).toBe(1)
+    again?.release()
+  }
+  writeFileSync(path('1.owner'), String(identityOf(process.ppid, path('1.lock'))))
+  expect(ProcessLock.take(folder, 1)).toBeUndefined()
 })
 
 describe('configure({ journal: { required: false } })', () => {

@@ -5,6 +5,7 @@ import type { Database } from '../../options/app-database.ts'
 import { makeFile } from './folder.ts'
 import { migrate } from './schema.ts'
 import { atomically } from './transaction.ts'
+import { keepDamagedWal, walOf } from './wal.ts'
 
 export type Sync = 'normal' | 'full'
 /** Result codes of SQLite, https://sqlite.org/rescode.html, by their names. */
@@ -94,6 +95,7 @@ const busyTimeout = 1000
  * @throws AfterwordError `AFTERWORD_JOURNAL_NEWER`
  */
 export function openDatabase(path: string, sync: Sync, tell: Report, checked = false): DatabaseSync {
+  reportDamagedWal(path, tell)
   try {
     return openUnmoved(path, sync, checked)
   } catch (error) {
@@ -102,6 +104,12 @@ export function openDatabase(path: string, sync: Sync, tell: Report, checked = f
     tell('AFTERWORD_JOURNAL_DAMAGED', [path, aside], error)
     return openUnmoved(path, sync, true)
   }
+}
+
+/** Keeps a copy of a WAL that is damaged, and reports it. The database is to be opened next. */
+export function reportDamagedWal(path: string, tell: Report): void {
+  const aside = keepDamagedWal(path)
+  if (aside !== undefined) tell('AFTERWORD_JOURNAL_DAMAGED', [walOf(path), aside])
 }
 
 /** Opens a database of the journal. Throws where the file is damaged, and leaves it there. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */

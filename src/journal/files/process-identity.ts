@@ -1,30 +1,28 @@
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync, statSync } from 'node:fs'
+import { crc32 } from 'node:zlib'
 
 /**
- * The identity of a process: its number and its start, in this run of the system and among the processes that see the same numbers. A
- * process whose lock was dropped is still known as alive by it. Only Linux tells enough.
+ * The identity of a process as the owner of a lock: its number, and a digest of its start in this run of the system, of the processes that
+ * see the same numbers, and of the file. A process whose lock was dropped is still known as alive by it, and a copy of the file is not its
+ * lock. Only Linux tells enough: `undefined` elsewhere, and for a process that has ended.
  */
-export const identity: string | undefined = read()
-
-function read(): string | undefined {
+export function identityOf(pid: number, lock: string): string | undefined {
   try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    return `${process.pid} ${startOf(process.pid)} ${boot} ${readlinkSync('/proc/self/ns/pid')}`
+    const start = startOf(pid)
+    if (start === undefined) return undefined
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1')
+    const { dev, ino } = statSync(lock)
+    const text = [pid, start, boot, readlinkSync('/proc/self/ns/pid'), dev, ino].join()
+    return `${pid} ${crc32(text).toString(16)}`
   } catch {
     return undefined
   }
 }
 
 /** The identity is that of another process which lives. False where the system does not tell. */
-export function isAliveElsewhere(other: string | undefined): boolean {
-  if (identity === undefined || other === undefined || other === identity) return false
-  const [pid, start, ...system] = other.split(' ')
-  if (system.join(' ') !== identity.split(' ').slice(2).join(' ')) return false
-  try {
-    return startOf(Number(pid)) === start
-  } catch {
-    return false
-  }
+export function isAliveElsewhere(identity: string | undefined, lock: string): boolean {
+  const pid = Number(identity?.split(' ')[0])
+  return pid !== process.pid && identity !== undefined && identityOf(pid, lock) === identity
 }
 
 /** The moment at which a process began, in ticks since the system did: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */

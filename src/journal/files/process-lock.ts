@@ -1,11 +1,21 @@
-import { accessSync, constants, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { isBusy } from './database.ts'
+import { isBusy, isNoDatabase } from './database.ts'
 import { FileIdentity } from './file-identity.ts'
 import { FileLocks, nextDescriptor } from './file-locks.ts'
 import { makeFile } from './folder.ts'
-import { identity, isAliveElsewhere } from './process-identity.ts'
+import { identityOf, isAliveElsewhere } from './process-identity.ts'
 
 /** The time in ms for which another process may have a lock that was dropped, before the slot counts as lost: it may only try the lock. */
 const longestBusy = 500
@@ -26,6 +36,8 @@ export class ProcessLock {
   #descriptor: number | undefined
   readonly #file: FileIdentity
   #locks: FileLocks | undefined
+  /** The identity of this process that is noted beside the lock. */
+  #identity: string | undefined
   #isHeld = true
   #busySince: number | undefined
   #busy = 0
@@ -51,8 +63,8 @@ export class ProcessLock {
     const descriptor = nextDescriptor()
     const database = new DatabaseSync(path)
     try {
-      database.exec(begin)
-      if (!isAliveElsewhere(ownerOf(path))) return new ProcessLock(path, slot, database, descriptor)
+      beginOn(database, path)
+      if (!isAliveElsewhere(ownerOf(path), path)) return new ProcessLock(path, slot, database, descriptor)
       // Its process lives, and has only lost the lock.
       database.close()
       return undefined
@@ -75,9 +87,12 @@ export class ProcessLock {
   /** Notes that this process has the slot, for as long as it has the lock. */
   keep(): void {
     this.#locks = new FileLocks(this.path, this.#descriptor)
-    if (identity === undefined) return
+    this.#identity = identityOf(process.pid, this.path)
+    if (this.#identity === undefined) return
     try {
-      writeFileSync(ownerFile(this.path), identity, { mode: 0o600 })
+      const file = openSync(ownerFile(this.path), 'w', 0o600)
+      writeSync(file, this.#identity, 0)
+      closeSync(file)
     } catch {
       // The disk is full. The lock alone tells it as well.
     }
@@ -94,7 +109,7 @@ export class ProcessLock {
     if (this.#takeAgain()) return false
     const owner = ownerOf(this.path)
     this.#busySince ??= performance.now()
-    const isOthers = owner !== undefined && owner !== identity
+    const isOthers = owner !== undefined && owner !== this.#identity
     return isOthers || (++this.#busy >= mostBusy && performance.now() - this.#busySince > longestBusy)
   }
 
@@ -123,8 +138,21 @@ export class ProcessLock {
   release(): void {
     if (this.#released) return
     this.#released = true
-    if (this.#locks !== undefined && ownerOf(this.path) === identity) rmSync(ownerFile(this.path), { force: true })
+    if (this.#locks !== undefined && ownerOf(this.path) === this.#identity)
+      rmSync(ownerFile(this.path), { force: true })
     this.#database.close()
+  }
+}
+
+/** Locks a lock file. Bytes in it are damage: to SQLite it would be no database, no process could lock it, and its slot's records would wait for ever. */
+function beginOn(database: DatabaseSync, path: string): void {
+  try {
+    database.exec(begin)
+  } catch (error) {
+    if (!isNoDatabase(error)) throw error
+    // A process that has the lock keeps it: locks are of the file, not of its bytes.
+    truncateSync(path)
+    database.exec(begin)
   }
 }
 

@@ -1,7 +1,15 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { isBusy, isDamage, moveAside, openUnmoved, type Report, type Sync } from '../files/database.ts'
+import {
+  isBusy,
+  isDamage,
+  moveAside,
+  openUnmoved,
+  type Report,
+  reportDamagedWal,
+  type Sync,
+} from '../files/database.ts'
 import { makeFile } from '../files/folder.ts'
 
 /** The time in ms for which a process waits for the others to close a damaged database: they look about once a second. */
@@ -46,7 +54,10 @@ export class SharedFile {
     for (let cause: unknown; ; sleep(pause)) {
       this.#hold()
       try {
-        if (!this.isMarked) return openUnmoved(this.path, this.#sync)
+        if (!this.isMarked) {
+          reportDamagedWal(this.path, this.#tell)
+          return openUnmoved(this.path, this.#sync)
+        }
       } catch (error) {
         if (!isDamage(error)) {
           this.close()

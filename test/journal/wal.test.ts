@@ -1,0 +1,118 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openDatabase } from '../../src/journal/files/database.ts'
+import { isDamaged } from '../../src/journal/files/wal.ts'
+
+const pageSize = 4096
+const frameSize = pageSize + 24
+/** The offset of a frame, counted from 0. */
+const frame = (number: number) => 32 + number * frameSize
+
+let folder: string
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-wal-'))))
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const copies = ['', '-wal'] as const
+const wal = (name: string) => join(folder, `${name}-wal`)
+
+/** Copies a database that is in use: what a kill leaves behind. */
+function copy(from: string, to: string): void {
+  for (const part of copies) cpSync(join(folder, from) + part, join(folder, to) + part)
+}
+
+function open(name: string): DatabaseSync {
+  const database = new DatabaseSync(join(folder, name))
+  database.exec('PRAGMA journal_mode = WAL')
+  return database
+}
+
+/** Leaves a database called `left`, with five transactions in its WAL. */
+function leave(fill: (database: DatabaseSync) => void = () => {}): Buffer {
+  using database = open('live')
+  database.exec('CREATE TABLE t (n INTEGER, text TEXT)')
+  for (let n = 1; n < 5; n++) database.exec(`INSERT INTO t VALUES (${n}, '${'.'.repeat(3000)}')`)
+  fill(database)
+  copy('live', 'left')
+  return readFileSync(wal('left'))
+}
+
+describe('isDamaged() of a WAL', () => {
+  test('is false for one that a killed process has left, for an empty one, and for one that begins', () => {
+    const bytes = leave()
+    expect(bytes.length).toBeGreaterThan(frame(5))
+    expect(isDamaged(bytes)).toBe(false)
+    expect(isDamaged(Buffer.alloc(0))).toBe(false)
+    expect(isDamaged(bytes.subarray(0, 32))).toBe(false)
+  })
+
+  test.each([
+    ['in the head', 9],
+    ["in the head's salt", 17],
+    ["in a frame's page number", frame(1) + 3],
+    ["in a frame's salt", frame(1) + 9],
+    ["in a frame's checksum", frame(1) + 17],
+    ["in a frame's page", frame(1) + 2000],
+    ['in the page of an earlier transaction, counted from the end', -5 * frameSize - 100],
+  ])('is true for one bit %s', (_, place) => {
+    const bytes = leave()
+    const at = place < 0 ? bytes.length + place : place
+    bytes[at] = (bytes[at] as number) ^ 4
+    expect(isDamaged(bytes)).toBe(true)
+  })
+
+  test('is false behind transactions that a kill has cut short, also where a shorter one was written over them', () => {
+    leave((database) => {
+      database.exec('BEGIN')
+      for (let n = 10; n < 30; n++) database.exec(`INSERT INTO t VALUES (${n}, '${'.'.repeat(3000)}')`)
+      database.exec('COMMIT')
+    })
+    // Without the frame of the commit.
+    truncateSync(wal('left'), statSync(wal('left')).size - frameSize)
+    expect(isDamaged(readFileSync(wal('left')))).toBe(false)
+    using database = open('left')
+    expect(database.prepare('SELECT max(n) AS n FROM t').get()).toEqual({ n: 4 })
+    database.exec("INSERT INTO t VALUES (5, '')")
+    copy('left', 'again')
+    const bytes = readFileSync(wal('again'))
+    expect(bytes.length).toBe(statSync(wal('left')).size)
+    expect(isDamaged(bytes)).toBe(false)
+  })
+
+  test('is false where the WAL was begun anew over an earlier one', () => {
+    using database = open('live')
+    database.exec('CREATE TABLE t (n INTEGER, text TEXT)')
+    for (let n = 1; n < 9; n++) database.exec(`INSERT INTO t VALUES (${n}, '${'.'.repeat(3000)}')`)
+    database.exec('PRAGMA wal_checkpoint(RESTART)')
+    database.exec("INSERT INTO t VALUES (9, '')")
+    const bytes = readFileSync(wal('live'))
+    expect(bytes.length).toBeGreaterThan(frame(8))
+    expect(isDamaged(bytes)).toBe(false)
+  })
+})
+
+test('openDatabase() keeps a copy of a damaged WAL, reports it once, and opens what is left', () => {
+  const path = join(folder, 'journal.db')
+  const reports: unknown[] = []
+  const tell = (code: string, [file, aside]: readonly unknown[]) => reports.push([code, file, aside])
+  const database = openDatabase(path, 'normal', tell)
+  for (let slot = 1; slot < 5; slot++) database.exec(`INSERT INTO afterword_slots (slot, block) VALUES (${slot}, 1)`)
+  copy('journal.db', 'left.db')
+  database.close()
+  const bytes = readFileSync(wal('left.db'))
+  const place = bytes.length - 4 * frameSize + 1000
+  bytes[place] = (bytes[place] as number) ^ 1
+  writeFileSync(wal('left.db'), bytes)
+  using left = openDatabase(join(folder, 'left.db'), 'normal', tell)
+  using again = openDatabase(join(folder, 'left.db'), 'normal', tell)
+  expect(reports).toEqual([
+    ['AFTERWORD_JOURNAL_DAMAGED', wal('left.db'), expect.stringMatching(/left\.db-wal\.damaged-/)],
+  ])
+  const [[, , aside]] = reports as [[string, string, string]]
+  expect(readFileSync(aside).equals(bytes)).toBe(true)
+  const count = { count: expect.any(Number) }
+  expect(left.prepare('SELECT count(*) AS count FROM afterword_slots').get()).toMatchObject(count)
+  expect(again.prepare('SELECT count(*) AS count FROM afterword_slots').get()).toMatchObject(count)
+})
