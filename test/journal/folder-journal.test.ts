@@ -93,7 +93,7 @@ test('job.defer() throws for arguments that can not be stored', async () => {
   await using afterword = new Afterword({ journal: folder, maxPayload: 100 })
   const Send = afterword.job('send', (_user: object) => {})
   expect(() => Send.defer({ onDone: () => {} })).toThrow("can't be stored: a function at [0].onDone")
-  expect(() => Send.defer({ text: 'x'.repeat(100) })).toThrow('take 113 bytes, more than maxPayload (100)')
+  expect(() => Send.defer({ text: 'x'.repeat(100) })).toThrow('take at least 101 bytes, more than maxPayload (100)')
   await expect(Send.dispatch({ onDone: () => {} })).rejects.toMatchObject({ code: 'AFTERWORD_NOT_STORABLE' })
 })
 

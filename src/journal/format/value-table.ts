@@ -143,7 +143,7 @@ export class ValueTable {
 
   #record(value: object, kind: 'object' | 'bare'): TableEntry {
     const names = keys(value)
-    if (names.length > this.#room) throw new TooLarge(`at least ${names.length}`)
+    if (names.length > this.#room) throw new TooLarge(`at least ${this.#most + 1}`)
     if (getOwnPropertyNames(value).length !== names.length) return this.#extended(value, [kind])
     if (getOwnPropertySymbols(value).length > 0) throw this.#unstorable('a property named by a symbol', '')
     const entry: TableEntry = [kind]
@@ -240,7 +240,7 @@ export class ValueTable {
 
   #take(bytes: number): void {
     this.#room -= bytes
-    if (this.#room < 0) throw new TooLarge(`at least ${this.#most - this.#room}`)
+    if (this.#room < 0) throw new TooLarge(`at least ${this.#most + 1}`)
   }
 
   #unstorable(what: string, step: Step, options?: ErrorOptions): Unstorable {
