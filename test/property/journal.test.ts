@@ -107,7 +107,12 @@ const accept: fc.Arbitrary<Accept> = fc.record({
 /** The model has no options, which the fate of a response changes. */
 const isTold = (kind: number) => kind !== transition.options
 const change = fc.record({
-  what: fc.constantFrom('done' as const, ...Object.values(transition).filter(isTold), transition.begin, transition.begin),
+  what: fc.constantFrom(
+    'done' as const,
+    ...Object.values(transition).filter(isTold),
+    transition.begin,
+    transition.begin,
+  ),
   /** Picks a record, of all that there are, and of those that the group has just added. */
   which: fc.nat(),
   number: fc.nat(2),
