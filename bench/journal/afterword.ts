@@ -14,7 +14,7 @@ const noop = () => {}
 
 export function openJournal(folder: string, sync: 'normal' | 'full') {
   const journal = openFolderJournal(
-    { path: join(folder, 'journal'), sync, retention: week, maxPayload, holdTimeout: 10_000 },
+    { path: join(folder, 'journal'), sync, retention: week, maxFailed: 10_000, maxPayload, holdTimeout: 10_000 },
     { take: noop, rooms: () => [], roomFor: () => Infinity, whenRoom: noop },
   )
   return async () => {

@@ -25,6 +25,8 @@ interface AppDatabaseJournalOptions extends CodecOptions {
   readonly database: AppDatabase
   /** The time in ms for which failed records stay listed. */
   readonly retention: number
+  /** The most failed records that stay listed, in each database. */
+  readonly maxFailed: number
 }
 
 /** The time in ms for which other processes may write to the database when the journal is opened. */
@@ -38,7 +40,7 @@ const lookInterval = 1
  * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`
  */
 export function openAppDatabaseJournal(options: AppDatabaseJournalOptions, claimer: Claimer): Journal {
-  const { retention } = options
+  const { retention, maxFailed } = options
   const { database, folder, lock, process } = opening("the app's own database", () => openTables(options.database))
   const codec = new Codec(options)
   const table = new RecordTable(database, {
@@ -48,7 +50,11 @@ export function openAppDatabaseJournal(options: AppDatabaseJournalOptions, claim
     isForeign: () => isInTransaction(options.database),
     keyIds: codec.keyIds,
   })
-  const channel = new LocalChannel(databasesOf(table, folder, pathOf(options.database)), { process, retention })
+  const channel = new LocalChannel(databasesOf(table, folder, pathOf(options.database)), {
+    process,
+    retention,
+    maxFailed,
+  })
   const queue = new AppWriteQueue(options.database, table, channel)
   const parts = {
     process,

@@ -20,6 +20,8 @@ export interface FolderJournalOptions extends CodecOptions {
   readonly sync: Sync
   /** The time in ms for which failed records stay listed. */
   readonly retention: number
+  /** The most failed records that stay listed, in each database. */
+  readonly maxFailed: number
   /** The time in ms for which records wait for their sync. */
   readonly holdTimeout: number
   /** A folder that can't be opened is an error; otherwise calls are refused until it can. */
@@ -128,10 +130,19 @@ class FolderJournal implements Journal {
   }
 
   #open(): SlotClient {
-    const { sync, retention, holdTimeout } = this.#options
+    const { sync, retention, maxFailed, holdTimeout } = this.#options
     const folder = this.#folder
     const recover = (slot: number) => recoverSlot(folder, slot, sync, tell)
-    const options = { folder, sync, retention, holdTimeout, codec: this.#codec, recover, lost: this.#lostSlots }
+    const options = {
+      folder,
+      sync,
+      retention,
+      maxFailed,
+      holdTimeout,
+      codec: this.#codec,
+      recover,
+      lost: this.#lostSlots,
+    }
     return openSlotClient(options, this.#claimer, () => this.#look())
   }
 

@@ -10,6 +10,8 @@ export interface ServerOptions {
   readonly process: number
   /** The time in ms for which failed records stay listed. */
   readonly retention: number
+  /** The most failed records that stay listed, in each database. */
+  readonly maxFailed: number
 }
 
 /** The options of a server in a thread of its own, on a folder. */

@@ -1,6 +1,6 @@
 import { AfterwordError } from '../errors.ts'
 import type { AppDatabase } from './app-database.ts'
-import { flag, isFunction, isObject, isText, optional, type Rules, time, validate } from './validate.ts'
+import { count, flag, isFunction, isObject, isText, optional, type Rules, time, validate } from './validate.ts'
 
 /** The options of a journal. */
 export interface JournalOptions {
@@ -15,6 +15,8 @@ export interface JournalOptions {
   readonly sync?: 'normal' | 'full'
   /** The time in ms for which failed records stay listed. @default 604800000, seven days */
   readonly retention?: number
+  /** The most failed records that stay listed, in each file of the folder: the oldest ones go first. @default 10000 */
+  readonly maxFailed?: number
   /**
    * A folder that can't be opened, on a disk that is full or read-only, is an error of `configure`. With `false` it is reported, the app
    * starts, and calls of jobs are refused until the folder can be opened. @default true
@@ -49,6 +51,7 @@ const journalRules: Rules<JournalOptions> = {
     accepts: (value) => value === 'normal' || value === 'full',
   },
   retention: time(7 * 24 * 3_600_000),
+  maxFailed: count(10_000, 0),
   required: flag(true),
   encrypt: { ...optional('{ key, previous }', isObject), secret: true },
 }

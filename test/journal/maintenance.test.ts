@@ -57,6 +57,19 @@ test('old failures are forgotten page by page, and their space goes back to the 
   while (size() > before / 10) await nextTurn()
 })
 
+test('the latest maxFailed failures stay listed, and the older ones are forgotten page by page', async () => {
+  await begin()
+  fail('shared', 5000)
+  await using _afterword = new Afterword({ journal: { path: folder, maxFailed: 30, retention: 2 * Date.now() } })
+  const left = () => {
+    using database = open('shared')
+    return database.prepare('SELECT key FROM afterword_failed ORDER BY failed_at DESC, key DESC').all()
+  }
+  const latest = left().slice(0, 30)
+  await expect.poll(() => left().length, { timeout: 20_000 }).toBe(30)
+  expect(left()).toEqual(latest)
+})
+
 test('a process that ends hands its records to others page by page', () => {
   const { lock, process } = openProcessSlot(folder)
   using database = openDatabase(join(folder, 'shared.db'), 'normal', tell)
@@ -107,7 +120,7 @@ describe('slots that were left without records', () => {
     const slots = [...Array.from({ length: 3 }, () => openProcessSlot(folder))]
     for (const { lock } of slots) lock.release()
     const asked: number[] = []
-    const options = { folder, process: own.process, sync: 'normal', retention: 0, keyIds: [] } as const
+    const options = { folder, process: own.process, sync: 'normal', retention: 0, maxFailed: 10, keyIds: [] } as const
     using file = openDatabase(join(folder, 'shared.db'), 'normal', tell)
     const shared = new RecordTable(file, { store: 'shared', process: own.process, sync: 'normal' })
     const databases = new ProcessDatabases(options, () => shared, tell, {

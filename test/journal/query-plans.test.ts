@@ -91,7 +91,7 @@ test('frequent statements use an index and scan no other records', () => {
   store.upkeep.release(2)
   store.upkeep.leave()
   store.upkeep.resetClock()
-  store.upkeep.forget(0)
+  store.upkeep.forget(0, 10)
   expect(plans.size).toBeGreaterThan(15)
   // These pass over no more than the claims of this process.
   const orphans = /owner > 0 AND NOT owner IN \(\d+, \d+\) LIMIT (1|1000\))$/

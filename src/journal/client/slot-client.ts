@@ -26,6 +26,8 @@ interface SlotClientOptions {
   readonly sync: Sync
   /** The time in ms for which failed records stay listed. */
   readonly retention: number
+  /** The most failed records that stay listed, in each database. */
+  readonly maxFailed: number
   /** The time in ms for which records wait for their sync. */
   readonly holdTimeout: number
   readonly codec: Codec
@@ -41,9 +43,17 @@ interface SlotClientOptions {
  * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`
  */
 export function openSlotClient(options: SlotClientOptions, claimer: Claimer, look: () => void): SlotClient {
-  const { folder, sync, retention, holdTimeout, codec, recover, lost } = options
+  const { folder, sync, retention, maxFailed, holdTimeout, codec, recover, lost } = options
   const { lock, process } = openProcessSlot(folder, recover, lost)
-  const channel = new ThreadChannel({ folder, process, sync, retention, lost: [...lost], keyIds: codec.keyIds })
+  const channel = new ThreadChannel({
+    folder,
+    process,
+    sync,
+    retention,
+    maxFailed,
+    lost: [...lost],
+    keyIds: codec.keyIds,
+  })
   const queues = { own: new WriteQueue('own', channel), shared: new WriteQueue('shared', channel) }
   const prepare = (offset: number, bytes: number) => channel.post({ type: 'prepare', offset, bytes })
   const file = new LogFile(logOf(folder, lock.slot), sync === 'full', prepare)

@@ -41,7 +41,11 @@ export class JournalServer {
   /** The trouble that was reported last, until all is well again. */
   #reported: string | undefined
 
-  constructor(databases: Databases, { process, retention }: ServerOptions, tell: (message: FromServer) => void) {
+  constructor(
+    databases: Databases,
+    { process, retention, maxFailed }: ServerOptions,
+    tell: (message: FromServer) => void,
+  ) {
     this.#databases = databases
     this.#mending = new Mending(databases, tell)
     this.#tell = tell
@@ -72,6 +76,7 @@ export class JournalServer {
     this.#maintenance = new Maintenance({
       databases,
       retention,
+      maxFailed,
       get ownJobs() {
         return ownJobs()
       },

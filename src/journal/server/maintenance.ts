@@ -8,8 +8,8 @@ import type { RecordTable } from './record-table.ts'
 const interval = 750
 /** The delay in ms of the next look where many slots were left. */
 const moreDelay = 50
-/** The interval in ms at which old failures are forgotten. */
-const forgetInterval = 3_600_000
+/** The interval in ms at which old failures are forgotten, and those that are too many. */
+const forgetInterval = 60_000
 /** The pause in ms after a page that could not be written. */
 const longPause = 500
 
@@ -18,6 +18,8 @@ interface Maintained {
   readonly databases: Databases
   /** The time in ms for which failed records stay listed. */
   readonly retention: number
+  /** The most failed records that stay listed, in each database. */
+  readonly maxFailed: number
   /** The jobs whose records this process runs from its own databases. */
   readonly ownJobs: RunnableJobs
   /** Calls `fn`, and reports its trouble. @returns whether `fn` succeeded */
@@ -153,9 +155,10 @@ export class Maintenance {
   }
 
   #forget(table: RecordTable): void {
+    const { retention, maxFailed } = this.#server
     let many = false
     this.#add(table, () => {
-      const isLast = table.atomically(() => table.upkeep.forget(Date.now() - this.#server.retention))
+      const isLast = table.atomically(() => table.upkeep.forget(Date.now() - retention, maxFailed))
       if (isLast && many) this.#add(table, () => table.upkeep.giveSpaceBack())
       many = true
       return isLast

@@ -81,11 +81,18 @@ export class Upkeep {
     return last + 1
   }
 
-  /** Forgets a page of the records that failed before a date, in ms since 1970. @returns whether that was the last page */
-  forget(before: number): boolean {
+  /**
+   * Forgets a page of the records that failed before a date, in ms since 1970, and one of those beside the latest `most`.
+   * @returns whether those were the last pages
+   */
+  forget(before: number, most: number): boolean {
     const old = `SELECT key FROM afterword_failed WHERE failed_at < ? LIMIT ${pageSize}`
-    const { changes } = this.#database.prepare(`DELETE FROM afterword_failed WHERE key IN (${old})`).run(before)
-    return Number(changes) < pageSize
+    const more = `SELECT key FROM afterword_failed ORDER BY failed_at DESC, key DESC LIMIT ${pageSize} OFFSET ?`
+    const changes = [
+      this.#database.prepare(`DELETE FROM afterword_failed WHERE key IN (${old})`).run(before).changes,
+      this.#database.prepare(`DELETE FROM afterword_failed WHERE key IN (${more})`).run(most).changes,
+    ]
+    return changes.every((count) => Number(count) < pageSize)
   }
 
   /** The records can be checked in one go. */
