@@ -1,5 +1,5 @@
 import type { Http2ServerResponse } from 'node:http2'
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { defer } from '../../../src/index.ts'
 import { go, markOf, note, testify, witness } from '../../support/stage.ts'
 import type { Handlers } from './handlers.ts'
@@ -82,7 +82,7 @@ export const late: Handlers = {
       createPushResponse?.call(res, { ':path': '/late' }, callBack('push'))
       results.writeContinue = String(res.writeContinue(() => {}))
       if (stream !== undefined) results['destroyed stream'] = String(stream.destroyed)
-      await setImmediate()
+      await nextTurn()
     })
     res.end('hello')
   },
