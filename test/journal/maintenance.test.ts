@@ -60,12 +60,16 @@ test('old failures are forgotten page by page, and their space goes back to the 
 test('the latest maxFailed failures stay listed, and the older ones are forgotten page by page', async () => {
   await begin()
   fail('shared', 5000)
-  await using _afterword = new Afterword({ journal: { path: folder, maxFailed: 30, retention: 2 * Date.now() } })
   const left = () => {
     using database = open('shared')
     return database.prepare('SELECT key FROM afterword_failed ORDER BY failed_at DESC, key DESC').all()
   }
   const latest = left().slice(0, 30)
+  {
+    using database = open('shared')
+    database.exec(`UPDATE afterword_failed SET failed_at = ${Date.now()} + key / 100`)
+  }
+  await using _afterword = new Afterword({ journal: { path: folder, maxFailed: 30 } })
   await expect.poll(() => left().length, { timeout: 20_000 }).toBe(30)
   expect(left()).toEqual(latest)
 })
