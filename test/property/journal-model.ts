@@ -28,7 +28,7 @@ export interface ModelRecord {
 interface Watched {
   /** The crashes that are noted if the run begins, and those that stand if it tells nothing. */
   readonly noted: number
-  readonly before: number
+  before: number
   readonly isTrial: boolean
   readonly watch: number
   readonly claimed: number
@@ -117,10 +117,17 @@ export class Model {
       const { watched } = record
       if (watched?.begun === undefined) continue
       for (; watched.begun + watched.nextLook <= this.ticks && watched.nextLook <= 128_000; watched.nextLook *= 2) {
-        record.crashes = 0
+        record.crashes = watched.before = 0
         record.ran = watched.nextLook
       }
+      // The run has lasted for the longest watch: nothing that it does tells more.
+      if (watched.nextLook > 128_000) record.watched = undefined
     }
+  }
+
+  /** A process is gone, and its runs with it, in whichever database their records are: nobody watches them any more. */
+  die(process: number): void {
+    for (const record of this.records.values()) if (record.owner === process) record.watched = undefined
   }
 
   /** The records that a process could claim now, in order: those without suspicion. */
@@ -182,12 +189,15 @@ export class Model {
     }
   }
 
-  /** A process ends in order. */
+  /** A process ends in order: its end does not count against the runs that had begun. */
   end(process: number): void {
-    for (const record of this.recordsIn('shared')) {
+    for (const record of this.records.values()) {
       if (record.owner !== process) continue
-      record.owner = record.taken ? 'nobody' : 'left by its own'
-      record.watched = undefined
+      if (record.watched?.begun !== undefined) record.crashes = record.watched.before
+    }
+    this.die(process)
+    for (const record of this.recordsIn('shared')) {
+      if (record.owner === process) record.owner = record.taken ? 'nobody' : 'left by its own'
     }
   }
 

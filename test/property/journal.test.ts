@@ -67,10 +67,16 @@ const start = fc.constant(
   }),
 )
 
-const die = pick.map((pick) => ofPeer('death', pick, (_model, peer, world) => world.drop(peer)))
+const die = pick.map((pick) =>
+  ofPeer('death', pick, (model, peer, world) => {
+    model.die(peer.process)
+    world.drop(peer)
+  }),
+)
 
 const end = pick.map((pick) =>
   ofPeer('end', pick, (model, peer, world) => {
+    peer.trials.endsInOrder()
     peer.shared.store.atomically(() => peer.shared.store.upkeep.leave())
     model.end(peer.process)
     world.drop(peer)

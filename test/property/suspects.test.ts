@@ -154,3 +154,37 @@ test('a job that ends its process is poison after a few deaths, and all others r
     { numRuns, interruptAfterTimeLimit: 8000 },
   )
 })
+
+test.for(['begin', 'handBack'] as const)('a claim that a group puts off is no suspect, with %s behind that', (last) => {
+  using world = new World()
+  vi.setSystemTime(0)
+  const [key] = [...add(world, [{ takes: 1, kills: false }]).keys()] as [number]
+  const live = (run: (peer: Peer, commit: (...kinds: number[]) => void) => void) => {
+    using peer = new Peer(world, 1)
+    const { store } = peer.shared
+    store.atomically(() => store.upkeep.release(1))
+    run(peer, (...kinds) => {
+      const transitions = kinds.flatMap((kind) => [kind, key, 0, 0])
+      peer.groups.commit({ type: 'group', store: 'shared', moves: [], done: [], transitions })
+    })
+  }
+  const claim = ({ shared: { store }, trials }: Peer) => {
+    const rows = store.atomically(() => store.suspects.claim([key]))
+    trials.claimed(store, rows)
+  }
+  const suspects = () => {
+    let found: number[] = []
+    live(({ shared: { store } }) => (found = store.claimable.suspects(jobs).map(({ recordId }) => recordId)))
+    return found
+  }
+  live((peer, commit) => {
+    claim(peer)
+    commit(transition.begin)
+  })
+  expect(suspects()).toEqual([key])
+  live((peer, commit) => {
+    claim(peer)
+    commit(transition.retry, transition[last])
+  })
+  expect(suspects()).toEqual([])
+})

@@ -1,5 +1,5 @@
 import type { Database, Statement } from '../../options/app-database.ts'
-import { claimerOf, ownedBy } from '../files/schema.ts'
+import { claimerOf } from '../files/schema.ts'
 import type { ClaimedRow, Store } from '../protocol.ts'
 import type { Kind } from './record-kinds.ts'
 
@@ -63,7 +63,8 @@ export class Suspects {
   constructor(database: Database, store: Store, process: number) {
     this.#database = database
     this.#store = store
-    const mine = `key = ?1 AND ${ownedBy(process)}`
+    // Runs of claims alone are watched. A record that was put off in the same transaction is none any more.
+    const claimed = `key = ?1 AND owner = ${claimerOf(process)}`
     this.#any = database.prepare('SELECT 1 FROM afterword_records WHERE crashes > 0 LIMIT 1')
     this.#ofKind = database.prepare(`SELECT key AS recordId, job, crashes, ran, run_at AS runAt
       FROM afterword_records WHERE owner <= 0 AND owner = ?1 AND kind = ?2 AND crashes > 0 ORDER BY crashes, run_at, key LIMIT ${pageSize}`)
@@ -71,8 +72,8 @@ export class Suspects {
       'SELECT key AS recordId, job, version, args, options, attempt, crashes, ran FROM afterword_records WHERE key = ?1 AND owner <= 0',
     )
     this.#claim = database.prepare(`UPDATE afterword_records SET owner = ${claimerOf(process)} WHERE key = ?1`)
-    this.#note = database.prepare(`UPDATE afterword_records SET crashes = ?2 WHERE ${mine}`)
-    this.#lasted = database.prepare(`UPDATE afterword_records SET crashes = 0, ran = ?2 WHERE ${mine}`)
+    this.#note = database.prepare(`UPDATE afterword_records SET crashes = ?2 WHERE ${claimed}`)
+    this.#lasted = database.prepare(`UPDATE afterword_records SET crashes = 0, ran = ?2 WHERE ${claimed}`)
     this.#anyPoison = database.prepare(`SELECT 1 FROM afterword_records WHERE ${isPoison} LIMIT 1`)
   }
 
