@@ -88,8 +88,77 @@ describe('segments of a log with sync: full', () => {
     // Nothing of it was synced: the log does not grow with each sync that fails.
     expect(log.write(true, accept(4)).offset).toBe(next.offset)
     const contents = readLog(path())
-    expect(pendingIn(contents)).toEqual([1, 2, 4])
+    // The second record was refused.
+    expect(pendingIn(contents)).toEqual([1, 4])
     expect(contents && isDamaged(contents)).toBe(false)
+  })
+
+  test('several segments that one failed sync gives up are no gap, and their records do not count', () => {
+    const log = new Log(true)
+    log.write(true, accept(1))
+    log.file.beginSync()()
+    for (const n of [2, 3, 4]) log.write(true, accept(n))
+    log.file.syncFailed()
+    const next = log.write(true, accept(5))
+    log.file.beginSync()()
+    log.write(false, synced(next))
+    const contents = readLog(path())
+    expect(contents && isDamaged(contents)).toBe(false)
+    expect(pendingIn(contents)).toEqual([1, 5])
+  })
+
+  test('a segment behind which others are given up takes no frame any more', () => {
+    const log = new Log(true)
+    log.write(true, accept(1))
+    log.file.beginSync()()
+    log.write(true, accept(2))
+    log.file.syncFailed()
+    expect(log.file.fits(1)).toBe(false)
+  })
+
+  test('frames that a failed sync has lost are no damage, whatever is synced later', () => {
+    const log = new Log(true)
+    const { used } = log.write(true, accept(1))
+    log.file.beginSync()()
+    log.write(false, accept(2))
+    log.write(false, accept(3))
+    log.file.syncFailed()
+    damage(used, 40, flip)
+    const next = log.write(true, accept(4))
+    log.file.beginSync()()
+    log.write(false, synced(next))
+    const contents = readLog(path())
+    expect(contents && isDamaged(contents)).toBe(false)
+    expect(pendingIn(contents)).toEqual([1, 4])
+  })
+
+  test('a segment that is left before its first frame is no gap, and no sync covers it', () => {
+    const log = new Log(true)
+    const first = log.write(true, accept(1))
+    log.file.advance(100)
+    const left = log.file.current as Segment
+    log.file.beginSync()()
+    expect([first, left].map((segment) => segment.synced)).toEqual([1, -1])
+    const next = log.write(true, accept(2))
+    expect(next.offset).toBe(left.offset)
+    log.file.beginSync()()
+    log.write(false, synced(next))
+    const contents = readLog(path())
+    expect(contents && isDamaged(contents)).toBe(false)
+    expect(pendingIn(contents)).toEqual([1, 2])
+  })
+
+  test('a sync that ends after a segment of it is used again does not count for the new use', () => {
+    const log = new Log(true)
+    const one = log.write(true, accept(1))
+    log.write(true, accept(2))
+    const ended = log.file.beginSync()
+    // The record of the first segment was refused while the sync was under way.
+    log.file.recycle()
+    const again = log.write(true, accept(3))
+    expect(again).toBe(one)
+    ended()
+    expect(again.synced).toBe(-1)
   })
 
   test('a head that a power cut has torn hides no frame that was synced, and brings back nothing that has ended', () => {

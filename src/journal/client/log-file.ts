@@ -23,8 +23,10 @@ export interface Segment {
   frame: number
   /** The records that were accepted in this segment, and for which the log still answers. */
   readonly records: SegmentRecords
-  /** The head, and maybe more, is on the disk for certain. */
-  isSynced: boolean
+  /** The frames up to this one are on the disk for certain; -1 for none. */
+  synced: number
+  /** The last frame that counts, once a sync has failed. */
+  until: number | undefined
   /** The segments whose entries count no more, as the head tells: with `sync: 'full'` they are used again once the head is on the disk. */
   readonly freed: Segment[]
 }
@@ -55,6 +57,8 @@ export class LogFile {
   /** The segment that is being written in full. */
   #preparing: { readonly offset: number; readonly bytes: number } | undefined
   readonly #head = new FrameBuffer()
+  /** The frame with the head of the current segment, until it is written. */
+  #unwritten: Buffer | undefined
 
   /** @param full records are synced before they are acknowledged */
   constructor(path: string, full: boolean, prepare: Prepare) {
@@ -89,26 +93,26 @@ export class LogFile {
     return current !== undefined && current.used + size <= current.bytes
   }
 
-  /** Goes on to a segment in which a frame of that size in bytes fits. Throws the errors of the file system. */
+  /**
+   * Goes on to a segment in which a frame of that size in bytes fits. Its head is written with its first frame: should the head alone be
+   * there, entries that are written again would be in neither segment. Throws the errors of the file system.
+   */
   advance(size: number): void {
+    // A part of a head may be there all the same: no other segment gets its number.
+    if (this.#unwritten !== undefined) this.#giveBack()
     const needed = headSpace + size
     const ready = this.#free.findIndex((segment) => segment.bytes >= needed)
     const segment = ready === -1 ? this.#create(needed) : (this.#free.splice(ready, 1)[0] as Segment)
     segment.sequence = ++this.#sequence
-    segment.used = 0
-    segment.frame = 0
-    segment.isSynced = false
+    segment.synced = -1
+    segment.until = undefined
     const { sequence: oldest } = this.#used[0] ?? segment
-    const { sequence: previous = 0 } = this.current ?? {}
-    const head: SegmentHead = { log: logVersion, bytes: segment.bytes, oldest, previous, full: this.#full }
-    try {
-      this.#head.add(JSON.stringify(head))
-      this.#write(segment, this.#head)
-    } catch (error) {
-      // A part of the head may be there all the same: no other segment gets its number.
-      this.#free.unshift(segment)
-      throw error
-    }
+    const { sequence: previous = 0, until } = this.current ?? {}
+    const head: SegmentHead = { log: logVersion, bytes: segment.bytes, oldest, previous, until, full: this.#full }
+    this.#head.add(JSON.stringify(head))
+    this.#unwritten = Buffer.from(this.#head.take(segment.sequence, 0))
+    segment.used = this.#unwritten.length
+    segment.frame = 1
     segment.freed.push(...this.#freed.splice(0))
     this.#used.push(segment)
     this.prepareNext()
@@ -135,7 +139,15 @@ export class LogFile {
 
   /** Writes a frame, which fits. Throws the errors of the file system: then the next frame takes its place. */
   write(frame: FrameBuffer): void {
-    this.#write(this.current as Segment, frame)
+    const segment = this.current as Segment
+    const frameBytes = frame.take(segment.sequence, segment.frame)
+    const head = this.#unwritten
+    const bytes = head === undefined ? frameBytes : Buffer.concat([head, frameBytes])
+    const at = segment.used - (head?.length ?? 0)
+    writeAll(this.#file as number, bytes, bytes.length, segment.offset + at)
+    this.#unwritten = undefined
+    segment.used += frameBytes.length
+    segment.frame++
   }
 
   /** Frees the oldest segments for which the log answers no more. */
@@ -143,17 +155,20 @@ export class LogFile {
     for (let [oldest] = this.#used; oldest !== undefined && this.#used.length > 1; [oldest] = this.#used) {
       if (oldest.records.size > 0) return
       this.#used.shift()
-      if (this.#full && oldest.isSynced) this.#freed.push(oldest)
+      if (this.#full && oldest.synced >= 0) this.#freed.push(oldest)
       else this.#free.push(oldest)
     }
   }
 
   /** Notes what a sync that begins now covers. @returns the function to call when it has succeeded */
   beginSync(): () => void {
-    const covered = [...this.#used]
+    const written = this.#unwritten === undefined ? this.#used : this.#used.slice(0, -1)
+    const covered = written.map((segment) => ({ segment, sequence: segment.sequence, last: segment.frame - 1 }))
     return () => {
-      for (const segment of covered) {
-        segment.isSynced = true
+      for (const { segment, sequence, last } of covered) {
+        // The segment was freed meanwhile, and is used again.
+        if (segment.sequence !== sequence) continue
+        segment.synced = last
         this.#free.push(...segment.freed.splice(0))
       }
     }
@@ -161,20 +176,29 @@ export class LogFile {
 
   /**
    * The file could not be synced. The system may have dropped what it could not write, and says so once: nothing else is written to the
-   * segments that it concerns. Those of which nothing is synced are used again, from their beginning.
+   * segments that it concerns, and their frames that were not synced count no more. Segments of which nothing is synced are used again,
+   * from their beginning.
    */
   syncFailed(): void {
-    const { current } = this
-    if (current !== undefined) current.used = current.bytes
     for (
       let last = this.current;
-      last !== undefined && !last.isSynced && last.records.size === 0;
+      last !== undefined && last.synced < 0 && last.records.size === 0;
       last = this.current
     ) {
-      this.#used.pop()
-      this.#freed.push(...last.freed.splice(0))
-      this.#free.unshift(last)
+      this.#giveBack()
     }
+    const { current } = this
+    if (current === undefined) return
+    current.used = current.bytes
+    if (current.synced >= 0) current.until = current.synced
+  }
+
+  /** Leaves the current segment, to be used again: nothing in it counts. */
+  #giveBack(): void {
+    const last = this.#used.pop() as Segment
+    this.#unwritten = undefined
+    this.#freed.push(...last.freed.splice(0))
+    this.#free.unshift(last)
   }
 
   /** Syncs what is written, in a thread of Node's pool. The process stays until then. */
@@ -188,13 +212,6 @@ export class LogFile {
     closeSync(this.#file)
     this.#file = undefined
     if (isEmpty && !this.isGone) rmSync(this.#path, { force: true })
-  }
-
-  #write(segment: Segment, frame: FrameBuffer): void {
-    const bytes = frame.take(segment.sequence, segment.frame)
-    writeAll(this.#file as number, bytes, bytes.length, segment.offset + segment.used)
-    segment.used += bytes.length
-    segment.frame++
   }
 
   /** Writes a segment in full, now: none was written ahead. */
@@ -225,5 +242,6 @@ export class LogFile {
 }
 
 function emptySegment(offset: number, bytes: number): Segment {
-  return { offset, bytes, sequence: 0, used: 0, frame: 0, records: new SegmentRecords(), isSynced: false, freed: [] }
+  const records = new SegmentRecords()
+  return { offset, bytes, sequence: 0, used: 0, frame: 0, records, synced: -1, until: undefined, freed: [] }
 }

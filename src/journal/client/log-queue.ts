@@ -134,6 +134,8 @@ export class LogQueue implements RecordQueue, WriteListener {
 
   #syncFailed(error: string): void {
     if (this.#sync === undefined) return
+    // Records of this turn have their space in the segment that is given up: they are refused like those that were written before.
+    this.flush()
     const { records, changes, waiting } = this.#sync.failed()
     for (const record of records) this.#refuse(record, error)
     this.#file.syncFailed()

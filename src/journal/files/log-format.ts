@@ -28,6 +28,8 @@ export interface SegmentHead {
   readonly oldest: number
   /** The sequence number of the segment before; 0 for none. Numbers may be left out. */
   readonly previous: number
+  /** The last frame of the segment before that counts, where a sync of the later ones has failed: their records were refused. */
+  readonly until?: number | undefined
   /** The frames of a response are synced before it leaves: `sync: 'full'`. */
   readonly full: boolean
 }

@@ -85,11 +85,16 @@ function open(path: string): number | undefined {
   }
 }
 
-function readSegment(file: number, { sequence, offset, bytes }: FoundSegment, contents: LogContents): void {
+function readSegment(
+  file: number,
+  { sequence, offset, bytes, until = Number.POSITIVE_INFINITY }: FoundSegment,
+  contents: LogContents,
+): void {
   const buffer = bytesAt(file, offset, bytes)
-  for (let at = 0, number = 0; at < buffer.length; ) {
+  for (let at = 0, number = 0; at < buffer.length && number <= until; ) {
     const frame = readFrame(buffer, at)
     if (frame !== undefined && frame.sequence === sequence && frame.number >= number) {
+      if (frame.number > until) return
       if (frame.number > 0) readEntries(frame.payload, { sequence, frame: frame.number }, contents)
       number = frame.number + 1
       at = frame.end

@@ -16,6 +16,8 @@ export interface FoundSegment {
   readonly bytes: number
   /** The values of its head; `undefined` where that is damaged. */
   readonly head: SegmentHead | undefined
+  /** The last frame that counts; `undefined` where all of them do. */
+  readonly until?: number | undefined
 }
 
 /** The segments of a log whose entries count. */
@@ -32,21 +34,32 @@ export interface FoundSegments {
 export function findSegments(file: number, path: string): FoundSegments {
   const { found, isUnreadable } = allSegments(file, path)
   const { oldest = 0, full = false } = found.findLast(({ head }) => head !== undefined)?.head ?? {}
-  const segments = found.filter(({ sequence }) => sequence >= oldest)
+  const { segments, gaps } = chainOf(found, oldest)
   // A head that was being written when the power failed is no damage: its segment has no frame that was synced.
-  const unreadable = isUnreadable && !full ? [{ sequence: 0, frame: 0 }] : []
-  const gaps = [...unreadable, ...gapsIn(segments, oldest)]
+  if (isUnreadable && !full) gaps.push({ sequence: 0, frame: 0 })
   return { segments, gaps, synced: full ? { sequence: oldest, frame: 0 } : undefined }
 }
 
-/** Each head names the segment before; numbers between the two were never used. */
-function gapsIn(segments: readonly FoundSegment[], oldest: number): Place[] {
-  return segments.flatMap(({ sequence, head }, i) => {
-    if (head === undefined) return [{ sequence, frame: 0 }]
-    const before = segments[i - 1]?.sequence ?? 0
-    const isMissing = head.previous >= oldest && head.previous !== before
-    return isMissing ? [{ sequence: head.previous, frame: 0 }] : []
-  })
+/** Follows the heads from the newest segment on, each of which names the one before: segments between the two were given up. */
+function chainOf(found: readonly FoundSegment[], oldest: number): { segments: FoundSegment[]; gaps: Place[] } {
+  const rest = found.filter(({ sequence }) => sequence >= oldest)
+  const segments: FoundSegment[] = []
+  const gaps: Place[] = []
+  let until: number | undefined
+  for (let segment = rest.pop(); segment !== undefined; segment = rest.pop()) {
+    segments.unshift({ ...segment, until })
+    until = undefined
+    const { head, sequence } = segment
+    if (head === undefined) {
+      gaps.push({ sequence, frame: 0 })
+      continue
+    }
+    const { previous } = head
+    while ((rest.at(-1)?.sequence ?? 0) > previous) rest.pop()
+    if (rest.at(-1)?.sequence === previous) until = head.until
+    else if (previous >= oldest) gaps.push({ sequence: previous, frame: 0 })
+  }
+  return { segments, gaps }
 }
 
 /** Finds all segments, in the order of their use, those without a head by their frames. */
