@@ -9,6 +9,7 @@ import { type TaskBuffer, TaskDefinition } from '../task/definition.ts'
 import { isTrouble, type Outcome } from '../task/outcome.ts'
 import { Scope } from '../task/scope.ts'
 import { Task } from '../task/task.ts'
+import { setTimer } from '../timers.ts'
 import { BatchError, type BatchHandler } from './batch.ts'
 import type { Worker } from './worker.ts'
 
@@ -55,7 +56,7 @@ export class BatchBuffer implements TaskBuffer {
     const isFull = this.#tasks.length >= this.#size || (this.#claims > 0 && this.#claims >= this.#worker.concurrency)
     if (isFull || isolatesRequests) return this.flush()
     const wait = this.#scheduler.lifecycle.hasDrains ? 0 : this.#within
-    this.#timer ??= rootContext.runInAsyncScope(setTimeout, undefined, this.flush, wait)
+    this.#timer ??= rootContext.runInAsyncScope(setTimer, undefined, this.flush, wait)
   }
 
   /** Runs the items that are there. */

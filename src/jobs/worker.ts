@@ -1,10 +1,10 @@
 import { validateWork, type WorkOptions } from '../options/instance-options.ts'
-import { longestTimer } from '../options/validate.ts'
 import { rootContext } from '../schedule/current.ts'
 import type { Scheduler } from '../schedule/scheduler.ts'
 import type { Claim } from '../task/record.ts'
 import { Scope } from '../task/scope.ts'
 import { Task } from '../task/task.ts'
+import { longestTime, setTimer } from '../timers.ts'
 import type { Registry } from './registry.ts'
 
 /** The worker runs claims: records of dead processes, and records that any process may run. */
@@ -29,13 +29,13 @@ export class Worker {
   /** Claims records that any process may run, and holds this process until `stop()`. @internal */
   start(options: WorkOptions): this {
     this.#work(true, validateWork('work', { ...this.#configured, ...options }))
-    this.#hold ??= setInterval(() => {}, longestTimer)
+    this.#hold ??= setTimer(() => {}, longestTime)
     return this
   }
 
   /** Claims no further record that any process may run; its claims go on. */
   stop(): void {
-    clearInterval(this.#hold)
+    clearTimeout(this.#hold)
     this.#hold = undefined
     this.#work(false, validateWork('worker', this.#configured))
   }

@@ -21,7 +21,7 @@ export interface TaskOptions {
   readonly name?: string
   /** `'success'`: only if the response was delivered with a status below 400. Tasks outside a request always run. A kept job whose process died before the response was sent finds it not delivered, with status 0. @default 'always' */
   readonly when?: 'always' | 'success' | ((response: SentResponse) => boolean)
-  /** The time in ms after which the signal aborts and the scope moves on; `Infinity` for the longest timer, 24.8 days. @default 30000 */
+  /** The time in ms after which the signal aborts and the scope moves on; `Infinity` for a hundred years. @default 30000 */
   readonly timeout?: number
   /** The most runs after the first one, of a task that failed or timed out. @default 0, for jobs 5 */
   readonly retries?: number
@@ -99,9 +99,6 @@ export interface JobSettings extends TaskSettings {
   readonly keep: boolean
 }
 
-/** A hundred years, in ms. */
-const longestDelay = 100 * 365 * 24 * 3_600_000
-
 const taskRules: Rules<TaskOptions> = {
   name: optional('a non-empty string', isText),
   when: {
@@ -124,8 +121,7 @@ const callRules: Rules<CallOptions<never[]>> = {
   retries: count(5, 0),
   key: optional('a non-empty string or a function of the arguments', (value) => isText(value) || isFunction(value)),
   version: { ...count(1, 1), accepts: (value) => isCount(1)(value) && Number.isSafeInteger(value) },
-  // A delay is stored: no timer has to be set for so long.
-  delay: { ...time(0), most: longestDelay },
+  delay: time(0),
 }
 
 const jobRules: Rules<JobOptions<never[]>> = {

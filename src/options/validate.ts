@@ -1,4 +1,5 @@
 import { AfterwordError, describe } from '../errors.ts'
+import { longestTime } from '../timers.ts'
 
 /** The rule of an option: the values that it accepts, and its default. */
 interface Rule<T> {
@@ -13,9 +14,6 @@ interface Rule<T> {
 
 export type Rules<O> = { readonly [K in keyof O]-?: Rule<O[K]> }
 
-/** The longest timer in ms. Node fires a longer one at once: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
-export const longestTimer = 2 ** 31 - 1
-
 export const isNumber = (value: unknown): value is number => typeof value === 'number' && !Number.isNaN(value)
 export const isTime = (value: unknown) => isNumber(value) && value >= 0
 export const isCount = (least: number) => (value: unknown) =>
@@ -25,7 +23,7 @@ export const time = (value: number) => ({
   default: value,
   expected: 'a number of milliseconds, 0 or more',
   accepts: isTime,
-  most: longestTimer,
+  most: longestTime,
 })
 export const count = (value: number, least: number) => ({
   default: value,

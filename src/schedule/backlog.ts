@@ -6,6 +6,7 @@ import type { Outcome } from '../task/outcome.ts'
 import type { RequestScope } from '../task/request-scope.ts'
 import type { Scope } from '../task/scope.ts'
 import type { Task } from '../task/task.ts'
+import { setTimer } from '../timers.ts'
 import { rootContext } from './current.ts'
 import type { ReadyScopes } from './ready-scopes.ts'
 
@@ -174,14 +175,14 @@ export class Backlog {
         this.#onEmpty.delete(end)
         resolve()
       }
-      const timer = setTimeout(end, timeout)
+      const timer = setTimer(end, timeout)
       this.#onEmpty.add(end)
     })
   }
 
   /** One timer serves all scopes. */
   #watchAge(delay: number): void {
-    this.#ageTimer ??= rootContext.runInAsyncScope(setTimeout, undefined, this.#releaseStuck, Math.ceil(delay)).unref()
+    this.#ageTimer ??= rootContext.runInAsyncScope(setTimer, undefined, this.#releaseStuck, Math.ceil(delay)).unref()
   }
 
   readonly #releaseStuck = (): void => {

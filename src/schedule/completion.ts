@@ -5,6 +5,7 @@ import { type CancelReason, isTrouble, type Outcome } from '../task/outcome.ts'
 import type { JobRecord } from '../task/record.ts'
 import { retryDelay } from '../task/retry.ts'
 import type { Task } from '../task/task.ts'
+import { setTimer } from '../timers.ts'
 import type { Backlog } from './backlog.ts'
 import type { Current } from './current.ts'
 
@@ -103,7 +104,7 @@ export class Completion {
     task.state = 'waiting'
     this.#backlog.retry()
     task.scope.track(task)
-    const timer = setTimeout(() => this.#tryAgain(task), this.#lifecycle.hasDrains ? 0 : delay)
+    const timer = setTimer(() => this.#tryAgain(task), this.#lifecycle.hasDrains ? 0 : delay)
     this.#retries.set(task, timer)
   }
 

@@ -1,6 +1,7 @@
 import { Fifo } from '../fifo.ts'
 import type { Rate } from '../options/task-options.ts'
 import type { RunLimiter, WaitingRun } from '../task/definition.ts'
+import { setTimer } from '../timers.ts'
 import { rootContext } from './current.ts'
 
 /** The limiter of a job: how many runs go on at once, and how many begin within a time. */
@@ -64,7 +65,7 @@ export class Limiter implements RunLimiter {
     const wait = this.#msUntilRoom()
     if (wait === Infinity) return
     if (wait > 0) {
-      this.#timer ??= rootContext.runInAsyncScope(setTimeout, undefined, this.#onTime, Math.ceil(wait))
+      this.#timer ??= rootContext.runInAsyncScope(setTimer, undefined, this.#onTime, Math.ceil(wait))
       // Only runs that wait hold the process.
       if (this.#waiting.empty) this.#timer?.unref()
       else this.#timer?.ref()

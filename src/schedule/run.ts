@@ -2,6 +2,7 @@ import { AfterwordError } from '../errors.ts'
 import { channels, isHeard, report } from '../events.ts'
 import type { Outcome } from '../task/outcome.ts'
 import type { Task } from '../task/task.ts'
+import { setTimer } from '../timers.ts'
 import type { Current } from './current.ts'
 
 /**
@@ -61,7 +62,7 @@ function withinTime(task: Task, outcome: Promise<Outcome>): Promise<Outcome> {
   const timeout = Math.min(task.definition.settings.timeout, task.scope.timeLeft)
   return new Promise((resolve) => {
     let timedOut = false
-    const timer = setTimeout(() => {
+    const timer = setTimer(() => {
       timedOut = true
       resolve({ status: 'timed-out', after: timeout })
       task.abort(new AfterwordError('AFTERWORD_TASK_TIMED_OUT', [task.title, timeout, task.attempt]))

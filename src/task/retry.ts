@@ -1,5 +1,5 @@
 import type { Backoff } from '../options/task-options.ts'
-import { longestTimer } from '../options/validate.ts'
+import { longestTime } from '../timers.ts'
 
 /** The key of the delay that a `Retry` decides on, on the class: another copy of the package finds it. */
 const decision = Symbol.for('afterword.retry')
@@ -44,7 +44,7 @@ export function retryDelay(
   if (asked === undefined) return undefined
   // A delay that was made of a header without a number decides nothing.
   const isDelay = typeof asked === 'number' && !Number.isNaN(asked)
-  return Math.min(isDelay ? Math.max(asked, 0) : backoffDelay(attempt, backoff, error, random), longestTimer)
+  return Math.min(isDelay ? Math.max(asked, 0) : backoffDelay(attempt, backoff, error, random), longestTime)
 }
 
 function backoffDelay(attempt: number, backoff: Backoff, error: unknown, random: () => number): number {
@@ -52,5 +52,5 @@ function backoffDelay(attempt: number, backoff: Backoff, error: unknown, random:
   if (typeof backoff === 'function') return Math.max(Number(backoff(attempt, error)) || 0, 0)
   const { base = 1000, factor = 2, max = 60_000 } = backoff
   // Zero times infinity is no number, and no delay.
-  return random() * Math.min(max, longestTimer, base * factor ** (attempt - 1) || 0)
+  return random() * Math.min(max, longestTime, base * factor ** (attempt - 1) || 0)
 }

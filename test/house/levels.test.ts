@@ -6,7 +6,7 @@ import { filesIn, importsOf } from './source.ts'
  * levels, and never from a neighbour on the same level.
  */
 const house = [
-  ['error-text.ts', 'errors.ts', 'fifo.ts', 'lazy-require.ts', 'platform.ts', 'sent-response.ts'],
+  ['error-text.ts', 'errors.ts', 'fifo.ts', 'lazy-require.ts', 'platform.ts', 'sent-response.ts', 'timers.ts'],
   ['options', 'lifecycle.ts'],
   ['task'],
   ['events.ts'],

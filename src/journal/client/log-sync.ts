@@ -1,3 +1,4 @@
+import { setTimer } from '../../timers.ts'
 import { FileSync } from './file-sync.ts'
 import type { LogFile, Segment } from './log-file.ts'
 import type { StoredRecord } from './stored-record.ts'
@@ -138,7 +139,7 @@ export class LogSync {
     this.#syncing = { ...this.#next, point: { sequence, frame: frame - 1 }, covered: file.beginSync() }
     this.#next = empty()
     const left = this.#syncing.since + longest - performance.now()
-    this.#timer = setTimeout(this.#onLate, left)
+    this.#timer = setTimer(this.#onLate, left)
     this.#file.begin()
   }
 
