@@ -1,6 +1,7 @@
 import { createDefer, type Defer } from './defer.ts'
 import { AfterwordError, describe } from './errors.ts'
 import type { Batch, BatchHandler } from './jobs/batch.ts'
+import { DefinitionSite } from './jobs/definition-site.ts'
 import type { InputOf, OutputOf } from './jobs/input.ts'
 import { type Job, Jobs, type ThreadOptions } from './jobs/job.ts'
 import { Registry } from './jobs/registry.ts'
@@ -18,6 +19,7 @@ import {
 import { validateJournal } from './options/journal-options.ts'
 import type { StandardSchema } from './options/standard-schema.ts'
 import { type BatchOptions, type JobOptions, validateTask } from './options/task-options.ts'
+import { isSame } from './options/validate.ts'
 import { type DrainReport, drain } from './schedule/drain.ts'
 import { Scheduler } from './schedule/scheduler.ts'
 import type { SlowTask } from './schedule/slow-tasks.ts'
@@ -82,11 +84,13 @@ export class Afterword {
   }
 
   /**
-   * Sets the options: once, before the first use. After `close()` the call starts the instance anew.
+   * Sets the options: once, before the first use. The same options again change nothing. After `close()` the call starts the instance anew.
    * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`, `AFTERWORD_ALREADY_STARTED`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
    */
   configure(options: AfterwordOptions): void {
     const settings = validateAfterword(options)
+    // A module that is evaluated again configures again.
+    if (this.#lifecycle.isConfigured && isSame(settings, this.#settings)) return
     this.#lifecycle.requireConfigurable()
     this.#registry.journal = openJournal(settings, this.#worker)
     this.#worker.setUp(settings.worker)
@@ -97,8 +101,9 @@ export class Afterword {
   }
 
   /**
-   * Names work: `handler` gets the arguments of each call, as the schema in `input` makes them.
-   * @throws AfterwordError `AFTERWORD_DUPLICATE_JOB` where another handler has that name
+   * Names work: `handler` gets the arguments of each call, as the schema in `input` makes them. A module that is evaluated again defines its
+   * jobs again: the latest definition runs what is stored. Another job of that name, defined elsewhere, is reported: `AFTERWORD_DUPLICATE_JOB`.
+   * @throws AfterwordError `AFTERWORD_INVALID_JOB_NAME`, `AFTERWORD_NOT_A_FUNCTION`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
    */
   job<S extends StandardSchema<unknown[], unknown[]>, R>(
     name: string,
@@ -116,17 +121,23 @@ export class Afterword {
     name: string,
     options: ThreadOptions<Parameters<F>>,
   ): Job<Parameters<F>, ReturnType<F>>
-  job(name: string, work: unknown, options: object = {}): unknown {
-    return this.#jobs.define(name, work, options)
+  job(name: string, work: unknown, options: object = {}, called = Afterword.prototype.job): unknown {
+    return this.#jobs.define(name, work, options, DefinitionSite.of(called))
   }
 
   /**
    * Names work on many items at once: the items of many responses wait for each other, and `handler` gets them in one array. Where some
-   * of them failed, the handler returns or throws a `BatchError` with those.
-   * @throws AfterwordError `AFTERWORD_DUPLICATE_JOB` where another handler has that name
+   * of them failed, the handler returns or throws a `BatchError` with those. A second definition counts as that of a job does.
+   * @throws AfterwordError `AFTERWORD_INVALID_JOB_NAME`, `AFTERWORD_NOT_A_FUNCTION`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
    */
-  batch<T>(name: string, handler: BatchHandler<T>, options: BatchOptions = {}): Batch<T> {
-    return this.#jobs.batch(name, handler, options)
+  batch<T>(name: string, handler: BatchHandler<T>, options?: BatchOptions): Batch<T>
+  batch<T>(
+    name: string,
+    handler: BatchHandler<T>,
+    options: BatchOptions = {},
+    called = Afterword.prototype.batch,
+  ): Batch<T> {
+    return this.#jobs.batch(name, handler, options, DefinitionSite.of(called))
   }
 
   /** Runs `fn` the moment the response was sent, ahead of every backlog: to release locks, sessions, connections. */
@@ -240,7 +251,7 @@ export class Afterword {
     const { left } = await this.#shutdown.run(false)
     if (left.length > 0) this.#shutdown.nameUnfinished()
     this.#worker.stop()
-    this.#registry.journal = undefined
+    this.#registry.clear()
     this.#lifecycle.advance('closed')
     this.#shutdown.dispose()
   }

@@ -24,8 +24,8 @@ export const errorTable = {
     next: "Name it after what it does: %s('send-welcome', handler).",
   },
   AFTERWORD_DUPLICATE_JOB: {
-    happened: 'Two jobs with different handlers are called "%s".',
-    next: 'Rename one of them, or define the job once and import it where it is needed.',
+    happened: 'Two jobs are called "%s": one is defined at %s, the other at %s.',
+    next: 'The latest one runs the stored calls of both. Rename one of them, or define the job once and import it where it is needed.',
   },
   AFTERWORD_NO_PISCINA: {
     happened: 'The job "%s" runs in a thread, and the package piscina could not be loaded.',
@@ -113,7 +113,7 @@ export const errorTable = {
     next: 'The record is listed as failed and not run again. Once the job is mended, retry the record: afterword retry.',
   },
   AFTERWORD_ALREADY_STARTED: {
-    happened: 'configure was called after the first use, or a second time.',
+    happened: 'configure was called after the first use, or a second time with other options.',
     next: 'Call configure once, before the first request, defer or attach; close() ends an instance and allows a new one.',
   },
   AFTERWORD_CLOSED: {

@@ -18,13 +18,17 @@ export function configure(options: AfterwordOptions): Afterword {
   return instance()
 }
 
+/** A call that tells jobs apart by the caller of a function: that of the app, which is the last argument. */
+type Define = (name: string, work: never, options: never, called: unknown) => unknown
+
 // The calls of the process-wide instance, which is looked up at each call: it may belong to another copy of the package.
 export const defer: Defer = Object.assign(((fn, ...args) => instance().defer(fn, ...args)) as Defer, {
   with: ((options) => instance().defer.with(options)) as Defer['with'],
 })
 export const job = ((name: string, work: never, options: never) =>
-  instance().job(name, work, options)) as Afterword['job']
-export const batch: Afterword['batch'] = (...args) => instance().batch(...args)
+  (instance().job as Define)(name, work, options, job)) as Afterword['job']
+export const batch = ((name: string, handler: never, options: never) =>
+  (instance().batch as Define)(name, handler, options, batch)) as Afterword['batch']
 export const onSent: Afterword['onSent'] = (fn) => instance().onSent(fn)
 export const finishRequest: Afterword['finishRequest'] = () => instance().finishRequest()
 export const waitUntil: Afterword['waitUntil'] = (promise) => instance().waitUntil(promise)

@@ -40,6 +40,11 @@ export class Lifecycle {
     if (!this.isPast(state)) this.#state = state
   }
 
+  /** Options were set, and the instance has not closed since. */
+  get isConfigured(): boolean {
+    return this.#isConfigured && this.#state !== 'closed'
+  }
+
   /** @throws AfterwordError `AFTERWORD_ALREADY_STARTED` where options can't be set */
   requireConfigurable(): void {
     const isFresh = this.#state === 'new' && !this.#isConfigured

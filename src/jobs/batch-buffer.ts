@@ -44,13 +44,13 @@ export class BatchBuffer implements TaskBuffer {
     this.#size = options.size
     this.#within = options.within
     this.#runs = new TaskDefinition(validateTask('batch', { timeout: options.timeout }), name, { internal: true })
-    scheduler.buffers.add(this)
   }
 
   add(task: Task): void {
     if (!isWanted(task)) return void this.#scheduler.completion.cancel(task, 'when')
     task.scope.track(task)
     this.#tasks.push(task)
+    this.#scheduler.buffers.add(this)
     if (task.record?.isClaim) this.#claims++
     // Isolated requests can't share a run. Where the items are all that the worker may claim, no more come.
     const isFull = this.#tasks.length >= this.#size || (this.#claims > 0 && this.#claims >= this.#worker.concurrency)
@@ -66,6 +66,7 @@ export class BatchBuffer implements TaskBuffer {
     const tasks = this.#tasks
     this.#tasks = []
     this.#claims = 0
+    this.#scheduler.buffers.delete(this)
     if (tasks.length === 0) return
     const started = tasks.flatMap(({ state, record }) => (state === 'waiting' && record?.markStarted()) || [])
     // Each item has an async context of its own; the run has none.

@@ -10,12 +10,13 @@ import {
 import { Limiter } from '../schedule/limiter.ts'
 import type { Scheduler } from '../schedule/scheduler.ts'
 import { TaskDefinition } from '../task/definition.ts'
-import type { JobRecord } from '../task/record.ts'
+import type { JobRecord, Journal } from '../task/record.ts'
 import { RequestScope } from '../task/request-scope.ts'
 import type { Deferred, Task } from '../task/task.ts'
 import type { Batch, BatchHandler } from './batch.ts'
 import { BatchBuffer } from './batch-buffer.ts'
 import { type Handler, JobDefinition } from './definition.ts'
+import type { DefinitionSite } from './definition-site.ts'
 import type { Registry } from './registry.ts'
 import { inThread, threads } from './thread-pool.ts'
 import { UniqueKeys } from './unique-keys.ts'
@@ -58,38 +59,38 @@ export class Jobs {
     this.#worker = worker
   }
 
-  define(name: string, given: unknown, more: object): Job<never[]> {
+  define(name: string, given: unknown, more: object, site: DefinitionSite | undefined): Job<never[]> {
     const { thread, transfer, ...rest } = (isThread(name, given) ? given : more) as Partial<ThreadOptions<never[]>>
-    this.#registry.claim('job', name, thread?.href ?? given)
+    const work = thread?.href ?? given
+    this.#registry.validate('job', name, work)
     const options: JobOptions<never[]> = transfer === undefined ? rest : { retries: 0, ...rest }
     const settings = validateJob(`job("${name}")`, options)
     const { concurrency, rate, version } = settings
     const most = thread === undefined ? concurrency : Math.min(concurrency, threads)
-    const limiter = most === Infinity && rate === undefined ? undefined : new Limiter(most, rate)
+    const isLimited = most !== Infinity || rate !== undefined
+    // The limits hold for the calls of all definitions of the job.
+    const earlier = this.#registry.limiterOf(name, work, site)
+    earlier?.change(most, rate)
+    const limiter = isLimited ? (earlier ?? new Limiter(most, rate)) : undefined
     const signal = () => (this.#scheduler.current.task as Task).signal
     const handler = thread === undefined ? (given as Handler) : inThread(name, thread, transfer, signal)
     const tasks = new TaskDefinition(settings, name, { limiter })
     const definition = new JobDefinition(tasks, settings, handler, version)
-    this.#know(definition)
+    this.#registry.add(definition, work, site)
+    this.#worker.tellJobs()
     return this.#handle(definition)
   }
 
-  batch<T>(name: string, handler: BatchHandler<T>, options: BatchOptions): Batch<T> {
-    this.#registry.claim('batch', name, handler)
+  batch<T>(name: string, handler: BatchHandler<T>, options: BatchOptions, site: DefinitionSite | undefined): Batch<T> {
+    this.#registry.validate('batch', name, handler)
     const resolved = validateBatch(`batch("${name}")`, options)
     const { size, within, timeout, ...rest } = resolved
     const buffer = new BatchBuffer(name, handler, this.#scheduler, this.#worker, resolved)
     const settings = validateJob(`batch("${name}")`, rest)
     const items = new JobDefinition(new TaskDefinition(settings, name, { buffer }), settings, handler as Handler, 1)
-    this.#know(items)
-    return { name, defer: (item) => this.#defer(items, [item]) as Deferred<void> }
-  }
-
-  /** Calls that are kept are found by the name of their job. */
-  #know(definition: JobDefinition): void {
-    if (!definition.settings.keep) return
-    this.#registry.add(definition)
+    this.#registry.add(items, handler, site)
     this.#worker.tellJobs()
+    return { name, defer: (item) => this.#defer(items, [item]) as Deferred<void> }
   }
 
   /** Makes the handle of a job. */
@@ -111,11 +112,19 @@ export class Jobs {
     }
   }
 
+  /** The journal that keeps the calls of a definition. */
+  #journalOf(definition: JobDefinition): Journal | undefined {
+    const { journal } = this.#registry
+    if (journal === undefined || !definition.settings.keep) return undefined
+    if (this.#registry.restore(definition)) this.#worker.tellJobs()
+    return journal
+  }
+
   /** Adds a call as a task of this process. */
   #defer(definition: JobDefinition, args: readonly unknown[], isDispatched = false): Task {
     const { name, settings, tasks, handler } = definition
     const uniqueKey = definition.uniqueKey(args)
-    const journal = settings.keep ? this.#registry.journal : undefined
+    const journal = this.#journalOf(definition)
     const isApart = isDispatched || settings.now
     const { scope } = this.#scheduler.current
     const isAsked = settings.when !== 'always' && !isApart
@@ -132,7 +141,7 @@ export class Jobs {
     const { name, settings } = definition
     const { current, lifecycle } = this.#scheduler
     if (lifecycle.state === 'closed') throw new AfterwordError('AFTERWORD_CLOSED', [name])
-    const journal = settings.keep ? this.#registry.journal : undefined
+    const journal = this.#journalOf(definition)
     if (journal === undefined && settings.delay > 0) throw new AfterwordError('AFTERWORD_NEEDS_JOURNAL', [name])
     if (journal === undefined || (settings.delay === 0 && journal.hasRoom(name))) {
       const task = this.#defer(definition, args, true)

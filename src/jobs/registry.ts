@@ -1,17 +1,32 @@
 import { AfterwordError, describe } from '../errors.ts'
+import { report } from '../events.ts'
+import type { Limiter } from '../schedule/limiter.ts'
 import type { Journal } from '../task/record.ts'
 import type { JobDefinition } from './definition.ts'
+import type { DefinitionSite } from './definition-site.ts'
 
-/** The registry knows the jobs of an instance by name: two handlers can't share one, or a stored call could run the wrong one. */
+/** The latest definition of a name. */
+interface Entry {
+  /** The handler, or the URL of the module of a job that runs in a thread. */
+  readonly work: unknown
+  readonly site: DefinitionSite | undefined
+  readonly definition: JobDefinition
+}
+
+/**
+ * The registry knows the jobs of an instance by name. A module that is evaluated again defines its jobs again: the latest definition runs
+ * what is stored, the calls of an earlier one go on with theirs.
+ */
 export class Registry {
   /** The journal that keeps calls, if there is one. */
   journal: Journal | undefined
-  readonly #claimed = new Map<string, unknown>()
+  readonly #entries = new Map<string, Entry>()
   readonly #kept = new Map<string, JobDefinition>()
   readonly #limited = new Set<string>()
+  readonly #reported = new Set<string>()
 
-  /** @throws AfterwordError `AFTERWORD_INVALID_JOB_NAME`, `AFTERWORD_NOT_A_FUNCTION`, `AFTERWORD_DUPLICATE_JOB` */
-  claim(kind: 'job' | 'batch', name: string, work: unknown): void {
+  /** @throws AfterwordError `AFTERWORD_INVALID_JOB_NAME`, `AFTERWORD_NOT_A_FUNCTION` */
+  validate(kind: 'job' | 'batch', name: string, work: unknown): void {
     if (typeof name !== 'string' || name === '') {
       throw new AfterwordError('AFTERWORD_INVALID_JOB_NAME', [kind, describe(name), kind])
     }
@@ -27,15 +42,44 @@ export class Registry {
     if (typeof work !== 'function' && typeof work !== 'string') {
       throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', [`${kind}("${name}")`, describe(work)])
     }
-    const known = this.#claimed.get(name)
-    if (known !== undefined && known !== work) throw new AfterwordError('AFTERWORD_DUPLICATE_JOB', [name])
-    this.#claimed.set(name, work)
   }
 
-  /** Adds a job whose calls are kept. */
-  add(definition: JobDefinition): void {
+  /** The limiter of the job so far: it counts the runs of all definitions of a job. */
+  limiterOf(name: string, work: unknown, site: DefinitionSite | undefined): Limiter | undefined {
+    const entry = this.#entries.get(name)
+    if (entry === undefined || isAnother(entry, work, site)) return undefined
+    return entry.definition.tasks.limiter as Limiter | undefined
+  }
+
+  /** Adds a definition, in place of an earlier one of that name. Reports once that another job has the name. */
+  add(definition: JobDefinition, work: unknown, site: DefinitionSite | undefined): void {
+    const { name } = definition
+    const entry = this.#entries.get(name)
+    if (entry !== undefined && !this.#reported.has(name) && isAnother(entry, work, site)) {
+      this.#reported.add(name)
+      report(new AfterwordError('AFTERWORD_DUPLICATE_JOB', [name, entry.site, site]))
+    }
+    this.#entries.set(name, { work, site, definition })
+    if (definition.settings.keep) this.#keep(definition)
+    else this.#forget(name)
+  }
+
+  /** Adds a definition that was made before the registry was emptied, as one of its calls is kept. @returns whether it was unknown */
+  restore(definition: JobDefinition): boolean {
+    if (this.#kept.has(definition.name)) return false
+    this.#keep(definition)
+    return true
+  }
+
+  #keep(definition: JobDefinition): void {
+    this.#forget(definition.name)
     this.#kept.set(definition.name, definition)
     if (definition.tasks.limiter !== undefined) this.#limited.add(definition.name)
+  }
+
+  #forget(name: string): void {
+    this.#kept.delete(name)
+    this.#limited.delete(name)
   }
 
   /** A job whose calls are kept. */
@@ -52,4 +96,16 @@ export class Registry {
   get known(): [name: string, version: number][] {
     return Array.from(this.#kept.values(), ({ name, latest }) => [name, latest])
   }
+
+  /** Forgets all jobs, and the journal. */
+  clear(): void {
+    this.journal = undefined
+    for (const known of [this.#entries, this.#kept, this.#limited, this.#reported]) known.clear()
+  }
+}
+
+/** A definition is that of another job, as far as can be told. */
+function isAnother(entry: Entry, work: unknown, site: DefinitionSite | undefined): boolean {
+  if (entry.work === work || entry.site === undefined || site === undefined) return false
+  return site.definesAnotherThan(entry.site, String(entry.work) === String(work))
 }

@@ -96,3 +96,21 @@ function editDistance(a: string, b: string): number {
   }
   return row[b.length]!
 }
+
+/** Two values are the same to whoever sets options: lists and plain objects by what they hold, keys by their bytes, all else by identity. */
+export function isSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true
+  if (!isObject(a) || !isObject(b)) return false
+  if (a instanceof Uint8Array && b instanceof Uint8Array)
+    return a.length === b.length && a.every((byte, i) => byte === b[i])
+  if (!isPlain(a) || !isPlain(b)) return false
+  const keys = new Set([...Object.keys(a as object), ...Object.keys(b as object)])
+  return [...keys].every((key) => isSame((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
+}
+
+/** The value is a list or an object of no class, of any realm. */
+function isPlain(value: unknown): boolean {
+  if (Array.isArray(value)) return true
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}

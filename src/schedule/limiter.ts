@@ -6,12 +6,12 @@ import { rootContext } from './current.ts'
 
 /** The limiter of a job: how many runs go on at once, and how many begin within a time. */
 export class Limiter implements RunLimiter {
-  readonly #concurrency: number
-  readonly #rate: Rate | undefined
+  #concurrency: number
+  #rate: Rate | undefined
   readonly #waiting = new Fifo<WaitingRun>()
   #running = 0
   /** The moments at which the last `rate.runs` runs began, the oldest at `#oldest`. */
-  readonly #begun: number[] = []
+  #begun: number[] = []
   #oldest = 0
   #timer: NodeJS.Timeout | undefined
   /** The last run that was admitted. */
@@ -21,6 +21,18 @@ export class Limiter implements RunLimiter {
   constructor(concurrency: number, rate: Rate | undefined) {
     this.#concurrency = concurrency
     this.#rate = rate
+  }
+
+  /** Changes the limits: the job was defined again. Runs that have begun count. */
+  change(concurrency: number, rate: Rate | undefined): void {
+    const begun = [...this.#begun.slice(this.#oldest), ...this.#begun.slice(0, this.#oldest)]
+    this.#begun = rate === undefined ? [] : begun.slice(-rate.runs)
+    this.#oldest = rate === undefined ? 0 : this.#begun.length % rate.runs
+    this.#concurrency = concurrency
+    this.#rate = rate
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.admit()
   }
 
   tryAcquire(waiting: WaitingRun): boolean {

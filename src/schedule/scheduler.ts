@@ -34,7 +34,7 @@ export class Scheduler implements ScopeRunner {
   readonly completion: Completion
   readonly missingAdapter = new MissingAdapterWatch()
   readonly slowTasks = new SlowTasks()
-  /** The buffers of all batches: a drain does not wait for them to become full. */
+  /** The buffers of batches with items in them: a drain does not wait for them to become full. */
   readonly buffers = new Set<TaskBuffer>()
 
   readonly #turnBudget: TurnBudget
