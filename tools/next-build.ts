@@ -35,6 +35,14 @@ export class NextBuild implements Disposable {
   }
 
   async run(): Promise<void> {
+    this.install()
+    await promisify(execFile)(process.execPath, [this.program, 'build', this.app], {
+      env: { ...process.env, ...nextEnvironment },
+    })
+  }
+
+  /** Puts the packages in place, which is enough for `next dev`. */
+  install(): void {
     // A copy, as it is installed: what is outside of node_modules Next takes for a part of the app.
     for (const path of ['dist', 'package.json']) this.copy(path, join('node_modules/afterword', path))
     for (const name of links) {
@@ -42,9 +50,6 @@ export class NextBuild implements Disposable {
       mkdirSync(dirname(link), { recursive: true })
       symlinkSync(join(repository, 'node_modules', name), link)
     }
-    await promisify(execFile)(process.execPath, [this.program, 'build', this.app], {
-      env: { ...process.env, ...nextEnvironment },
-    })
   }
 
   [Symbol.dispose](): void {

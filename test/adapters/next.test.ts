@@ -273,6 +273,12 @@ test('defer() without register() gives one warning that names the fix', async ()
   expect(reports.map(({ code }) => code)).toEqual(['AFTERWORD_NO_SCOPE'])
 })
 
+test('a job of a route, a page and instrumentation.ts is one job', async () => {
+  await using site = await app.start()
+  for (const path of ['/t/keeps', '/p/keeps', '/t/keeps']) expect(await site.ask(path)).toMatchObject({ status: 200 })
+  expect(await site.account()).toMatchObject({ reports: [], left: [] })
+})
+
 test('a job that the journal can not store is never a success', async () => {
   const journal = mkdtempSync(join(tmpdir(), 'afterword-refusal-'))
   await using site = await app.start({ env: { JOURNAL: journal }, fileSize: 400 })

@@ -16,6 +16,7 @@ export const asItShould = (lines: readonly string[] = afterResponse) => ({
 export interface Command {
   readonly executable: string
   readonly args: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
 }
 
 /** An example as a user starts it: a process of its own, on a free port. */
@@ -29,8 +30,9 @@ export class Example implements AsyncDisposable {
   readonly #exited: Promise<number | null>
   #stderr = ''
 
-  private constructor({ executable, args }: Command) {
-    const env = { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'production' as const, NO_COLOR: '1', PORT: '0' }
+  private constructor({ executable, args, env: more }: Command) {
+    const usual = { NODE_OPTIONS: '', NODE_ENV: 'production' as const, NO_COLOR: '1', PORT: '0' }
+    const env = { ...process.env, ...usual, ...more }
     const child = spawn(executable, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     this.#exited = once(child, 'close').then(([code]) => code)
@@ -61,9 +63,16 @@ export class Example implements AsyncDisposable {
     return { refused, accepted, lines: this.#lines, exitCode }
   }
 
-  /** Resolves when it has printed that line. */
-  prints(line: string): Promise<void> {
-    return this.#until(() => this.#lines.includes(line))
+  /** Resolves when it has printed that line, or one like it. */
+  prints(line: string | RegExp): Promise<void> {
+    return this.#until(() =>
+      this.#lines.some((printed) => (line instanceof RegExp ? line.test(printed) : line === printed)),
+    )
+  }
+
+  /** All that it has printed, the errors last. */
+  get output(): string {
+    return `${this.#lines.join('\n')}\n${this.#stderr}`
   }
 
   /** Ends it with a SIGTERM, and tells its exit code. */

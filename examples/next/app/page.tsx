@@ -1,11 +1,11 @@
 import { defer } from 'afterword'
 import { redirect } from 'next/navigation'
-import { sendWelcome } from './mail'
+import { SendWelcome } from './jobs'
 
 async function signUp(form: FormData): Promise<void> {
   'use server'
   const address = String(form.get('address'))
-  defer(sendWelcome, address)
+  SendWelcome.defer(address)
   redirect(`/?welcome=${encodeURIComponent(address)}`)
 }
 

@@ -6,4 +6,5 @@ export async function register(): Promise<void> {
   if (UNREGISTERED === undefined) await registerAfterword({ concurrency: 1, ...(journal !== undefined && { journal }) })
   const { listen } = await import('./listen.ts')
   listen()
+  if (process.env.NEXT_RUNTIME === 'nodejs') await import('./jobs.ts')
 }

@@ -1,11 +1,10 @@
-import { defer } from 'afterword'
 import { after } from 'next/server'
-import { sendWelcome } from '../mail'
+import { SendWelcome } from '../jobs'
 
 /** For programs: `curl -d address=ada@example.org localhost:3000/signup`. */
 export async function POST(request: Request): Promise<Response> {
   const address = String((await request.formData()).get('address'))
-  defer(sendWelcome, address)
+  SendWelcome.defer(address)
   after(() => console.log(`counted ${address}`))
   return Response.json({ address }, { status: 201 })
 }

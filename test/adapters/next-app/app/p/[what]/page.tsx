@@ -3,6 +3,7 @@ import { headers } from 'next/headers'
 import { notFound } from 'next/navigation'
 import { after } from 'next/server'
 import { type ReactNode, Suspense } from 'react'
+import { Keep } from '../../../jobs.ts'
 import { go, markOf, note, testify } from '../../../stage.ts'
 
 export default async function Page({ params }: { params: Promise<{ what: string }> }): Promise<ReactNode> {
@@ -10,6 +11,7 @@ export default async function Page({ params }: { params: Promise<{ what: string 
   const mark = markOf(await headers())
   defer(testify, 'page', mark)
   defer.with({ name: 'one per scope' })(note, 'page')
+  if (what === 'keeps') Keep.defer('little')
   if (what === 'not-found') notFound()
   if (what === 'throws') throw new Error('in a page')
   // Next allows this in route handlers and server actions only.

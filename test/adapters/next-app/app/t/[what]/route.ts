@@ -1,13 +1,13 @@
 import { waitUntil } from '@vercel/functions'
-import { defer, job } from 'afterword'
+import { defer } from 'afterword'
 import { revalidatePath } from 'next/cache'
 import { cookies, headers } from 'next/headers'
 import { notFound, redirect } from 'next/navigation'
 import { after } from 'next/server'
+import { Keep } from '../../../jobs.ts'
 import { go, markOf, note, testify } from '../../../stage.ts'
 
 const encoder = new TextEncoder()
-const Keep = job('keep', (_text: string) => {})
 
 const cases: Record<string, (mark: string) => Response | Promise<Response>> = {
   defer: () => new Response('deferred'),
