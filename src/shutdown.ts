@@ -5,7 +5,7 @@ import { isolatesRequests } from './platform.ts'
 import { type DrainReport, drain } from './schedule/drain.ts'
 import type { Scheduler } from './schedule/scheduler.ts'
 import type { Task } from './task/task.ts'
-import { setTimer } from './timers.ts'
+import { within } from './timers.ts'
 
 /** An intake takes requests in and can be told to stop, as a server can. An adapter adds it. */
 export interface Intake {
@@ -151,15 +151,4 @@ async function callInOrder(functions: readonly (() => unknown)[]): Promise<void>
       report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['onShutdown'], { cause }))
     }
   }
-}
-
-/** Waits for a promise. @returns whether it resolved in time */
-function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimer(() => resolve(false), ms)
-    void promise.then(() => {
-      clearTimeout(timer)
-      resolve(true)
-    })
-  })
 }

@@ -21,3 +21,15 @@ export function setTimer(fn: () => void, ms: number): NodeJS.Timeout {
   )
   return timer
 }
+
+/**
+ * Waits for a promise, for a limited time. Rejects as the promise does.
+ * @param ms the time in ms
+ * @returns whether the promise resolved in time
+ */
+export function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimer(() => resolve(false), ms)
+    promise.then(() => resolve(true), reject).finally(() => clearTimeout(timer))
+  })
+}

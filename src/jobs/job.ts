@@ -11,7 +11,6 @@ import { Limiter } from '../schedule/limiter.ts'
 import type { Scheduler } from '../schedule/scheduler.ts'
 import { TaskDefinition } from '../task/definition.ts'
 import type { JobRecord, Journal } from '../task/record.ts'
-import { RequestScope } from '../task/request-scope.ts'
 import type { Deferred, Task } from '../task/task.ts'
 import type { Batch, BatchHandler } from './batch.ts'
 import { BatchBuffer } from './batch-buffer.ts'
@@ -126,9 +125,8 @@ export class Jobs {
     const uniqueKey = definition.uniqueKey(args)
     const journal = this.#journalOf(definition)
     const isApart = isDispatched || settings.now
-    const { scope } = this.#scheduler.current
-    const isAsked = settings.when !== 'always' && !isApart
-    const response = isAsked ? (scope instanceof RequestScope ? scope.response : scope?.sent) : undefined
+    const asksResponse = settings.when !== 'always' && !isApart
+    const response = asksResponse ? this.#scheduler.current.scope?.response : undefined
     const record = journal?.create(definition.call(args, uniqueKey, isDispatched, response))
     const task = addTask(this.#scheduler, tasks, handler, args, isApart, record)
     if (record?.isClaim) this.#worker.expect(task, name)

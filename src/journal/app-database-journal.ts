@@ -12,6 +12,7 @@ import type { StoredRecord } from './client/stored-record.ts'
 import { WriteQueue } from './client/write-queue.ts'
 import { isBusy } from './files/database.ts'
 import type { RecordRow } from './files/log-format.ts'
+import { pause } from './files/pause.ts'
 import { locksOf, ProcessLock } from './files/process-lock.ts'
 import { beginBlock, freeLocks, opening } from './files/process-slot.ts'
 import { migrate } from './files/schema.ts'
@@ -88,11 +89,7 @@ function openTables(given: AppDatabase) {
 
 /** Calls `fn`, and waits while other processes write to the database, which happens at the start only. */
 function whenFree<T>(fn: () => T): T {
-  for (
-    const until = performance.now() + longestBusy;
-    ;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
-  ) {
+  for (const until = performance.now() + longestBusy; ; pause(10)) {
     try {
       return fn()
     } catch (error) {

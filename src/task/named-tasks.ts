@@ -11,8 +11,9 @@ export class NamedTasks {
     return earlier
   }
 
-  /** Frees a name, if the task still has it. */
-  delete(name: string, task: Task): void {
-    if (this.#tasks.get(name) === task) this.#tasks.delete(name)
+  /** Frees the name of a task, if the task still has it. */
+  delete(task: Task): void {
+    const { name } = task.definition.settings
+    if (name !== undefined && this.#tasks.get(name) === task) this.#tasks.delete(name)
   }
 }

@@ -38,8 +38,7 @@ export class RequestScope extends Scope implements ResponseGate {
     this.host = response.host
   }
 
-  /** The response as it would be if this process ended now. */
-  get response(): SentResponse | undefined {
+  override get response(): SentResponse | undefined {
     if (this.#isSent || this.#response === undefined) return this.sent
     return { ...this.#response.describe(), status: 0, delivered: false }
   }

@@ -12,7 +12,6 @@ import type { Task } from './task.ts'
  *     open ──► idle ◄──► queued ──► running
  *       sent     defer       turn      │
  *                  ▲───────────────────┘ the task ended
- *
  * Invariant: exactly the scopes in state `queued` stand in the scheduler's queue or in that of a limiter, or, where requests are
  * isolated, have set a turn.
  */
@@ -42,6 +41,11 @@ export class Scope {
 
   constructor(runner: ScopeRunner) {
     this.runner = runner
+  }
+
+  /** The response as it would be if this process ended now. */
+  get response(): SentResponse | undefined {
+    return this.sent
   }
 
   /** The time in ms that the host still gives to tasks. */
@@ -93,8 +97,7 @@ export class Scope {
   /** Forgets a task that has its outcome. */
   remove(task: Task): void {
     this.tracked?.delete(task)
-    const { name } = task.definition.settings
-    if (name !== undefined) this.#named?.delete(name, task)
+    this.#named?.delete(task)
     if (--this.unfinished > 0) return
     this.runner.forget(this)
     this.settle()

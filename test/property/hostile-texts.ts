@@ -1,4 +1,5 @@
 import { encode } from '../../src/journal/format/encoding.ts'
+import { kinds } from '../../src/journal/format/table-reader.ts'
 
 /** Names that mean something to objects, and texts that mean something to the format. */
 const names = [
@@ -46,25 +47,7 @@ const names = [
     '\ud800',
   ],
 ]
-const kinds = [
-  ...[
-    'array',
-    'hole',
-    'sparse',
-    'object',
-    'bare',
-    'map',
-    'set',
-    'error',
-    'exception',
-    'regexp',
-    'bytes',
-    'date',
-    'url',
-    'bigint',
-  ],
-  ...['number', 'undefined', 'extended', 'extended', 'extended', 'function', '__proto__', ''],
-]
+const entryKinds = [...kinds, 'extended', 'extended', 'function', '__proto__', '']
 const classes = [
   'Error',
   'TypeError',
@@ -146,7 +129,7 @@ export class HostileTexts {
       return ['extended', this.#below(20), ...this.#references(6).flatMap((index) => [this.#of(names), index])]
     if (way === 4) return ['error', this.#of([...classes, ...names]), this.#of(names), this.#of(names), this.#below(20)]
     if (way === 5) return ['bytes', this.#of([...classes, ...names]), this.#of(texts)]
-    return [this.#of(kinds), ...Array.from({ length: this.#below(6) }, () => this.#part())]
+    return [this.#of(entryKinds), ...Array.from({ length: this.#below(6) }, () => this.#part())]
   }
 
   #part(): unknown {

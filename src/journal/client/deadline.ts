@@ -1,6 +1,6 @@
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
-import { setTimer } from '../../timers.ts'
+import { within } from '../../timers.ts'
 
 /** The time in ms that each step of an end has at least, however little is left. */
 const leastForStep = 2000
@@ -23,15 +23,9 @@ export class Deadline {
   /** Waits for a step. Reports the first one that takes too long. @returns whether the step has ended in time */
   async bounds(step: Promise<unknown>): Promise<boolean> {
     const time = Math.max(leastForStep, this.left)
-    const { promise: late, resolve } = Promise.withResolvers<boolean>()
-    const timer = setTimer(() => resolve(false), time)
-    try {
-      const isInTime = await Promise.race([step.then(() => true), late])
-      if (!isInTime) this.#tell(time)
-      return isInTime
-    } finally {
-      clearTimeout(timer)
-    }
+    const isInTime = await within(time, step)
+    if (!isInTime) this.#tell(time)
+    return isInTime
   }
 
   #tell(time: number): void {

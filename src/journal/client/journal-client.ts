@@ -259,8 +259,9 @@ export class JournalClient implements Journal {
       return
     }
     const claims = rows.flatMap((row) => this.#claims.claimOf(row, this.#queues[row.store], this.#codec) ?? [])
-    if (claims.length > 0) this.#claimer.take(claims)
-    if (claims.length > 0) this.#claims.fill()
+    if (claims.length === 0) return
+    this.#claimer.take(claims)
+    this.#claims.fill()
   }
 
   #lost(): void {

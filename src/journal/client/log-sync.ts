@@ -108,15 +108,14 @@ export class LogSync {
    * A sync has failed. What was written while it was under way may be lost as well, and a later sync would not tell.
    * @returns all that waited
    */
-  failed(): Unsynced {
-    const { records = [], changes = [], waiting = [], since = 0 } = this.#end() ?? {}
+  failed(): Omit<Unsynced, 'since'> {
+    const { records = [], changes = [], waiting = [] } = this.#end() ?? {}
     const next = this.#next
     this.#next = empty()
     return {
       records: [...records, ...next.records],
       changes: [...changes, ...next.changes],
       waiting: [...waiting, ...next.waiting],
-      since,
     }
   }
 

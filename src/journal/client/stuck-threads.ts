@@ -1,4 +1,5 @@
 import process from 'node:process'
+import { pause } from '../files/pause.ts'
 
 /** The time in ms that a thread has to answer when the process ends. */
 const longestAnswer = 1000
@@ -41,5 +42,5 @@ function endStuck(code: number): void {
   process.removeAllListeners(signal)
   process.kill(process.pid, signal)
   // A signal of its own takes a moment.
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, longestAnswer)
+  pause(longestAnswer)
 }

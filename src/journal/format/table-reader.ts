@@ -20,7 +20,7 @@ import { bytesClass, errorClass } from './intrinsics.ts'
  *     undefined
  *     extended   the index of an object, then its further own properties: pairs of a key, behind `+` or, if it is hidden, `-`, and an index
  */
-const kinds = [
+export const kinds = [
   'array',
   'hole',
   'sparse',

@@ -1,6 +1,7 @@
 import { idOf } from '../files/record-id.ts'
 import type { ClaimedRow, FromServer, RunnableJobs, ToServer } from '../protocol.ts'
 import type { Rooms } from './claimable-records.ts'
+import type { Databases } from './databases.ts'
 import type { RecordTable } from './record-table.ts'
 import { byTrial, isPoisonous } from './suspects.ts'
 import type { FoundSuspect, Trials } from './trials.ts'
@@ -12,8 +13,7 @@ const longestWait = 60_000
 
 /** The server, as its answers see it. */
 interface Answering {
-  readonly tables: readonly RecordTable[]
-  readonly shared: RecordTable
+  readonly databases: Databases
   readonly trials: Trials
   /** The jobs whose records in a table this process runs. */
   jobsOf(table: RecordTable): RunnableJobs
@@ -47,7 +47,8 @@ export class ClaimAnswers {
 
   /** Sends claims of records that this process can run: suspects whose trial is due, then others. */
   send({ most, rooms: given }: ToServer & { type: 'claim' }): void {
-    const { tables, shared, trials } = this.#server
+    const { trials } = this.#server
+    const { tables, shared } = this.#server.databases
     const rooms = new Map(given)
     const records: ClaimedRow[] = []
     let behind = false
@@ -107,7 +108,7 @@ export class ClaimAnswers {
   }
 
   #outlook(rooms: Rooms): { due: boolean; next: number; full: ReadonlySet<string> } {
-    const { tables, trials, jobsOf } = this.#server
+    const { databases, trials, jobsOf } = this.#server
     const full = new Set<string>()
     let due = false
     let next = Infinity
@@ -117,7 +118,7 @@ export class ClaimAnswers {
       due ||= outlook.due
       next = Math.min(next, outlook.next)
     }
-    for (const table of tables) this.#server.on(table, () => look(table))
+    for (const table of databases.tables) this.#server.on(table, () => look(table))
     const now = Date.now()
     for (const { suspect } of this.#suspects()) {
       if (isPoisonous(suspect)) due = true
@@ -132,12 +133,12 @@ export class ClaimAnswers {
   }
 
   #suspects(): FoundSuspect[] {
-    const { tables, jobsOf } = this.#server
+    const { databases, jobsOf } = this.#server
     const found: FoundSuspect[] = []
     const find = (table: RecordTable) => {
       for (const suspect of table.claimable.suspects(jobsOf(table))) found.push({ table, suspect })
     }
-    for (const table of tables) this.#try(table, () => find(table))
+    for (const table of databases.tables) this.#try(table, () => find(table))
     return found.sort((a, b) => byTrial(a.suspect, b.suspect))
   }
 

@@ -11,7 +11,7 @@ import { Mending } from './mending.ts'
 import type { RecordTable } from './record-table.ts'
 import { Trials } from './trials.ts'
 
-/** The delay in ms after which records that could not be claimed, or a process that could not be listed, are tried again. */
+/** The delay in ms after which a process that could not be listed is listed. */
 const busyDelay = 100
 /** The time in ms for which other processes may lock the shared database before a group for it is refused. */
 const longestBusy = 5000
@@ -60,12 +60,7 @@ export class JournalServer {
     const aside: Report = (code, values) => tell({ type: 'report', code, values })
     this.#groupCommit = new GroupCommit(databases, this.#trials, aside)
     this.#answers = new ClaimAnswers({
-      get tables() {
-        return databases.tables
-      },
-      get shared() {
-        return databases.shared
-      },
+      databases,
       trials: this.#trials,
       jobsOf: (table) => this.#jobsOf(table),
       tell,

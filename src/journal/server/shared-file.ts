@@ -11,11 +11,12 @@ import {
   type Sync,
 } from '../files/database.ts'
 import { makeFile } from '../files/folder.ts'
+import { pause } from '../files/pause.ts'
 
 /** The time in ms for which a process waits for the others to close a damaged database: they look about once a second. */
 const longestWait = 10_000
 /** The time in ms between looks meanwhile. */
-const pause = 20
+const betweenLooks = 20
 
 /**
  * The file of the database that all processes of a folder share. Each process that has it open holds a read lock of `shared.lock`. A process
@@ -51,7 +52,7 @@ export class SharedFile {
   /** Opens the database, a new one where the old one is damaged. Throws where another process does not close a damaged one. */
   open(): DatabaseSync {
     const until = performance.now() + longestWait
-    for (let cause: unknown; ; sleep(pause)) {
+    for (let cause: unknown; ; pause(betweenLooks)) {
       this.#hold()
       try {
         if (!this.isMarked) {
@@ -119,8 +120,4 @@ export class SharedFile {
     makeFile(this.#lockPath)
     return new DatabaseSync(this.#lockPath)
   }
-}
-
-function sleep(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
