@@ -115,7 +115,7 @@ export function writeFrameHead(buffer: Buffer, length: number, sequence: number,
 export interface Frame {
   readonly sequence: number
   readonly number: number
-  readonly payload: string
+  readonly payload: Buffer
   /** The offset of the byte behind the frame, in the buffer. */
   readonly end: number
 }
@@ -130,7 +130,7 @@ export function readFrame(buffer: Buffer, offset: number): Frame | undefined {
   return {
     sequence: buffer.readUInt32LE(offset + 8),
     number: buffer.readUInt32LE(offset + 12),
-    payload: buffer.toString('utf8', offset + frameHeadSize, end),
+    payload: buffer.subarray(offset + frameHeadSize, end),
     end,
   }
 }

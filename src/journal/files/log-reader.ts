@@ -2,6 +2,8 @@ import { closeSync, fstatSync, openSync } from 'node:fs'
 import { entry, frameHeadSize, parseAccepted, type RecordRow, readFrame, segmentUnit } from './log-format.ts'
 import { brokenFrame, brokenRows } from './log-salvage.ts'
 import { bytesAt, type FoundSegment, findSegments, type Place } from './log-segments.ts'
+import { PendingRecords } from './pending-records.ts'
+import type { Range } from './record-places.ts'
 
 /** A record that failed for good, and is not listed in a database yet. */
 export interface LoggedFailure {
@@ -14,7 +16,7 @@ export interface LoggedFailure {
 
 /** The contents of a log: the records that it answers for. The others are done, or in a database. */
 export interface LogContents {
-  readonly pending: Map<number, RecordRow>
+  readonly pending: PendingRecords
   readonly failed: Map<number, LoggedFailure>
   /** The records in frames that don't check, as they can be read, and the places of those. */
   readonly broken: Map<number, { readonly row: RecordRow; readonly place: Place }>
@@ -31,7 +33,7 @@ export interface LogContents {
  * were not synced yet, which is none.
  */
 export function isDamaged(contents: LogContents): boolean {
-  return contents.gaps.some((place) => wasWritten(place, contents))
+  return contents.pending.unreadable > 0 || contents.gaps.some((place) => wasWritten(place, contents))
 }
 
 /** The failures of a log. Among them are the records of damaged frames: what they were called with is not certain. */
@@ -65,9 +67,12 @@ export function* readSegments(path: string): Generator<LogContents> {
   if (file === undefined) return
   try {
     const { segments, gaps, synced } = findSegments(file, path)
-    const contents = { pending: new Map(), failed: new Map(), broken: new Map(), lastId: 0, gaps, synced }
+    const pending = new PendingRecords(path)
+    const contents: LogContents = { pending, failed: new Map(), broken: new Map(), lastId: 0, gaps, synced }
+    let space = Buffer.alloc(0)
     for (const segment of segments) {
-      readSegment(file, segment, contents)
+      if (segment.bytes > space.length) space = Buffer.allocUnsafe(segment.bytes)
+      readSegment(bytesAt(file, segment.offset, segment.bytes, space), segment, contents)
       yield contents
     }
     yield contents
@@ -86,16 +91,16 @@ function open(path: string): number | undefined {
 }
 
 function readSegment(
-  file: number,
-  { sequence, offset, bytes, until = Number.POSITIVE_INFINITY }: FoundSegment,
+  buffer: Buffer,
+  { sequence, offset, until = Number.POSITIVE_INFINITY }: FoundSegment,
   contents: LogContents,
 ): void {
-  const buffer = bytesAt(file, offset, bytes)
   for (let at = 0, number = 0; at < buffer.length && number <= until; ) {
     const frame = readFrame(buffer, at)
     if (frame !== undefined && frame.sequence === sequence && frame.number >= number) {
       if (frame.number > until) return
-      if (frame.number > 0) readEntries(frame.payload, { sequence, frame: frame.number }, contents)
+      const place = { sequence, frame: frame.number }
+      if (frame.number > 0) readEntries(frame.payload, offset + at + frameHeadSize, place, contents)
       number = frame.number + 1
       at = frame.end
       continue
@@ -127,24 +132,42 @@ function nextFrame(buffer: Buffer, from: number, sequence: number, number: numbe
 
 /** The beginning of the entry of a record that is accepted. */
 const acceptMark = `[${entry.accept},`
+const acceptBytes = Buffer.from(acceptMark)
+const lineBreak = 10
+const zero = 48
 
 /** The values of an entry: its kind, and those that the kind has. */
 type Values = readonly [kind: number, id: number, attempt: number, now: number, last: never]
 
-function readEntries(payload: string, place: Place, contents: LogContents): void {
-  for (const line of payload.split('\n')) {
+/** Reads the entries of a frame. @param offset that of the payload in the file */
+function readEntries(payload: Buffer, offset: number, place: Place, contents: LogContents): void {
+  for (let start = 0, end: number; start < payload.length; start = end + 1) {
+    const next = payload.indexOf(lineBreak, start)
+    end = next === -1 ? payload.length : next
+    const id = acceptedId(payload, start)
     try {
-      if (line.startsWith(acceptMark)) accept(parseAccepted(line), contents)
-      else readEntry(JSON.parse(line) as Values, contents)
+      if (id !== undefined) accept(id, { offset: offset + start, length: end - start }, contents)
+      else readEntry(JSON.parse(payload.toString('utf8', start, end)) as Values, contents)
     } catch {
       contents.gaps.push(place)
     }
   }
 }
 
-function accept(row: RecordRow, contents: LogContents): void {
-  contents.pending.set(row[0], row)
-  contents.lastId = Math.max(contents.lastId, row[0])
+/** Reads the id of an entry that accepts a record: most entries do, and the rest of one is read when it is needed. */
+function acceptedId(payload: Buffer, start: number): number | undefined {
+  for (let at = 0; at < acceptBytes.length; at++) if (payload[start + at] !== acceptBytes[at]) return undefined
+  let id = 0
+  for (let at = start + acceptBytes.length; ; at++) {
+    const digit = (payload[at] as number) - zero
+    if (!(digit >= 0 && digit <= 9)) return Number.isSafeInteger(id) ? id : undefined
+    id = 10 * id + digit
+  }
+}
+
+function accept(id: number, range: Range, contents: LogContents): void {
+  contents.pending.add(id, range)
+  contents.lastId = Math.max(contents.lastId, id)
 }
 
 function readEntry(values: Values, contents: LogContents): void {
@@ -163,17 +186,11 @@ function readEntry(values: Values, contents: LogContents): void {
       }
       return
     case entry.retry: {
-      const row = pending.get(id)
       const [, , attempt, now, delay] = values
-      if (row !== undefined) pending.set(id, retried(row, attempt, now, delay))
-      return
+      return pending.change(id, { attempt, runAt: now + delay, delay })
     }
-    case entry.options: {
-      const row = pending.get(id)
-      const [, , options] = values
-      if (row !== undefined) pending.set(id, [...row.slice(0, 4), options, ...row.slice(5)] as unknown as RecordRow)
-      return
-    }
+    case entry.options:
+      return pending.change(id, { options: values[2] as unknown as string })
     case entry.failed: {
       const row = pending.get(id)
       const [, , attempt, failedAt, text] = values
@@ -182,11 +199,6 @@ function readEntry(values: Values, contents: LogContents): void {
       failed.set(id, { row, attempt, failedAt, ...parseFailure(text) })
     }
   }
-}
-
-/** Makes the row of a record that is tried again. */
-export function retried(row: RecordRow, attempt: number, now: number, delay: number): RecordRow {
-  return [...row.slice(0, 6), attempt, now + delay, delay, ...row.slice(9)] as unknown as RecordRow
 }
 
 /** Reads the reason of a failure, and its error, which may have many lines. */
@@ -206,7 +218,7 @@ export function recordAt(file: number, offset: number, id: number): { row: Recor
   const most = fstatSync(file).size - offset
   const bytes = bytesAt(file, offset, Math.min(frameHeadSize + head.readUInt32LE(0), most))
   const frame = readFrame(bytes, 0)
-  for (const line of frame?.payload.split('\n') ?? []) {
+  for (const line of frame?.payload.toString().split('\n') ?? []) {
     if (line.startsWith(`${acceptMark}${id},`)) return { row: parseAccepted(line), isBroken: false }
   }
   // A length that is damaged: the records of a frame are far less than a segment.

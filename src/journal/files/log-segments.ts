@@ -94,7 +94,7 @@ const mostHeadBytes = 256
 function segmentAt(file: number, path: string, offset: number): FoundSegment | undefined {
   const frame = readFrame(bytesAt(file, offset, mostHeadBytes), 0)
   if (frame?.number !== 0) return undefined
-  const head = JSON.parse(frame.payload) as SegmentHead
+  const head = JSON.parse(String(frame.payload)) as SegmentHead
   if (head.log > logVersion) throw new NewerFile(path, head.log, logVersion)
   return { sequence: frame.sequence, offset, bytes: head.bytes, head }
 }
@@ -106,9 +106,13 @@ function isUnused(file: number, offset: number): boolean {
   return bytes.equals(zeros.subarray(0, bytes.length))
 }
 
-/** Reads bytes of a file, fewer at its end. */
-export function bytesAt(file: number, offset: number, length: number): Buffer {
-  const buffer = Buffer.allocUnsafe(length)
+/** Reads bytes of a file, fewer at its end. @param buffer where the bytes go, at its beginning */
+export function bytesAt(
+  file: number,
+  offset: number,
+  length: number,
+  buffer: Buffer = Buffer.allocUnsafe(length),
+): Buffer {
   let read = 0
   for (let more = 1; more > 0 && read < length; read += more) {
     more = readSync(file, buffer, read, length - read, offset + read)

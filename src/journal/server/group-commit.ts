@@ -1,5 +1,6 @@
 import { concernsFile, isDamage, type Report } from '../files/database.ts'
-import { parseFailure, retried } from '../files/log-reader.ts'
+import { parseFailure } from '../files/log-reader.ts'
+import { changed } from '../files/pending-records.ts'
 import { idOf, slotOf } from '../files/record-id.ts'
 import { type CommitGroup, moveWidth, type Transition, transition, transitionWidth } from '../protocol.ts'
 import type { Databases } from './databases.ts'
@@ -128,7 +129,7 @@ export class GroupCommit {
     for (let i = 0; i < moves.length; i += moveWidth) {
       const [recordId, offset, attempt, runAt, delay, otherKeys] = moves.slice(i, i + moveWidth) as Move
       const found = this.#databases.log?.read(recordId, offset) ?? {}
-      const row = found.row && attempt > 0 ? retried(found.row, attempt, runAt - delay, delay) : found.row
+      const row = found.row && attempt > 0 ? changed(found.row, { attempt, runAt, delay }) : found.row
       records.push({ ...found, row, recordId, otherKeys } as MovedRecord)
     }
     return records

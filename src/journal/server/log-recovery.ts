@@ -32,8 +32,11 @@ export class LogRecovery {
   readonly #tell: Report
   #segments: Iterator<LogContents>
   #contents: LogContents | undefined
-  #left: LeftRecord[] | undefined
-  #next = 0
+  /** The ids of the records that are left, in ascending order. */
+  #left: Iterator<number> | undefined
+  #failures: ReadonlyMap<number, LoggedFailure> = new Map()
+  /** The ids of the page that is to be moved: one that could not be moved is moved again. */
+  #page: readonly number[] = []
 
   constructor(path: string, slot: number, own: RecordTable, shared: () => RecordTable, tell: Report) {
     this.#path = path
@@ -55,12 +58,11 @@ export class LogRecovery {
       if (this.#contents === undefined) return false
       this.#left = this.#unmoved(this.#contents)
     }
-    if (this.#next < this.#left.length) {
-      this.#movePage(this.#left.slice(this.#next, this.#next + pageSize))
-      this.#next += pageSize
-      if (this.#next < this.#left.length) return true
-    }
-    this.#end(this.#contents as LogContents)
+    const contents = this.#contents as LogContents
+    if (this.#page.length > 0) this.#movePage(contents, this.#page)
+    this.#page = take(this.#left, pageSize)
+    if (this.#page.length > 0) return true
+    this.#end(contents)
     return false
   }
 
@@ -84,28 +86,30 @@ export class LogRecovery {
     }
   }
 
-  /** The records that no recovery before this one has moved. Should it be cut short, each of them is moved once all the same. */
-  #unmoved(contents: LogContents): LeftRecord[] {
+  /** The ids of records that no recovery before this one has moved. Should this one be cut short, each is moved once all the same. */
+  #unmoved(contents: LogContents): Iterator<number> {
     const lastMoved = this.#own.added.lastMoved(this.#slot)
-    const pending = Array.from(contents.pending.values(), (row): LeftRecord => ({ row, failure: undefined }))
-    const failed = Array.from(failuresOf(contents).values(), (failure): LeftRecord => ({ row: failure.row, failure }))
-    return (
-      [...pending, ...failed]
-        // A damaged entry may have the id of another slot.
-        .filter(({ row: [id] }) => slotOf(id) === this.#slot && id > lastMoved)
-        .sort((a, b) => a.row[0] - b.row[0])
-    )
+    this.#failures = failuresOf(contents)
+    // A damaged entry may have the id of another slot.
+    const isLeft = (id: number) => slotOf(id) === this.#slot && id > lastMoved
+    const failed = [...this.#failures.keys()].filter(isLeft).sort((a, b) => a - b)
+    return inOrder(contents.pending.keys(), isLeft, failed)
   }
 
-  #movePage(page: readonly LeftRecord[]): void {
+  #movePage({ pending }: LogContents, ids: readonly number[]): void {
+    const rows = pending.rows(ids.filter((id) => pending.has(id)))
+    const failures = ids.flatMap((id) => this.#failures.get(id) ?? [])
+    const page = [
+      ...Array.from(rows, (row): LeftRecord => ({ row, failure: undefined })),
+      ...failures.map((failure): LeftRecord => ({ row: failure.row, failure })),
+    ].sort((a, b) => a.row[0] - b.row[0])
     const forwarded = page.flatMap(({ row, failure }) => (failure === undefined && isShared(row) ? [row] : []))
     if (forwarded.length > 0) this.#inShared((shared) => this.#forward(shared, forwarded))
     const { added } = this.#own
     const others = page.filter(({ row, failure }) => failure !== undefined || !isShared(row))
     const store = ({ row, failure }: LeftRecord) =>
       failure === undefined ? added.insert(ownedBy(row, owner.orphaned)) : added.insertFailed(failure)
-    const [last] = (page.at(-1) as LeftRecord).row
-    this.#store(this.#own, others, store, () => added.noteMoved(last))
+    this.#store(this.#own, others, store, () => added.noteMoved(ids.at(-1) as number))
   }
 
   #forward(shared: RecordTable, rows: readonly RecordRow[]): void {
@@ -165,6 +169,32 @@ export class LogRecovery {
     renameSync(this.#path, aside)
     this.#tell('AFTERWORD_JOURNAL_DAMAGED', [this.#path, aside])
   }
+}
+
+/** Yields those of the ids that are left, and the others, all in ascending order, as they are given. */
+function* inOrder(
+  ids: Iterable<number>,
+  isLeft: (id: number) => boolean,
+  others: readonly number[],
+): Generator<number> {
+  let next = 0
+  for (const id of ids) {
+    if (!isLeft(id)) continue
+    for (; next < others.length && (others[next] as number) < id; next++) yield others[next] as number
+    yield id
+  }
+  yield* others.slice(next)
+}
+
+/** Takes the next items, at most so many. */
+function take<T>(items: Iterator<T>, most: number): T[] {
+  const taken: T[] = []
+  while (taken.length < most) {
+    const { value, done } = items.next()
+    if (done) break
+    taken.push(value)
+  }
+  return taken
 }
 
 /** Any process may run the record, or has to know of its unique key. */
