@@ -169,6 +169,26 @@ export class Afterword {
     scope.addBeside(new Task(scope, waitUntilTasks, () => promise, []), 'now')
   }
 
+  /**
+   * Cancels a call that waits, by its id: a task in memory, and with a journal a record of whichever process on its folder, also one that is
+   * delayed, waits for its retry, or that nobody can run. Once the promise has resolved with `true`, the call never begins.
+   *
+   *     const id = await Remind.with({ delay: 3_600_000 }).dispatch('user-7')
+   *     await instance().cancel(id)
+   *
+   * @returns false if the call runs, has ended, or never was
+   * @throws AfterwordError `AFTERWORD_NOT_ANSWERED` if a process that has the record does not answer
+   */
+  async cancel(id: string): Promise<boolean> {
+    const { journal } = this.#registry
+    const task = this.#scheduler.backlog.find(id)
+    if (task === undefined) return journal?.withdraw(String(id)) ?? false
+    const isCancelled = task.cancel()
+    // Should this process die now, no other one runs the record.
+    if (isCancelled && task.record !== undefined) await journal?.flushed()
+    return isCancelled
+  }
+
   /** Tells the task whose code runs now. */
   currentTask(): CurrentTask | undefined {
     return this.#scheduler.current.task

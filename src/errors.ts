@@ -107,6 +107,10 @@ export const errorTable = {
     happened: 'The record %s was set aside: %s.',
     next: 'The record is listed as failed, where the database takes that; others are not held up.',
   },
+  AFTERWORD_NOT_ANSWERED: {
+    happened: 'It is not known whether the record was cancelled: %s.',
+    next: 'Cancel it once more: a record that was cancelled meanwhile is not there any more.',
+  },
   AFTERWORD_POISON: {
     happened:
       'The job "%s" (%s) seems to end its process: four times in a row, a process lived without it for a while, and ended as soon as it ran.',

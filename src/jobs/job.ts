@@ -5,6 +5,7 @@ import {
   type CallOptions,
   type JobOptions,
   validateBatch,
+  validateCancel,
   validateJob,
 } from '../options/task-options.ts'
 import { Limiter } from '../schedule/limiter.ts'
@@ -31,6 +32,12 @@ export interface Job<A extends unknown[] = unknown[], R = unknown> {
    * is stored, be it in an open transaction of the app's own database; where an earlier call has the same `key`, with the id of that call.
    */
   dispatch(...args: A): Promise<string>
+  /**
+   * Cancels the call with that `key`, if it waits, as `instance().cancel(id)` does: `SendDigest.cancel({ key: 'user-7' })`.
+   * @returns false if there is none, or if it runs
+   * @throws AfterwordError `AFTERWORD_NOT_ANSWERED`, `AFTERWORD_INVALID_OPTION`
+   */
+  cancel(of: { readonly key: string }): Promise<boolean>
   /** Binds options to the calls of the job; its limits stay those of the job. */
   with(options: CallOptions<A>): Job<A, R>
   /** Binds an earlier version: the calls then take the arguments of that version. */
@@ -105,6 +112,12 @@ export class Jobs {
       dispatch: async (...args) => {
         definition.check(args)
         return this.#dispatch(definition, args)
+      },
+      cancel: async (of) => {
+        const { key } = validateCancel(`job("${name}").cancel`, of)
+        const { journal } = this.#registry
+        if (journal !== undefined && settings.keep) return journal.withdraw({ job: name, key })
+        return this.#uniqueKeys.holder(name, key)?.cancel() ?? false
       },
       with: (options: CallOptions<never[]>) =>
         this.#handle(definition.with(definition.validate(options))) as Job<never>,

@@ -6,9 +6,9 @@ export class UniqueKeys {
 
   /** Gives a key to a task; where another task has it, that one stands for this, which is cancelled. */
   claim(task: Task, job: string, key: string): void {
-    const name = JSON.stringify([job, key])
-    const holder = this.#holders.get(name)
-    if (holder !== undefined && holder.state !== 'ended') {
+    const name = nameOf(job, key)
+    const holder = this.holder(job, key)
+    if (holder !== undefined) {
       task.original = holder
       task.scope.runner.cancel(task, 'duplicate')
       return
@@ -16,4 +16,12 @@ export class UniqueKeys {
     this.#holders.set(name, task)
     void task.outcome.then(() => this.#holders.get(name) === task && this.#holders.delete(name))
   }
+
+  /** The task that has a key. */
+  holder(job: string, key: string): Task | undefined {
+    const holder = this.#holders.get(nameOf(job, key))
+    return holder?.state === 'ended' ? undefined : holder
+  }
 }
+
+const nameOf = (job: string, key: string) => JSON.stringify([job, key])

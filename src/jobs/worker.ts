@@ -98,6 +98,11 @@ export class Worker {
     else this.#registry.find(job)?.tasks.limiter?.whenRoom(call)
   }
 
+  /** @internal */
+  withdraw(id: string): boolean | undefined {
+    return this.#scheduler.backlog.find(id)?.cancel()
+  }
+
   /** Runs each claim in a scope of its own. @internal */
   take(claims: readonly Claim[]): void {
     if (this.#scheduler.lifecycle.state === 'closed') return

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { AppDatabase, Database, Statement } from '../options/app-database.ts'
+import type { AppDatabase } from '../options/app-database.ts'
 import type { Claimer, Journal } from '../task/record.ts'
 import type { Channel, ChannelListener } from './client/channel.ts'
 import { takeOver } from './client/closed-slots.ts'
@@ -10,11 +10,13 @@ import { Refusals } from './client/refusals.ts'
 import { SlotLocks } from './client/slot-locks.ts'
 import type { StoredRecord } from './client/stored-record.ts'
 import { WriteQueue } from './client/write-queue.ts'
+import { asPlain, byNumber } from './files/app-statements.ts'
 import { isBusy } from './files/database.ts'
 import type { RecordRow } from './files/log-format.ts'
 import { pause } from './files/pause.ts'
-import { locksOf, ProcessLock } from './files/process-lock.ts'
+import { locksOf, ProcessLock, slotsIn } from './files/process-lock.ts'
 import { beginBlock, freeLocks, opening } from './files/process-slot.ts'
+import { slotOf } from './files/record-id.ts'
 import { migrate } from './files/schema.ts'
 import type { FromServer, ServerOptions, ToServer } from './protocol.ts'
 import type { Databases } from './server/databases.ts'
@@ -128,8 +130,23 @@ function databasesOf(table: RecordTable, folder: string | undefined, file: strin
       },
       adopt: () => undefined,
       recover: () => false,
+      isRecovering: () => false,
     },
+    withdrawLeft: (slot, recordId) => (folder === undefined ? false : withdrawLeft(table, folder, slot, recordId)),
     close() {},
+  }
+}
+
+/** As in `Databases`: the locks tell which processes have died. */
+function withdrawLeft(table: RecordTable, folder: string, slot: number, recordId: number): boolean | undefined {
+  if (!slotsIn(folder).includes(slot)) return false
+  const lock = ProcessLock.take(folder, slot)
+  if (lock === undefined) return undefined
+  try {
+    const isDead = (process: number) => slotOf(process) === slot
+    return table.atomically(() => table.withdrawals.withdraw(recordId, isDead)) === 'withdrawn'
+  } finally {
+    lock.release()
   }
 }
 
@@ -232,44 +249,6 @@ class LocalChannel implements Channel {
   async ready(): Promise<void> {}
 
   async close(): Promise<void> {}
-}
-
-/** A statement of either library, which gives values in the form for which its database was set. */
-interface AppStatement extends Statement {
-  setReadBigInts?(enabled: boolean): unknown
-  setReturnArrays?(enabled: boolean): unknown
-  safeIntegers?(enabled: boolean): unknown
-}
-
-/** Has statements give rows as objects, and numbers, whatever the app has set for its own. */
-function asPlain(database: Database): Database {
-  return {
-    exec: (sql) => database.exec(sql),
-    prepare(sql) {
-      const statement: AppStatement = database.prepare(sql)
-      statement.setReadBigInts?.(false)
-      statement.setReturnArrays?.(false)
-      statement.safeIntegers?.(false)
-      return statement
-    },
-  }
-}
-
-/** Names the parameters of statements: better-sqlite3 takes numbered parameters for named ones. */
-function byNumber(database: Database): Database {
-  const named = (values: unknown[]) => Object.fromEntries(values.map((value, i) => [i + 1, value])) as never
-  return {
-    exec: (sql) => database.exec(sql),
-    prepare(sql) {
-      const statement = database.prepare(sql)
-      if (!/\?\d/.test(sql)) return statement
-      return {
-        run: (...values) => statement.run(named(values)),
-        get: (...values) => statement.get(named(values)),
-        all: (...values) => statement.all(named(values)),
-      }
-    },
-  }
 }
 
 function isInTransaction({ isTransaction, inTransaction }: AppDatabase): boolean {

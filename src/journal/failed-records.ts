@@ -2,7 +2,7 @@ import { InspectionThread, only } from './inspection/inspection-thread.ts'
 import type { Changed } from './inspection/listed.ts'
 
 /**
- * The failed records of a journal are retried and discarded from outside, in a thread of its own.
+ * The failed records of a journal are retried, and its records discarded, from outside, in a thread of its own.
  *
  *     await using failed = new FailedRecords('data/afterword')
  *     for await (const page of failed.retry(['dwq1k8o'])) console.log(page)
@@ -34,7 +34,10 @@ export class FailedRecords implements AsyncDisposable {
     return this.#thread.items('writer', 'retry', ids)
   }
 
-  /** Deletes failed records; all of them without `ids`. */
+  /**
+   * Deletes failed records; all of them without `ids`. With `ids`, also records that wait: pending, delayed, unknown, sealed or before a
+   * retry. Throws an `Error` if the process that has a record does not answer.
+   */
   discard(ids?: readonly string[]): AsyncGenerator<Changed[]> {
     return this.#thread.items('writer', 'discard', ids)
   }

@@ -73,6 +73,7 @@ class FolderJournal implements Journal {
       rooms: () => claimer.rooms(),
       roomFor: (job) => claimer.roomFor(job),
       whenRoom: (job, call) => claimer.whenRoom(job, call),
+      withdraw: (id) => claimer.withdraw(id),
     }
     this.#codec = new Codec(options)
     takeOver(this.#folder)
@@ -99,6 +100,11 @@ class FolderJournal implements Journal {
   claim(settings: ClaimSettings): void {
     this.#settings = settings
     this.#current?.client.claim(settings)
+  }
+
+  async withdraw(of: Parameters<Journal['withdraw']>[0]): Promise<boolean> {
+    if (this.#current !== undefined) return this.#current.client.withdraw(of)
+    throw new AfterwordError('AFTERWORD_NOT_ANSWERED', ['the journal can not be opened'])
   }
 
   hasRoom(job: string): boolean {

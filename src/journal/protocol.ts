@@ -101,6 +101,17 @@ export type ToServer =
   | { readonly type: 'look' }
   /** The process is about to end: that its end comes while records run tells nothing of them. */
   | { readonly type: 'ending' }
+  /**
+   * Withdraws a record that waits, in whichever process.
+   * @param number that of the answer @param of the id of the record, or its job and, in JSON, the forms in which its unique key may be stored
+   */
+  | {
+      readonly type: 'withdraw'
+      readonly number: number
+      readonly of: number | { readonly job: string; readonly keys: string }
+    }
+  /** Answers `asked`: the ids of the records, each with whether it was withdrawn; `undefined` for one that is not in memory. */
+  | { readonly type: 'found'; readonly records: readonly (readonly [recordId: number, done: boolean | undefined])[] }
   /** The slot is not this process's any more. */
   | { readonly type: 'retire' }
   /** The process claims nothing any more. */
@@ -158,6 +169,10 @@ export type FromServer =
     }
   /** Some record may be claimable. */
   | { readonly type: 'claimable' }
+  /** Answers `withdraw`. @param done whether the record was withdrawn; `undefined` if that is not known */
+  | { readonly type: 'withdrawn'; readonly number: number; readonly done: boolean | undefined }
+  /** Records are to be withdrawn, if they wait in memory. */
+  | { readonly type: 'asked'; readonly records: readonly number[] }
   /** No living process seems to have the slot. */
   | { readonly type: 'orphaned-slot'; readonly slot: number }
   /** The slot is not needed any more. */

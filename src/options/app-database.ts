@@ -7,7 +7,7 @@ export interface Database {
 }
 
 export interface Statement {
-  run(...values: Value[]): { readonly changes: number | bigint }
+  run(...values: Value[]): { readonly changes: number | bigint; readonly lastInsertRowid: number | bigint }
   get(...values: Value[]): unknown
   all(...values: Value[]): unknown[]
 }

@@ -166,6 +166,12 @@ export class Backlog {
     }
   }
 
+  /** The task of that id which has no outcome yet. */
+  find(id: string): Task | undefined {
+    for (const task of this.tasks()) if (task.id === id) return task
+    return undefined
+  }
+
   /** Resolves when nothing is left, or after `timeout` ms. */
   async emptied(timeout: number): Promise<void> {
     if (this.#oldest === undefined) return

@@ -83,6 +83,8 @@ export interface Claimer {
   roomFor(job: string): number
   /** Calls `call` once, when a call of the job can begin: that may be at once. */
   whenRoom(job: string, call: () => void): void
+  /** Cancels the task of a record that waits in memory. @returns false if it runs; `undefined` where there is none */
+  withdraw(id: string): boolean | undefined
 }
 
 /** A journal stores the records of one instance. */
@@ -93,6 +95,12 @@ export interface Journal {
   setJobs(jobs: readonly (readonly [name: string, version: number])[]): void
   /** Sets the records that the claimer gets. */
   claim(settings: ClaimSettings): void
+  /**
+   * Withdraws a record that waits, in whichever process, by its id or by its unique key: once that is stored, the record never begins.
+   * @returns whether the record was withdrawn; false if it runs, has ended, or never was
+   * @throws AfterwordError `AFTERWORD_NOT_ANSWERED` if that can't be known
+   */
+  withdraw(of: string | { readonly job: string; readonly key: string }): Promise<boolean>
   /** The process would claim another record of the job at once, and no record waits for that. */
   hasRoom(job: string): boolean
   /** The process is asked to end: that its end comes while a record runs tells nothing of the record. */

@@ -159,10 +159,14 @@ test('afterword retry makes a record pending, and a living process runs it', asy
 test('afterword discard deletes one record, or all', async () => {
   expect(await afterword('discard', folder, String(ids[0]))).toMatchObject({ code: 0 })
   expect(await afterword('discard', folder, String(ids[0]))).toMatchObject({ code: 1 })
-  // What is pending is nobody's to delete.
-  expect(await afterword('discard', folder, String(ids[2]))).toMatchObject({ code: 1 })
+  // All that has failed: what is pending is deleted by its id alone.
   expect(await json('discard', folder, '--all')).toEqual([{ id: ids[1], done: true }])
   expect(await json('list', folder)).toMatchObject([{ id: ids[2], state: 'pending' }])
+  expect(await afterword('discard', folder, String(ids[2]))).toMatchObject({
+    code: 0,
+    stdout: `${ids[2]} is deleted\n`,
+  })
+  expect(await json('list', folder)).toEqual([])
 })
 
 test('afterword status and list tell of records that no living process can run', async () => {

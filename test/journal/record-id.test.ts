@@ -13,7 +13,13 @@ beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-ids-'))))
 afterEach(() => rmSync(folder, { recursive: true }))
 
 const settings = { retention: 0, maxFailed: 0, maxPayload: 100, holdTimeout: 1000 }
-const owner = { take: () => {}, rooms: () => [], roomFor: () => Infinity, whenRoom: () => {} }
+const owner = {
+  take: () => {},
+  rooms: () => [],
+  roomFor: () => Infinity,
+  whenRoom: () => {},
+  withdraw: () => undefined,
+}
 const journals: Record<string, () => Journal> = {
   'in a folder': () => openFolderJournal({ path: folder, sync: 'normal', ...settings }, owner),
   "in an app's own database": () =>

@@ -92,6 +92,12 @@ export class Sibling implements AsyncDisposable {
     this.send({ type: 'let', what })
   }
 
+  /** Cancels a call by its id, whichever process has it. */
+  async withdraw(what: string): Promise<boolean> {
+    this.send({ type: 'withdraw', what })
+    return Boolean((await this.program.message('withdrawn', (message) => message.what === what)).done)
+  }
+
   async work(options: WorkOptions = {}): Promise<void> {
     this.send({ type: 'work', options })
     await this.program.message('working')

@@ -54,12 +54,14 @@ export class Peer implements Disposable {
         of: (key) => (slotOf(key) === slot ? this.own : this.adopted.get(slotOf(key)))?.store,
         adopt: () => undefined,
         recover: () => false,
+        isRecovering: () => false,
         update: () => false,
       },
       tables: [this.own.store, this.shared.store],
       sharedFile: undefined,
       log: { receive() {}, close() {}, read: (recordId) => ({ row: this.log.get(recordId) as RecordRow }) },
       setAside: () => false,
+      withdrawLeft: () => undefined,
       close() {},
     }
     this.restart()

@@ -44,6 +44,9 @@ function mustCompile() {
   Send.defer(1)
   // @ts-expect-error: the argument is missing
   void Send.dispatch()
+  void Send.cancel({ key: 'a@b.c' })
+  // @ts-expect-error: by the key alone
+  void Send.cancel('a@b.c')
 }
 
 describe('types', () => {

@@ -4,13 +4,29 @@ import { type Command, onJournal } from '../command.ts'
 import { jsonArray } from '../table.ts'
 import { bar, clearLine } from '../terminal.ts'
 
-export const retry = changing('make failed records pending again', 'pending again', (failed, ids) => failed.retry(ids))
-export const discard = changing('delete failed records', 'deleted', (failed, ids) => failed.discard(ids))
+export const retry = changing({
+  does: 'make failed records pending again',
+  become: 'pending again',
+  not: 'no failed record',
+  change: (failed, ids) => failed.retry(ids),
+})
+export const discard = changing({
+  does: 'delete a record that does not run, or all that have failed',
+  become: 'deleted',
+  not: 'no record that waits or has failed',
+  change: (failed, ids) => failed.discard(ids),
+})
 
-type Change = (failed: FailedRecords, ids: readonly string[] | undefined) => AsyncGenerator<Changed[]>
+interface Changing {
+  readonly does: string
+  /** The end of the sentence on a record that was changed, and on one that was not. */
+  readonly become: string
+  readonly not: string
+  readonly change: (failed: FailedRecords, ids: readonly string[] | undefined) => AsyncGenerator<Changed[]>
+}
 
-/** Makes a command that changes failed records. @param become the end of the sentence on a record that was changed */
-function changing(does: string, become: string, change: Change): Command {
+/** Makes a command that changes records. */
+function changing({ does, become, not, change }: Changing): Command {
   return {
     takes: '<folder> <id>|--all',
     does,
@@ -31,7 +47,7 @@ function changing(does: string, become: string, change: Change): Command {
         yield summary(counts, become)
       } else {
         for await (const page of pages()) {
-          yield page.map(({ id, done }) => `${id} is ${done ? become : 'no failed record'}\n`).join('')
+          yield page.map(({ id, done }) => `${id} is ${done ? become : not}\n`).join('')
         }
       }
       return counts.left === 0

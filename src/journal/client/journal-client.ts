@@ -15,6 +15,7 @@ import { RecordIds } from './record-ids.ts'
 import type { RecordQueue } from './record-queue.ts'
 import type { SlotLocks } from './slot-locks.ts'
 import { StoredRecord } from './stored-record.ts'
+import { Withdrawing } from './withdrawing.ts'
 import type { WriteQueue } from './write-queue.ts'
 
 /** The parts of a client. */
@@ -43,6 +44,7 @@ export class JournalClient implements Journal {
   readonly #claims: Claims
   readonly #claimer: Claimer
   readonly #ids: RecordIds
+  readonly #withdrawing: Withdrawing
   #jobs: readonly KnownJob[] = []
   #settings: ClaimSettings = { shared: false, jobs: undefined, concurrency: 1 }
   #closing = false
@@ -59,6 +61,7 @@ export class JournalClient implements Journal {
     this.#claims = new Claims((claim) => channel.post(claim), claimer)
     this.#claimer = claimer
     this.#ids = new RecordIds(process, (recordId) => channel.post({ type: 'block', recordId }))
+    this.#withdrawing = new Withdrawing({ claimer, channel, codec, flushed: () => this.flushed() })
     channel.open({
       message: (message) => this.#receive(message),
       lost: () => this.#lost(),
@@ -88,6 +91,10 @@ export class JournalClient implements Journal {
       bound: options,
       notes,
     })
+  }
+
+  withdraw(of: Parameters<Journal['withdraw']>[0]): Promise<boolean> {
+    return this.#withdrawing.withdraw(of).finally(() => this.#letGo())
   }
 
   setJobs(jobs: readonly KnownJob[]): void {
@@ -183,6 +190,9 @@ export class JournalClient implements Journal {
 
   async flushed(): Promise<void> {
     this.#log?.flush()
+    // Changes that wait for the sync of earlier records are written after it.
+    await this.#log?.settled()
+    this.#log?.flush()
     await Promise.all(this.#allQueues.map((queue) => queue.flushed()))
   }
 
@@ -224,6 +234,10 @@ export class JournalClient implements Journal {
         return this.#claims.taken()
       case 'claimable':
         return this.#jobs.length > 0 ? this.#claims.claimable() : undefined
+      case 'asked':
+        return void this.#withdrawing.asked(message)
+      case 'withdrawn':
+        return this.#withdrawing.answered(message)
       case 'orphaned-slot':
         return this.#locks.adopt(message.slot)
           ? this.#channel.post({ type: 'adopt', slots: [message.slot] })
@@ -248,7 +262,7 @@ export class JournalClient implements Journal {
 
   /** The process need not stay for the server any more, unless a caller of `close` waits for its answer. */
   #letGo(): void {
-    if (this.#idle) this.#channel.busy = this.#closing
+    if (this.#idle) this.#channel.busy = this.#closing || this.#withdrawing.isWaiting
   }
 
   #run(rows: readonly ClaimedRow[]): void {
@@ -266,6 +280,7 @@ export class JournalClient implements Journal {
 
   #lost(): void {
     if (this.#closing) this.#closed.resolve()
+    this.#withdrawing.lost()
     for (const queue of this.#allQueues) queue.refused()
     this.#letGo()
   }

@@ -89,6 +89,12 @@ const migrations: readonly string[] = [
   -- The last release counted every end of a process: of those, one makes a record suspect.
   UPDATE afterword_records SET crashes = 1 WHERE crashes > 1;
   `,
+  `
+  -- The records that processes are asked to withdraw, which have them in memory: in the shared database. The answer is 1 if that was done, else 0.
+  CREATE TABLE afterword_withdrawals (
+    number INTEGER PRIMARY KEY, record INTEGER NOT NULL, asked INTEGER NOT NULL, answer INTEGER
+  ) STRICT;
+  `,
 ]
 
 /** Brings a database to the version of this release. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */

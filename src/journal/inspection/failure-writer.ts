@@ -4,10 +4,11 @@ import { owner } from '../files/schema.ts'
 import { atomically } from '../files/transaction.ts'
 import { count, type JournalFiles, pages } from './journal-files.ts'
 import type { Changed } from './listed.ts'
+import { OutsideWithdrawal } from './outside-withdrawal.ts'
 
 const removeSql = 'DELETE FROM afterword_failed WHERE key = ?'
 
-/** The writer retries and discards failed records. Each method yields its answer, or its pages. */
+/** The writer retries failed records, and discards records. Each method yields its answer, or its pages. */
 export class FailureWriter {
   readonly #files: JournalFiles
 
@@ -31,10 +32,25 @@ export class FailureWriter {
     })
   }
 
+  /** Deletes failed records; with `ids`, records that wait as well, in whichever process. */
   discard(ids: readonly string[] | undefined): Generator<Changed[]> {
+    if (ids !== undefined) return this.#discard(ids)
     return this.#change(ids, (database) => {
       const remove = database.prepare(removeSql)
       return (recordId) => remove.run(recordId).changes > 0
+    })
+  }
+
+  *#discard(ids: readonly string[]): Generator<Changed[]> {
+    const remove = (recordId: number) => (database: DatabaseSync) => [
+      atomically(database, () => database.prepare(removeSql).run(recordId).changes > 0),
+    ]
+    const withdrawal = new OutsideWithdrawal(this.#files)
+    yield ids.map((id) => {
+      const recordId = recordIdOf(id)
+      if (Number.isNaN(recordId)) return { id, done: false }
+      const isFailed = [...this.#files.each(remove(recordId))].includes(true)
+      return { id, done: isFailed || withdrawal.withdraw(recordId) }
     })
   }
 

@@ -1,11 +1,13 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { AfterwordError } from '../../errors.ts'
 import { isDamage, isForbidden, isNoDatabase, isOutOfRange } from '../files/database.ts'
 import { logOf } from '../files/log-format.ts'
 import { type LogContents, readLog } from '../files/log-reader.ts'
 import { locksOf, ProcessLock, slotsIn } from '../files/process-lock.ts'
 import { versionOf } from '../files/schema.ts'
+import { recoverSlot } from '../server/slot-recovery.ts'
 
 /** The number of records that are read, or changed, in one transaction: no process waits long for it, and no memory is filled. */
 const pageSize = 500
@@ -20,6 +22,8 @@ export class JournalFiles implements Disposable {
   readonly #isFolder: boolean
   readonly #locks: string
   readonly #databases = new Map<string, DatabaseSync>()
+  /** The names of the databases that can't be read. */
+  readonly #leftOut = new Set<string>()
 
   /** @param path the folder, or the file of an app's own database @throws Error where there is no journal that can be read */
   constructor(path: string) {
@@ -28,8 +32,7 @@ export class JournalFiles implements Disposable {
       this.#isFolder = statSync(path).isDirectory()
       this.#locks = this.#isFolder ? path : locksOf(path)
       this.shared = this.#isFolder ? 'shared' : basename(path)
-      const slots = this.#isFolder ? slotsIn(path).map(String) : []
-      for (const name of [...slots, this.shared]) this.#open(name)
+      this.openNew()
     } catch (error) {
       this[Symbol.dispose]()
       throw new Error(sentenceOf(path, error))
@@ -37,6 +40,14 @@ export class JournalFiles implements Disposable {
     if (this.#databases.size > 0) return
     const next = "Give the folder that configure({ journal }) names, or the file of an app's own database."
     throw new Error(this.unreadable.join('\n') || `"${path}" is no journal.\n${next}`)
+  }
+
+  /** Opens the databases that are not open yet: processes may have made some meanwhile. */
+  openNew(): void {
+    const slots = this.#isFolder ? slotsIn(this.#path).map(String) : []
+    for (const name of [...slots, this.shared]) {
+      if (!this.#databases.has(name) && !this.#leftOut.has(name)) this.#open(name)
+    }
   }
 
   /** Yields the items of each database. Where a database turns out to be damaged, the rest of it is left out. */
@@ -48,6 +59,31 @@ export class JournalFiles implements Disposable {
         this.#leaveOut(name, error)
       }
     }
+  }
+
+  /** Calls `fn` while no other process can take a slot, which no living process has. @returns undefined where one has it */
+  inLeft<T>(slot: number, fn: () => T): T | undefined {
+    if (!slotsIn(this.#locks).includes(slot)) return undefined
+    const lock = ProcessLock.take(this.#locks, slot)
+    if (lock === undefined) return undefined
+    try {
+      return fn()
+    } finally {
+      lock.release()
+    }
+  }
+
+  /** Moves the records of a slot from its log to the databases. The lock of the slot is this process's. */
+  recover(slot: number): void {
+    if (!this.#isFolder || this.logSize(String(slot)) === 0) return
+    recoverSlot(this.#path, slot, 'full', (code, values) => {
+      this.unreadable.push(new AfterwordError(code, values).message)
+    })
+  }
+
+  /** Yields the shared database. */
+  *inShared<T>(items: (database: DatabaseSync) => Iterable<T>): Generator<T> {
+    yield* this.each((database, name) => (name === this.shared ? items(database) : []))
   }
 
   /** A living process has the slot. */
@@ -106,6 +142,7 @@ export class JournalFiles implements Disposable {
   #leaveOut(name: string, error: unknown): void {
     if (!isDamage(error) && !isForbidden(error) && !isOutOfRange(error)) throw error
     this.#close(name)
+    this.#leftOut.add(name)
     // An app's own database is left where it is.
     const next = this.#isFolder && isDamage(error) ? ' A process that starts with this journal moves it aside.' : ''
     this.unreadable.push(`${sentenceOf(this.#fileOf(name), error)}${next}`)

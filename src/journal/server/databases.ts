@@ -6,6 +6,7 @@ import { OpenFiles } from '../files/open-files.ts'
 import { lockOf } from '../files/process-lock.ts'
 import { slotOf } from '../files/record-id.ts'
 import type { FolderServerOptions } from '../protocol.ts'
+import { withdrawFrom } from './left-slot.ts'
 import { type OwnDatabases, ProcessDatabases, type SlotEvents, shut } from './process-databases.ts'
 import { RecordTable } from './record-table.ts'
 import { ServerLog } from './server-log.ts'
@@ -26,6 +27,11 @@ export interface Databases {
   readonly sharedFile: string | undefined
   /** A table turns out to be damaged: its database is moved aside and reported, and a new one begun. @returns false where it stays */
   setAside(table: RecordTable, error: unknown): boolean
+  /**
+   * Withdraws a record of a process that has died, whose slot no process has yet.
+   * @returns whether the record was withdrawn; `undefined` where a process that lives has the slot
+   */
+  withdrawLeft(slot: number, recordId: number): boolean | undefined
   /** Looks whether the files are still those of the folder. Else the thread begins anew with those that are. */
   check?(): void
   /** The slot is not this process's any more: the files stay as they are. */
@@ -87,6 +93,11 @@ class FolderDatabases implements Databases {
     this.#shared = this.#tableOf(this.#database)
     this.#watched = this.#watch()
     return true
+  }
+
+  withdrawLeft(slot: number, recordId: number): boolean | undefined {
+    const { folder, sync } = this.#options
+    return withdrawFrom({ folder, slot, sync, shared: this.#shared, tell: this.#tell }, recordId)
   }
 
   check(): void {

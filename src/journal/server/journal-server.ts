@@ -10,6 +10,7 @@ import { Maintenance } from './maintenance.ts'
 import { Mending } from './mending.ts'
 import type { RecordTable } from './record-table.ts'
 import { Trials } from './trials.ts'
+import { Withdrawals } from './withdrawals.ts'
 
 /** The delay in ms after which a process that could not be listed is listed. */
 const busyDelay = 100
@@ -30,6 +31,7 @@ export class JournalServer {
   readonly #watch: ChangeWatch
   readonly #trials: Trials
   readonly #answers: ClaimAnswers
+  readonly #withdrawals: Withdrawals
   #jobs: RunnableJobs = { known: [], shared: [] }
   /** The jobs whose records this process runs from its own databases: all that it knows. */
   #ownJobs: RunnableJobs = { known: [], shared: [] }
@@ -67,6 +69,7 @@ export class JournalServer {
       try: attempt,
       on: (table, fn) => this.#on(table, fn),
     })
+    this.#withdrawals = new Withdrawals({ databases, process, tell, try: attempt })
     const ownJobs = () => this.#ownJobs
     this.#maintenance = new Maintenance({
       databases,
@@ -80,7 +83,9 @@ export class JournalServer {
       lookAround: () => {
         this.#watch.check()
         this.#lookForEncrypted()
+        this.#withdrawals.look()
       },
+      forget: () => this.#withdrawals.forget(),
       mend: (table, error) => this.#mend(table, error),
       checkRows: (table, from, to) => void this.#mending.setOddAside(table, from, to),
       recovered: () => {
@@ -112,6 +117,10 @@ export class JournalServer {
         return this.#answers.resume(message.claimed)
       case 'claim':
         return this.#answers.send(message)
+      case 'withdraw':
+        return this.#withdrawals.begin(message)
+      case 'found':
+        return this.#withdrawals.found(message)
       case 'adopt':
         for (const slot of message.slots) this.#maintenance.adopt(slot)
         return this.#answers.look()
@@ -168,7 +177,9 @@ export class JournalServer {
       const { dataVersion } = this.#shared
       changed = dataVersion !== this.#dataVersion
       this.#dataVersion = dataVersion
-      if (changed) this.#answers.look()
+      if (!changed) return
+      this.#answers.look()
+      this.#withdrawals.look()
     })
     return changed
   }
@@ -232,6 +243,7 @@ export class JournalServer {
   /** The process claims nothing any more: an app may close its database from now on. */
   #stopLooking(): void {
     this.#answers.stop()
+    this.#withdrawals.stop()
     this.#watch.close()
     this.#maintenance.stop()
   }

@@ -32,6 +32,8 @@ interface Maintained {
   look(): void
   /** Looks for what changes with time only. */
   lookAround(): void
+  /** Forgets what nobody waits for any more. */
+  forget(): void
   /** All went well for a while. */
   recovered(): void
 }
@@ -141,6 +143,7 @@ export class Maintenance {
     this.#more = databases.owned.update(ownJobs, inUse)
     if (Date.now() >= this.#forgetAt) {
       for (const table of databases.tables) this.#forget(table)
+      this.#server.forget()
       this.#forgetAt = Date.now() + forgetInterval
     }
     if (Date.now() < this.#clock) for (const table of databases.tables) this.#resetClock(table)

@@ -24,6 +24,8 @@ export interface OwnDatabases {
   adopt(slot: number): RecordTable | undefined
   /** Moves the next records from the log of an adopted slot to the databases. @returns whether more follow */
   recover(slot: number): boolean
+  /** The log of an adopted slot is not read yet. */
+  isRecovering(slot: number): boolean
 }
 
 export interface SlotsInUse {
@@ -229,6 +231,10 @@ export class ProcessDatabases implements OwnDatabases {
     }
     if (found !== undefined) found.recovery = undefined
     return false
+  }
+
+  isRecovering(slot: number): boolean {
+    return this.#slots.get(slot)?.recovery !== undefined
   }
 
   /** Moves a damaged database aside. The records of the slot that this process runs are in it. */

@@ -2,6 +2,7 @@ import type { Database, Statement } from '../../options/app-database.ts'
 import { busy, rebuildIndexes, type Sync, setSync } from '../files/database.ts'
 import { blockOf, slotOf } from '../files/record-id.ts'
 import { claimerOf, ownedBy, owner } from '../files/schema.ts'
+import { WithdrawalRows } from '../files/withdrawal-rows.ts'
 import type { KnownJob, Store } from '../protocol.ts'
 import { AddedRecords } from './added-records.ts'
 import { type ClaimableOptions, ClaimableRecords } from './claimable-records.ts'
@@ -18,6 +19,7 @@ export class RecordTable {
   readonly added: AddedRecords
   readonly upkeep: Upkeep
   readonly odd: OddRecords
+  readonly withdrawals: WithdrawalRows
   readonly #database: Database
   readonly #process: number
   readonly #sync: Sync | undefined
@@ -46,6 +48,7 @@ export class RecordTable {
     this.claimable = new ClaimableRecords(database, this.suspects, options)
     this.added = new AddedRecords(database)
     this.odd = new OddRecords(database, slot)
+    this.withdrawals = new WithdrawalRows(database)
     this.upkeep = new Upkeep(database, process, sync !== undefined)
     this.#database = database
     this.#process = process

@@ -33,6 +33,7 @@ export type ToSibling =
   | { type: 'call'; call: number; how: 'defer' | 'dispatch'; job: string; args: unknown[]; with: CallOptions }
   | { type: 'let'; what: string }
   | { type: 'cancel'; call: number }
+  | { type: 'withdraw'; what: string }
   | { type: 'work'; options: WorkOptions }
   | { type: 'stop' }
   | { type: 'close'; stays?: boolean }
@@ -127,6 +128,8 @@ async function receive(message: ToSibling): Promise<void> {
       return hanging.get(message.what)?.()
     case 'cancel':
       return void tell({ type: 'cancelled', call: message.call, done: calls.get(message.call)?.cancel() })
+    case 'withdraw':
+      return void tell({ type: 'withdrawn', what: message.what, done: await instance().cancel(message.what) })
     case 'work':
       worker = instance().work(message.options)
       return void tell({ type: 'working' })

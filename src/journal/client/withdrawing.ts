@@ -1,0 +1,78 @@
+import { AfterwordError } from '../../errors.ts'
+import type { Claimer, Journal } from '../../task/record.ts'
+import { idOf, recordIdOf } from '../files/record-id.ts'
+import type { FromServer } from '../protocol.ts'
+import type { Channel } from './channel.ts'
+import type { Codec } from './codec.ts'
+
+interface WithdrawingParts {
+  readonly claimer: Claimer
+  readonly channel: Channel
+  readonly codec: Codec
+  /** Resolves when the outcomes of records so far are stored. */
+  flushed(): Promise<void>
+}
+
+/** The withdrawals of a client: what it asks its server for, and what other processes ask of it. */
+export class Withdrawing {
+  readonly #parts: WithdrawingParts
+  readonly #waiting = new Map<number, PromiseWithResolvers<boolean>>()
+  #number = 0
+
+  constructor(parts: WithdrawingParts) {
+    this.#parts = parts
+  }
+
+  /** As in `Journal`. */
+  async withdraw(of: Parameters<Journal['withdraw']>[0]): Promise<boolean> {
+    if (typeof of === 'string' && Number.isNaN(recordIdOf(of))) return false
+    const { channel, flushed } = this.#parts
+    const number = ++this.#number
+    const answered = Promise.withResolvers<boolean>()
+    this.#waiting.set(number, answered)
+    // The answer holds the process.
+    channel.busy = true
+    // The record may be on its way from the log to the database.
+    await flushed()
+    channel.busy = true
+    channel.post({ type: 'withdraw', number, of: this.#stored(of) })
+    return answered.promise
+  }
+
+  /** The id of the record, or its job and, in JSON, the forms in which its unique key may be stored. */
+  #stored(of: Parameters<Journal['withdraw']>[0]) {
+    if (typeof of === 'string') return recordIdOf(of)
+    const [stored, others] = this.#parts.codec.storedKey(of.job, of.key)
+    return { job: of.job, keys: JSON.stringify([stored, ...JSON.parse(others ?? '[]')]) }
+  }
+
+  answered({ number, done }: FromServer & { type: 'withdrawn' }): void {
+    const answered = this.#waiting.get(number)
+    this.#waiting.delete(number)
+    if (done === undefined) answered?.reject(notAnswered('the process that has it did not answer'))
+    else answered?.resolve(done)
+  }
+
+  /** Withdraws the records that wait in memory. The answer comes when that is stored: should this process die then, no other one runs them. */
+  async asked({ records }: FromServer & { type: 'asked' }): Promise<void> {
+    const { claimer, channel, flushed } = this.#parts
+    const found = records.map((recordId) => [recordId, claimer.withdraw(idOf(recordId))] as const)
+    await flushed()
+    channel.post({ type: 'found', records: found })
+  }
+
+  /** The server has died, and what it was asked for with it. */
+  lost(): void {
+    for (const { reject } of this.#waiting.values()) reject(notAnswered("the journal's thread has ended"))
+    this.#waiting.clear()
+  }
+
+  /** Withdrawals wait for their answers. */
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0
+  }
+}
+
+function notAnswered(why: string): AfterwordError {
+  return new AfterwordError('AFTERWORD_NOT_ANSWERED', [why])
+}

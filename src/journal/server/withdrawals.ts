@@ -1,0 +1,181 @@
+import { slotOf, slotSize } from '../files/record-id.ts'
+import { claimerOf } from '../files/schema.ts'
+import type { FromServer, ToServer } from '../protocol.ts'
+import type { Databases } from './databases.ts'
+
+/** The time in ms for which another process may take to answer. */
+const longest = 10_000
+/** The interval in ms at which withdrawals without an answer are tried again: the process that has the record may have died. */
+const interval = 250
+/** The time in ms after which a row that nobody has removed is forgotten. */
+const rowLife = 60_000
+
+/** The server, as its withdrawals see it. */
+interface Withdrawing {
+  readonly databases: Databases
+  /** The number of this process. */
+  readonly process: number
+  tell(message: FromServer): void
+  /** Calls `fn`, and reports its trouble. @returns whether `fn` succeeded */
+  try(fn: () => void): boolean
+}
+
+/** A withdrawal that the client of this process has asked for. */
+interface Ask {
+  readonly number: number
+  readonly recordId: number
+  readonly until: number
+  /** The row that asks another process. */
+  row: number | undefined
+}
+
+/** The place of a record: deleted just now; this process's, in a table or, at most, in memory; another living process's; or none. */
+type Place = 'withdrawn' | 'here' | 'mine' | 'elsewhere' | 'nowhere'
+
+/**
+ * The withdrawals of records that wait. What no process has is deleted, in a transaction that no claim can come between. What a process has
+ * in its memory, that process gives up itself; others ask it by a row of the shared database.
+ */
+export class Withdrawals {
+  readonly #server: Withdrawing
+  readonly #asks = new Set<Ask>()
+  /** The records that the client is being asked for. */
+  readonly #asked = new Set<number>()
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+
+  constructor(server: Withdrawing) {
+    this.#server = server
+  }
+
+  /** The client wants a record withdrawn, by its id or by its unique key. */
+  begin({ number, of }: ToServer & { type: 'withdraw' }): void {
+    let recordId: number | undefined
+    const find = () => {
+      recordId = typeof of === 'number' ? of : this.#rows.find(of.job, of.keys)
+    }
+    const isKnown = this.#server.try(find)
+    if (recordId === undefined)
+      return this.#server.tell({ type: 'withdrawn', number, done: isKnown ? false : undefined })
+    const ask = { number, recordId, until: Date.now() + longest, row: undefined }
+    this.#asks.add(ask)
+    this.#server.try(() => this.#goOn(ask))
+    this.#setTimer()
+  }
+
+  /** Some process may have asked for a record, or answered. */
+  look(): void {
+    if (this.#stopped) return
+    this.#askClient(this.#rows.open.filter((recordId) => this.#isHere(recordId)))
+    for (const ask of this.#asks) {
+      const answer = ask.row === undefined ? undefined : this.#rows.answerTo(ask.row)
+      if (answer !== undefined) this.#end(ask, answer)
+    }
+  }
+
+  /** The client has looked for records in its memory, and what it has withdrawn is stored as such. */
+  found({ records }: ToServer & { type: 'found' }): void {
+    for (const [recordId, isWithdrawn] of records) {
+      this.#asked.delete(recordId)
+      this.#server.try(() => {
+        const place = isWithdrawn === undefined ? this.#withdraw(recordId) : undefined
+        // A claim may be on its way to the client, and a log may not be read yet.
+        if (place === 'here' || place === 'elsewhere') return
+        this.#answer(recordId, isWithdrawn ?? place === 'withdrawn')
+      })
+    }
+  }
+
+  /** Removes the rows that nobody waits for. */
+  forget(): void {
+    const before = Date.now() - rowLife
+    if (!this.#rows.hasOld(before)) return
+    this.#server.try(() => this.#server.databases.shared.atomically(() => this.#rows.forget(before)))
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    for (const ask of [...this.#asks]) this.#end(ask, undefined)
+  }
+
+  get #rows() {
+    return this.#server.databases.shared.withdrawals
+  }
+
+  #answer(recordId: number, isWithdrawn: boolean): void {
+    const { shared } = this.#server.databases
+    if (this.#rows.open.includes(recordId)) shared.atomically(() => this.#rows.answer(recordId, isWithdrawn))
+    for (const ask of [...this.#asks]) if (ask.recordId === recordId) this.#end(ask, isWithdrawn)
+  }
+
+  #goOn(ask: Ask): void {
+    const { recordId } = ask
+    const place = this.#withdraw(recordId)
+    if (place === 'withdrawn' || place === 'nowhere') return this.#end(ask, place === 'withdrawn')
+    if (place !== 'elsewhere') return this.#askClient([recordId])
+    const { shared } = this.#server.databases
+    ask.row ??= shared.atomically(() => this.#rows.ask(recordId))
+  }
+
+  /** Deletes a record that no process has. @returns where the record is */
+  #withdraw(recordId: number): Place {
+    const { databases, process } = this.#server
+    const isMine = (owner: number) => owner === process || owner === claimerOf(process)
+    // The processes before this one on its slots have died.
+    const isDead = (owner: number) => this.#has(slotOf(owner)) && !isMine(owner)
+    let holder = slotOf(recordId)
+    for (const table of databases.tables) {
+      const found = table.atomically(() => table.withdrawals.withdraw(recordId, isDead), true)
+      if (found === 'withdrawn') return found
+      if (found === undefined) continue
+      if (isMine(found.owner)) return 'here'
+      holder = slotOf(found.owner)
+    }
+    if (this.#has(holder)) return databases.owned.isRecovering(holder) ? 'here' : 'mine'
+    const isWithdrawn = databases.withdrawLeft(holder, recordId)
+    if (isWithdrawn === undefined) return 'elsewhere'
+    return isWithdrawn ? 'withdrawn' : 'nowhere'
+  }
+
+  /** The slot is this process's. */
+  #has(slot: number): boolean {
+    const { databases, process } = this.#server
+    return slot === slotOf(process) || databases.owned.of(slot * slotSize) !== undefined
+  }
+
+  /** Tells whether this process may have a record in memory, or in its files. */
+  #isHere(recordId: number): boolean {
+    return this.#has(slotOf(recordId)) || this.#has(slotOf(this.#rows.ownerOf(recordId) ?? 0))
+  }
+
+  #askClient(recordIds: readonly number[]): void {
+    const records = recordIds.filter((recordId) => !this.#asked.has(recordId))
+    if (records.length === 0) return
+    for (const recordId of records) this.#asked.add(recordId)
+    this.#server.tell({ type: 'asked', records })
+  }
+
+  /** @param done whether the record was withdrawn; `undefined` if that is not known */
+  #end(ask: Ask, done: boolean | undefined): void {
+    this.#asks.delete(ask)
+    const { row, number } = ask
+    if (row !== undefined)
+      this.#server.try(() => this.#server.databases.shared.atomically(() => this.#rows.remove(row)))
+    this.#server.tell({ type: 'withdrawn', number, done })
+  }
+
+  #setTimer(): void {
+    if (this.#asks.size === 0 || this.#stopped) return
+    this.#timer ??= setTimeout(this.#onTime, interval).unref()
+  }
+
+  readonly #onTime = (): void => {
+    this.#timer = undefined
+    for (const ask of [...this.#asks]) {
+      if (Date.now() > ask.until) this.#end(ask, undefined)
+      else this.#server.try(() => this.#goOn(ask))
+    }
+    this.#setTimer()
+  }
+}
