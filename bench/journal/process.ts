@@ -16,15 +16,22 @@ export interface RunTimes {
   /** The moments at which the first and the last of those runs began, in ms since the process started. */
   readonly first: number
   readonly last: number
-  /** The most memory that it has had, in MB. */
+  /** The most memory that it has had until then, in MB. */
+  readonly firstRss: number
   readonly rss: number
 }
 
 const [folder = '', kind] = process.argv.slice(2)
 const begun: number[] = []
+let firstRss = 0
 let onBegun = () => {}
+
+/** The most memory that the process has had, in MB. */
+const memory = () => process.resourceUsage().maxRSS / 1024
+
 const SendWelcome = job('send-welcome', (_mail: Payload) => {
   begun.push(performance.now())
+  if (begun.length === 1) firstRss = memory()
   onBegun()
   return kind === 'endless' ? new Promise<void>(() => {}) : undefined
 })
@@ -38,6 +45,5 @@ answer<ProcessRun, RunTimes>(async ({ calls, runs }) => {
     }
     onBegun()
   })
-  const rss = process.resourceUsage().maxRSS / 1024
-  return { first: begun[0] ?? 0, last: begun[runs - 1] ?? 0, rss }
+  return { first: begun[0] ?? 0, last: begun[runs - 1] ?? 0, firstRss, rss: memory() }
 })

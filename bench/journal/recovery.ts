@@ -38,7 +38,14 @@ export async function measureRecovery(servers: Servers): Promise<Result> {
       [`${whole(many)} pending: from the start of the process to the first run`, `${whole(first)} ms`],
       [`${whole(most)} pending: the same`, `${whole(full.first)} ms`],
       [`${whole(most)} pending: the first ${whole(many)} have run`, `${whole(full.last)} ms`],
-      [`${whole(most)} pending: memory meanwhile, more than an idle process`, `${whole(memory)} MB`],
+      [
+        `${whole(most)} pending: memory at the first run, more than an idle process`,
+        `${whole(full.firstRss - idle.rss)} MB`,
+      ],
+      [
+        `${whole(most)} pending: memory until the first ${whole(many)} have run, more than an idle process`,
+        `${whole(memory)} MB`,
+      ],
       [`${running} running jobs: from the start of the process until all run again`, `${whole(again)} ms`],
       ['size of the folder, first half of 5 s at full speed, at most', `${early.toFixed(1)} MB`],
       ['size of the folder, second half, at most', `${late.toFixed(1)} MB`],
@@ -48,7 +55,11 @@ export async function measureRecovery(servers: Servers): Promise<Result> {
     ],
     targets: [
       target(`${whole(many)} pending: first run within ${goals.first} ms`, `${whole(first)} ms`, first < goals.first),
-      target(`${whole(most)} pending: at most ${goals.memory} MB more`, `${whole(memory)} MB`, memory <= goals.memory),
+      target(
+        `${whole(most)} pending: at most ${goals.memory} MB more until ${whole(many)} have run`,
+        `${whole(memory)} MB`,
+        memory <= goals.memory,
+      ),
       target(`${running} interrupted jobs run within ${goals.again} ms`, `${whole(again)} ms`, again < goals.again),
       target('the size stays flat', `${(late / early).toFixed(2)}×`, late <= goals.growth * early),
     ],
