@@ -1,4 +1,5 @@
 import { createDefer, type Defer } from './defer.ts'
+import { advice } from './ending/exit-cause.ts'
 import { AfterwordError, describe } from './errors.ts'
 import type { Batch, BatchHandler } from './jobs/batch.ts'
 import { DefinitionSite } from './jobs/definition-site.ts'
@@ -22,8 +23,8 @@ import { type BatchOptions, type JobOptions, validateTask } from './options/task
 import { isSame } from './options/validate.ts'
 import { type DrainReport, drain } from './schedule/drain.ts'
 import { Scheduler } from './schedule/scheduler.ts'
-import type { SlowTask } from './schedule/slow-tasks.ts'
 import { type Intake, Shutdown } from './shutdown.ts'
+import type { Status } from './status.ts'
 import { TaskDefinition } from './task/definition.ts'
 import type { Outcome } from './task/outcome.ts'
 import type { Claimer, Journal } from './task/record.ts'
@@ -31,29 +32,6 @@ import { RequestScope } from './task/request-scope.ts'
 import type { ScopeResponse } from './task/response.ts'
 import { Scope } from './task/scope.ts'
 import { type CurrentTask, Task } from './task/task.ts'
-
-/** The status of an instance, in numbers that are cheap to ask for. */
-export interface Status {
-  /** Requests that have deferred something and whose response was not sent yet. */
-  readonly inFlight: number
-  /** Tasks that have not begun, or wait for their retry. */
-  readonly backlog: number
-  /** Tasks that have begun and have not ended. */
-  readonly running: number
-  /** The time in ms for which the oldest scope has had an unfinished task; 0 if there is none. */
-  readonly oldestAge: number
-  /** Responses that wait until there is room in the backlog. */
-  readonly held: number
-  /** Responses that waited for their tasks, because the host runs nothing after them or `overload` is 'before'. */
-  readonly before: number
-  /** Outcomes since the start. */
-  readonly done: number
-  readonly failed: number
-  readonly timedOut: number
-  readonly cancelled: number
-  /** The tasks that kept the event loop busy for longest, each with where it was deferred. */
-  readonly slowest: readonly SlowTask[]
-}
 
 /** Arguments that are inferred elsewhere. `NoInfer` would stay around them, and no function may take fewer of those. */
 type Inferred<A extends unknown[]> = A extends unknown ? A : never
@@ -78,9 +56,9 @@ export class Afterword {
     this.#worker = new Worker(this.#scheduler, this.#registry)
     this.#jobs = new Jobs(this.#scheduler, this.#registry, this.#worker)
     this.defer = createDefer(this.#scheduler)
-    if (options !== undefined) this.configure(options)
-    // The shutdown comes last: it listens to the process, and refused options must leave nothing behind.
     this.#shutdown = new Shutdown(this.#scheduler, this.#registry)
+    this.#lifecycle.onUse = () => this.#shutdown.start()
+    if (options !== undefined) this.configure(options)
   }
 
   /**
@@ -98,6 +76,7 @@ export class Afterword {
     Object.assign(this.#settings, settings)
     if (this.#lifecycle.state === 'closed') this.#shutdown = new Shutdown(this.#scheduler, this.#registry)
     this.#lifecycle.restart()
+    if (this.#shutdown.isNeeded) this.#shutdown.listen()
   }
 
   /**
@@ -217,6 +196,16 @@ export class Afterword {
     return this.#scheduler.current.enter(task as Task, fn)
   }
 
+  /** Takes part in the end of the process from now on, for requests will come. Can still be configured. For adapters. */
+  expectRequests(): void {
+    this.#shutdown.expectRequests()
+  }
+
+  /** A signal ends the instance, and the process. For adapters. */
+  get takesSignals(): boolean {
+    return this.#shutdown.listens
+  }
+
   /** Makes an intake part of the shutdown. For adapters. @returns a function that removes the intake when it has ended by itself */
   addIntake(intake: Intake): () => void {
     this.#lifecycle.use()
@@ -240,10 +229,15 @@ export class Afterword {
 
   /**
    * Waits until no task is left. Requests that have not deferred anything yet are not waited for: close the server first.
+   * @param intake an intake that is stopped first, for adapters
    * @throws AfterwordError `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
    */
-  async drain(options: DrainOptions = {}): Promise<DrainReport> {
-    return drain(this.#scheduler, validateDrain(options, this.#settings.shutdownTimeout).timeout)
+  async drain(options: DrainOptions = {}, intake?: Intake): Promise<DrainReport> {
+    const { timeout } = validateDrain(options, this.#settings.shutdownTimeout)
+    if (intake === undefined) return drain(this.#scheduler, timeout)
+    const deadline = performance.now() + timeout
+    await this.#shutdown.stop([intake])
+    return drain(this.#scheduler, Math.max(0, deadline - performance.now()))
   }
 
   /**
@@ -268,12 +262,15 @@ export class Afterword {
   /** Drains, runs the `onShutdown` functions and takes no further task. Servers stay as they are. */
   async close(): Promise<void> {
     if (this.#lifecycle.state === 'closed') return
-    const { left } = await this.#shutdown.run(false)
-    if (left.length > 0) this.#shutdown.nameUnfinished()
+    const shutdown = this.#shutdown
+    const { left } = await shutdown.run()
+    // Another call, or a signal, may have begun before.
+    if (this.#lifecycle.isPast('closed')) return
+    if (left.length > 0) shutdown.nameUnfinished(advice.deadline)
     this.#worker.stop()
     this.#registry.clear()
     this.#lifecycle.advance('closed')
-    this.#shutdown.dispose()
+    shutdown.dispose()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -181,9 +181,14 @@ export const errorTable = {
     happened: 'A function given to %s threw.',
     next: 'The cause is attached; nothing else was affected.',
   },
+  AFTERWORD_NO_SIGNALS: {
+    happened:
+      'This worker thread has an adapter or onShutdown functions, but no signal reaches it: signals come to the main thread.',
+    next: "Import 'afterword' in the main thread, which then passes signals on; or set signals: false and await close() yourself.",
+  },
   AFTERWORD_UNFINISHED: {
     happened: 'The process ends with unfinished tasks: %s.',
-    next: 'Raise shutdownTimeout, or make the tasks shorter.',
+    next: '%s',
   },
 } as const satisfies Record<string, { happened: string; next: string }>
 

@@ -21,6 +21,8 @@ export class Lifecycle {
   #state: State = 'new'
   #isConfigured = false
   #drains = 0
+  /** Called at the first use. */
+  onUse = () => {}
 
   get state(): State {
     return this.#state
@@ -33,7 +35,9 @@ export class Lifecycle {
 
   /** Notes the first use: from then on options can't be set. */
   use(): void {
-    if (this.#state === 'new') this.#state = 'running'
+    if (this.#state !== 'new') return
+    this.#state = 'running'
+    this.onUse()
   }
 
   advance(state: 'draining' | 'stopping' | 'closed'): void {

@@ -1,7 +1,8 @@
+import type { Ending } from './ending/ending.ts'
+import { processEnd } from './ending/process-end.ts'
 import { AfterwordError } from './errors.ts'
 import { isHeard, print, report } from './events.ts'
 import type { Registry } from './jobs/registry.ts'
-import { isolatesRequests } from './platform.ts'
 import { type DrainReport, drain } from './schedule/drain.ts'
 import type { Scheduler } from './schedule/scheduler.ts'
 import type { Task } from './task/task.ts'
@@ -15,10 +16,6 @@ export interface Intake {
   abort(): void
 }
 
-/** The exit codes of signals: by convention 128 and the signal's number. */
-const signals = { SIGTERM: 128 + 15, SIGINT: 128 + 2 } as const
-type Signal = keyof typeof signals
-
 /** The share of `shutdownTimeout` that the requests in flight may take; the rest belongs to their tasks. */
 const requestShare = 0.75
 /** The time in ms that `onShutdown` functions have at least, even when the tasks used up all of it. */
@@ -26,47 +23,105 @@ const leastForFunctions = 1000
 
 /** The number of unfinished tasks that are listed one by one. */
 const mostTitles = 100
+/** The most names in a line on a terminal. */
+const mostNames = 5
 
-/** The instances that a signal ends: the last one to end exits the process for all of them. */
-const ending = new Set<Shutdown>()
-let exitCode = 0
+/** The stages of an end that may take their time, by what they wait for. */
+const stages = { requests: 'open requests', functions: 'onShutdown functions', journal: 'the journal' } as const
 
 /** The shutdown ends an instance: requests in flight finish, then tasks, then the `onShutdown` functions. */
-export class Shutdown {
+export class Shutdown implements Ending {
   readonly #scheduler: Scheduler
   readonly #registry: Registry
+  readonly #process = processEnd()
   readonly #intakes = new Set<Intake>()
   #functions: (() => unknown)[] = []
-  #called: Promise<void> = Promise.resolve()
-  #listening = false
-  #signalled = false
+  #run: Promise<DrainReport> | undefined
+  #stage: keyof typeof stages | 'tasks' | undefined
+  #expectsRequests = false
+  #listens = false
 
   constructor(scheduler: Scheduler, registry: Registry) {
     this.#scheduler = scheduler
     this.#registry = registry
-    // No process of ours ends where requests are isolated, and `process` has no events there before a date of compatibility.
-    if (!isolatesRequests) process.on('exit', this.nameUnfinished)
+  }
+
+  /** The instance is in use: from now on it may have tasks. */
+  start(): void {
+    this.#process?.addWitness(this)
+    this.listen()
+  }
+
+  /** Takes part in the end of the process from now on, if the settings are so. */
+  listen(): void {
+    this.#listens = this.#process !== undefined && this.#scheduler.settings.signals
+    if (this.#listens) this.#process?.add(this)
+    else this.#process?.remove(this)
+  }
+
+  /** A signal ends the instance. */
+  get listens(): boolean {
+    return this.#listens
+  }
+
+  /** Requests will come: a signal ends the instance also before the first one. */
+  expectRequests(): void {
+    this.#expectsRequests = true
+    this.listen()
   }
 
   /** Adds an intake, which a signal stops first. @returns a function that removes the intake */
   add(intake: Intake): () => void {
     this.#intakes.add(intake)
-    if (this.#scheduler.settings.signals) this.#listen()
+    this.listen()
     return () => void this.#intakes.delete(intake)
   }
 
   addFunction(fn: () => unknown): void {
     this.#functions.push(fn)
+    this.listen()
   }
 
-  /** Ends the instance: intakes if they are to stop, tasks, `onShutdown` functions, journal, in this order. */
-  async run(stopIntakes: boolean): Promise<DrainReport> {
-    const { settings, lifecycle, completion } = this.#scheduler
-    const deadline = performance.now() + settings.shutdownTimeout
+  get isNeeded(): boolean {
+    const { waiting, running } = this.#scheduler.backlog
+    return this.serves || this.#registry.journal !== undefined || waiting + running > 0
+  }
+
+  get serves(): boolean {
+    return this.#expectsRequests || this.#intakes.size > 0 || this.#functions.length > 0
+  }
+
+  get timeout(): number {
+    return this.#scheduler.settings.shutdownTimeout
+  }
+
+  get waitsFor(): string | undefined {
+    if (this.#stage !== 'tasks') return this.#stage && stages[this.#stage]
+    const tasks = [...this.#scheduler.backlog.tasks()]
+    return `${tasks.length} task${tasks.length === 1 ? '' : 's'}: ${shortListOf(tasks)}`
+  }
+
+  /** Ends the instance at a signal, its intakes first. */
+  async end(): Promise<boolean> {
+    const deadline = performance.now() + this.timeout
+    this.#registry.journal?.expectEnd()
+    this.#stage = 'requests'
+    await this.stop(this.#intakes)
+    const { left } = await this.run(deadline)
+    return left.every(({ kept }) => kept)
+  }
+
+  /** Ends the instance: tasks, `onShutdown` functions, journal, in this order, once. Intakes stay as they are. */
+  run(deadline = performance.now() + this.timeout): Promise<DrainReport> {
+    this.#run ??= this.#runBy(deadline)
+    return this.#run
+  }
+
+  async #runBy(deadline: number): Promise<DrainReport> {
+    const { lifecycle, completion } = this.#scheduler
     const timeLeft = () => Math.max(0, deadline - performance.now())
     this.#registry.journal?.expectEnd()
-    if (stopIntakes) await this.#stopIntakes(settings.shutdownTimeout * requestShare)
-
+    this.#stage = 'tasks'
     lifecycle.advance('draining')
     completion.unloadRetries()
     this.#registry.journal?.stopClaiming()
@@ -75,64 +130,50 @@ export class Shutdown {
     // The functions may close the database that the journal is in.
     const flushed = this.#registry.journal?.flushed()
     if (flushed !== undefined) await within(timeLeft(), flushed)
-    await within(Math.max(leastForFunctions, timeLeft()), this.#callFunctions())
+    this.#stage = 'functions'
+    await within(Math.max(leastForFunctions, timeLeft()), callInOrder(this.#functions))
 
     lifecycle.advance('stopping')
     completion.unloadWaiting()
+    this.#stage = 'journal'
     await this.#registry.journal?.close(timeLeft(), completion.runningRecords)
+    this.#stage = undefined
     return drained
   }
 
-  /** Calls each function once. A shutdown at the same time, a framework's own, may have begun to call some: those end first. */
-  #callFunctions(): Promise<void> {
-    const functions = this.#functions
-    this.#functions = []
-    this.#called = this.#called.then(() => callInOrder(functions))
-    return this.#called
-  }
-
-  /** Stops listening to the process. */
+  /** Leaves the process to others. */
   dispose(): void {
-    if (isolatesRequests) return
-    process.off('exit', this.nameUnfinished)
-    for (const signal of Object.keys(signals)) process.off(signal, this.#onSignal)
-    this.#listening = false
+    this.#listens = false
+    this.#process?.remove(this)
+    this.#process?.removeWitness(this)
   }
 
-  #listen(): void {
-    if (this.#listening) return
-    this.#listening = true
-    for (const signal of Object.keys(signals)) process.on(signal, this.#onSignal)
-  }
-
-  /** Names the tasks that are left when the process ends, be it by a signal, `process.exit` or an error. */
-  readonly nameUnfinished = (): void => {
+  /** Names the tasks that are left when the process ends, or the instance. */
+  nameUnfinished(advice: string): void {
     // A stored task will run in another process.
     const tasks = [...this.#scheduler.backlog.tasks()].filter(({ record }) => !record?.isAccepted)
     if (tasks.length === 0) return
-    const error = new AfterwordError('AFTERWORD_UNFINISHED', [listOf(tasks)])
+    const error = new AfterwordError('AFTERWORD_UNFINISHED', [listOf(tasks), advice])
     // Listeners get the report, and stderr as well: a report that a listener hands on asynchronously is lost with the process.
     if (isHeard('report')) report(error)
     print(error)
   }
 
-  readonly #onSignal = (signal: Signal): void => {
-    if (this.#signalled) process.exit(signals[signal])
-    this.#signalled = true
-    ending.add(this)
-    void this.run(true).then(({ left }) => {
-      ending.delete(this)
-      if (!left.every(({ kept }) => kept)) exitCode = 1
-      if (ending.size === 0) process.exit(exitCode)
-    })
-  }
-
-  async #stopIntakes(timeout: number): Promise<void> {
-    const stopped = Promise.all(Array.from(this.#intakes, (intake) => intake.stop()))
-    if (await within(timeout, stopped)) return
-    for (const intake of this.#intakes) intake.abort()
+  /** Stops intakes. Requests that take longer than their share of the time are broken off. */
+  async stop(intakes: Iterable<Intake>): Promise<void> {
+    const stopped = Promise.all(Array.from(intakes, (intake) => intake.stop()))
+    if (await within(this.timeout * requestShare, stopped)) return
+    for (const intake of intakes) intake.abort()
     await within(leastForFunctions, stopped)
   }
+}
+
+/** Lists the names of tasks for a line on a terminal. */
+function shortListOf(tasks: readonly Task[]): string {
+  const counts = new Map<string, number>()
+  for (const { name } of tasks) counts.set(name, (counts.get(name) ?? 0) + 1)
+  const names = Array.from(counts, ([name, count]) => (count === 1 ? name : `${count} × ${name}`))
+  return names.length > mostNames ? `${names.slice(0, mostNames).join(', ')} …` : names.join(', ')
 }
 
 /** Lists every task by name; past the first hundred without ids, and tasks of one name together. */
@@ -143,6 +184,7 @@ function listOf(tasks: readonly Task[]): string {
   return [...titles, ...Array.from(more, ([name, count]) => `${count} more of "${name}"`)].join(', ')
 }
 
+/** Calls each function, also those that are added meanwhile. */
 async function callInOrder(functions: readonly (() => unknown)[]): Promise<void> {
   for (const fn of functions) {
     try {

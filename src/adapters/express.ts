@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { instance } from '../instance.ts'
 import { enterServed } from './node/node-scope.ts'
 
 /** A middleware of Connect, Express 4 or Express 5. */
@@ -6,6 +7,7 @@ export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (erro
 
 /** Opens a scope for each request: `app.use(afterword())`, before the routes that defer. */
 export function afterword(): Middleware {
+  instance().expectRequests()
   // Not the function itself: Express takes one of four parameters for an error handler.
   return (req, res, next) => {
     // The `next` of Express at that time is one of the router that answers, whose error handlers come first.

@@ -7,8 +7,15 @@ type Raw<T> = { readonly raw: T }
 type RequestHook = (request: Raw<NodeRequest>, reply: Raw<NodeResponse>, done: Done) => void
 type SendHook = (request: Raw<NodeRequest>, reply: Raw<NodeResponse>, payload: unknown, done: Done) => void
 
+/** The part of a server that the adapter uses. */
+interface ClosingServer {
+  close(callback?: (error?: Error) => void): unknown
+}
+
 /** The part of a Fastify instance that the adapter uses. */
 interface FastifyInstance {
+  readonly server: ClosingServer
+  addHook(name: 'preClose', hook: (done: Done) => void): unknown
   addHook(name: 'onClose', hook: () => Promise<unknown>): unknown
   addHook(name: 'onRequest' | 'onResponse', hook: RequestHook): unknown
   addHook(name: 'onSend', hook: SendHook): unknown
@@ -19,6 +26,7 @@ interface FastifyInstance {
  * and of the plugins inside; `app.close()` waits for the tasks.
  */
 export function afterword(fastify: FastifyInstance, _options: object, done: Done): void {
+  instance().expectRequests()
   const enter: RequestHook = ({ raw: req }, { raw: res }, done) => enterServed(req, res, done)
   fastify.addHook('onRequest', enter)
   // Fastify calls these where the response ends, which may be outside the request's context.
@@ -26,9 +34,31 @@ export function afterword(fastify: FastifyInstance, _options: object, done: Done
     enter(request, reply, () => sendStored(reply, payload, done))
   })
   fastify.addHook('onResponse', enter)
-  // Fastify calls this hook when the requests in flight have ended.
+  fastify.addHook('preClose', (done) => {
+    drainAtClose(fastify.server)
+    done()
+  })
+  // For tasks of the app's own `onClose` hooks, and where Fastify has no server to close.
   fastify.addHook('onClose', () => instance().drain())
   done()
+}
+
+/**
+ * Makes the next `close` of a server call back when no task is left: Fastify calls it when its `preClose` hooks are through, and its
+ * `onClose` hooks, in which plugins close what tasks need, only when it has called back.
+ */
+function drainAtClose(server: ClosingServer): void {
+  const { close } = server
+  server.close = (callback) => {
+    server.close = close
+    return close.call(
+      server,
+      (error) =>
+        void instance()
+          .drain()
+          .then(() => callback?.(error)),
+    )
+  }
 }
 
 /** Makes a refused record an error like others, which the app's own error handler answers: nothing was sent yet. */

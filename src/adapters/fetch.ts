@@ -1,3 +1,5 @@
+import { instance } from '../instance.ts'
+import { lives } from './web/fetch-host.ts'
 import { type Answer, type FetchOptions, inScope } from './web/fetch-scope.ts'
 
 export { type FetchOptions, inScope } from './web/fetch-scope.ts'
@@ -10,6 +12,7 @@ export function withAfterword<A extends [Request, ...unknown[]], R extends Answe
   handler: (...args: A) => R | Promise<R>,
   options: FetchOptions = {},
 ): (...args: A) => Promise<R> {
+  if (lives) instance().expectRequests()
   // With names for its parameters: Deno hands over as many as a function declares. The handler may be a method: it gets its `this`.
   function respond(this: unknown, request: Request, host?: unknown, context?: unknown) {
     const handle = () => handler.apply(this, [request, host, context] as unknown as A)

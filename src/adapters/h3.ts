@@ -15,6 +15,7 @@ interface H3Event {
 
 /** Opens a scope for each request: `app.use(afterword())`, ahead of the routes. `event.waitUntil` is caught. */
 export function afterword(): (event: H3Event, next: () => unknown) => unknown {
+  instance().expectRequests()
   return (event, next) => {
     // The server's own `waitUntil`, for which its `close()` waits, gets the tasks; ours gets the promises of the app.
     const { waitUntil } = event.req

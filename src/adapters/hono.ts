@@ -24,6 +24,7 @@ interface NodeEnv {
  * `@hono/node-server`, Bun, Deno, Cloudflare Workers. `c.executionCtx.waitUntil` works on all of them.
  */
 export function afterword(): (c: HonoContext, next: () => Promise<void>) => Promise<void> {
+  instance().expectRequests()
   return async (c, next) => {
     provideWaitUntil(Object.getPrototypeOf(c))
     if (isNode(c.env)) {

@@ -1,3 +1,4 @@
+import { instance } from '../instance.ts'
 import { enterServed, type NodeRequest, type NodeResponse } from './node/node-scope.ts'
 
 /** The part of Koa's context that the adapter uses. */
@@ -9,6 +10,7 @@ interface KoaContext {
 
 /** Opens a scope for each request: `app.use(afterword())`, ahead of all other middleware. */
 export function afterword(): <R>(context: KoaContext, next: () => Promise<R>) => Promise<R> {
+  instance().expectRequests()
   return (context, next) => {
     const { req, res } = context
     // Koa answers the error of a HEAD with a body, with which a stream of HTTP/2 never ends.

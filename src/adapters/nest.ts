@@ -6,12 +6,13 @@ import {
   Module,
   type NestModule,
   type OnApplicationShutdown,
+  type OnModuleDestroy,
 } from '@nestjs/common'
-import { HttpAdapterHost } from '@nestjs/core'
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core'
 import { Afterword } from '../afterword.ts'
 import { configure, instance } from '../instance.ts'
 import type { AfterwordOptions } from '../options/instance-options.ts'
-import type { NodeServer } from './node/node-intake.ts'
+import { NodeIntake, type NodeServer } from './node/node-intake.ts'
 import { enter, type NodeRequest, type NodeResponse } from './node/node-scope.ts'
 import { attach } from './node-http.ts'
 
@@ -19,7 +20,7 @@ import { attach } from './node-http.ts'
  * `imports: [AfterwordModule.forRoot()]` in the root module. Opens a scope for each request, on the Express and on the Fastify
  * platform; provides `Afterword` for injection; `app.close()` waits for the tasks.
  */
-export class AfterwordModule implements NestModule, OnApplicationShutdown {
+export class AfterwordModule implements NestModule, OnModuleDestroy, OnApplicationShutdown {
   /**
    * Options are those of `configure`.
    * @throws AfterwordError `AFTERWORD_ALREADY_STARTED`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
@@ -32,8 +33,11 @@ export class AfterwordModule implements NestModule, OnApplicationShutdown {
 
   readonly #host: HttpAdapterHost
 
-  constructor(host: HttpAdapterHost) {
+  constructor(host: HttpAdapterHost, modules: ModulesContainer) {
     this.#host = host
+    // Nest calls the hooks of `app.close()` from the nearest module to the farthest, and takes global ones for the farthest.
+    for (const module of modules.values()) if (module.metatype === AfterwordModule) module.distance = -1
+    instance().expectRequests()
   }
 
   /** Called by Nest once it has made its server, which is not yet there when modules are made. */
@@ -49,9 +53,14 @@ export class AfterwordModule implements NestModule, OnApplicationShutdown {
     consumer.apply(middleware).forRoutes('{*path}')
   }
 
+  /** Called ahead of all others: already in this hook, the first one, modules close what tasks need. */
+  async onModuleDestroy(): Promise<void> {
+    await instance().drain({}, NodeIntake.of(this.#host.httpAdapter?.getHttpServer() as NodeServer))
+  }
+
   /** @param signal where Nest ends the process, after `enableShutdownHooks()` */
   async onApplicationShutdown(signal?: string): Promise<void> {
-    if (signal === undefined) await instance().drain()
+    if (signal === undefined || instance().takesSignals) await instance().drain()
     else await instance().close()
   }
 }
@@ -59,3 +68,4 @@ export class AfterwordModule implements NestModule, OnApplicationShutdown {
 // The calls of the decorators, by hand: this file is run as it is, without a compiler.
 Module({})(AfterwordModule)
 Inject(HttpAdapterHost)(AfterwordModule, undefined, 0)
+Inject(ModulesContainer)(AfterwordModule, undefined, 1)

@@ -54,7 +54,7 @@ export interface AfterwordOptions {
   readonly onError?: 'continue' | 'stop'
   /** The longest time of a shutdown, in ms: requests in flight, then tasks. @default 10000 */
   readonly shutdownTimeout?: number
-  /** Shut down on SIGTERM and SIGINT, once a server is attached or `work` was called. @default true */
+  /** Shut down on SIGTERM, SIGINT, SIGHUP and SIGQUIT, as soon as there is something to lose: docs/shutdown.md. @default true */
   readonly signals?: boolean
   /** The time in ms after which a response that was never sent is reported and its tasks run. @default 600000 */
   readonly maxRequestAge?: number

@@ -53,7 +53,7 @@ describe.each([22, 24] as const)('SIGTERM, on Node %i', (node) => {
     for (let i = 0; i < 100; i++) expect(program.stderr).toContain(`"task-${i}" (`)
   })
 
-  it('ends the process at once on the second signal', async () => {
+  it('ends the process at once on a second signal, after a while in which tools may pass the first one on', async () => {
     await using program = new Program(server, { node, env: { TASKS: '2', TASK_MS: '60000' } })
     const url = await listening(program)
     await fetch(url)
@@ -61,8 +61,9 @@ describe.each([22, 24] as const)('SIGTERM, on Node %i', (node) => {
     program.kill('SIGTERM')
     // It takes no further connection once the first one is being handled.
     await refused(Number(new URL(url).port))
-    program.kill('SIGTERM')
+    const again = setInterval(() => program.kill('SIGTERM'), 100)
     expect(await program.exited).toEqual({ code: 143, signal: null })
+    clearInterval(again)
     expect(program.stderr).toContain('"task-1" (')
   })
 

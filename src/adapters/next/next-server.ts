@@ -17,10 +17,9 @@ export async function registerServer(options?: AfterwordOptions): Promise<void> 
  * undone. The listeners stay where ours take no signals: with `signals: false` or NEXT_MANUAL_SIG_HANDLE.
  */
 function takeSignals(): void {
-  const before = process.listenerCount('SIGTERM')
   // The server listens already and is not at hand; it becomes an intake with its first request.
-  instance().addIntake({ stop: async () => {}, abort() {} })
-  if (process.listenerCount('SIGTERM') === before) return
+  instance().expectRequests()
+  if (!instance().takesSignals) return
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     for (const listener of process.listeners(signal)) if (isCleanup(listener)) process.off(signal, listener)
   }

@@ -26,8 +26,10 @@ export function enterServed<T>(
   host?: Host,
   answerError?: AnswerError,
 ): T {
+  // A framework may run its middleware for an upgrade as well, on a response that nobody sends.
+  if ((req as { upgrade?: boolean }).upgrade === true) return fn()
   const { server } = req.socket as Socket & { server?: NodeServer }
-  if (server !== undefined) NodeIntake.watch(server, instance())
+  if (server !== undefined) NodeIntake.watch(server, instance(), false, req.socket as Socket)
   return enter(instance(), req, res, fn, host, answerError)
 }
 

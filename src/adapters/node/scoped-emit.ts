@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import type { Socket } from 'node:net'
 import type { Afterword } from '../../afterword.ts'
 import { NodeIntake, type NodeServer } from './node-intake.ts'
 import { enter, enterStream, type NodeRequest, type NodeResponse } from './node-scope.ts'
@@ -18,18 +19,18 @@ export function opensScopes(emit: Emit): boolean {
 export function scopedEmit(emit: Emit, afterword: () => Afterword): Emit {
   const emitInScope: Emit = function (event, ...args) {
     if (event === 'request' || event === 'checkContinue' || event === 'checkExpectation') {
-      // The server may have listened before its class was patched, as Next's server does.
-      NodeIntake.watch(this as NodeServer, afterword(), true)
       const [req, res] = args as [NodeRequest, NodeResponse]
+      // The server may have listened before its class was patched, as Next's server does.
+      NodeIntake.watch(this as NodeServer, afterword(), true, req.socket as Socket)
       return enter(afterword(), req, res, () => emit.call(this, event, req, res))
     }
     if (event === 'stream') {
       const [stream, headers] = args as [ServerHttp2Stream, IncomingHttpHeaders]
       return enterStream(afterword(), stream, headers, () => emit.call(this, event, ...args))
     }
-    if (event === 'listening' || event === 'close' || event === 'session') {
-      NodeIntake.tell(this as NodeServer, event, args[0])
-    }
+    // A server that only gets connections handed over never listens.
+    if (event === 'connection') NodeIntake.watch(this as NodeServer, afterword(), true)
+    NodeIntake.tell(this as NodeServer, event, args)
     return emit.call(this, event, ...args)
   }
   return Object.assign(emitInScope, { [scoped]: true })

@@ -30,7 +30,8 @@ interface Extra {
   [own]?: true
 }
 
-const lives = 'Bun' in globalThis || 'Deno' in globalThis
+/** The process goes on after a response, and serves others. */
+export const lives = 'Bun' in globalThis || 'Deno' in globalThis
 const signals = 'Bun' in globalThis
 /** Workers cancel what still runs 30 s after the response (developers.cloudflare.com/workers/platform/limits). */
 const workersLimit = 29_000

@@ -43,8 +43,9 @@ async function load(module: string): Promise<Afterword> {
 /** Makes the worker an intake, which the shutdown of the instance stops as it stops a server. */
 function stopOnSignal(afterword: Afterword, stop: () => void): void {
   afterword.addIntake({ stop: async () => stop(), abort() {} })
+  // With `signals: false` the instance does not listen, and the app may. A second signal then ends the process.
+  if (afterword.takesSignals) return
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    // With `signals: false` the instance does not listen. A second signal then ends the process.
     if (process.listenerCount(signal) > 0) continue
     process.once(signal, async () => {
       stop()
