@@ -1,6 +1,7 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readFrame } from '../../src/journal/files/log-format.ts'
 import { randoms } from '../crash/random.ts'
 import type { Build } from '../support/build.ts'
 import { type Message, Program } from '../support/program.ts'
@@ -29,6 +30,8 @@ export interface Trial {
   readonly wrong: string | undefined
   /** The records that did not run, and whose loss was reported. */
   readonly reported: number
+  /** The records that are lost in silence, by a damage that can't be told from a write that was cut short. */
+  readonly silent: number
 }
 
 type Draw = (limit: number) => number
@@ -63,7 +66,7 @@ const damages = {
     const after = Buffer.from(bytes)
     const [to = 0, from = 0] = [1, 2].map(() => Math.floor(placeIn(bytes, below) / size) * size)
     const kind = below(3)
-    if (kind === 0) after.fill(0, to, to + size)
+    if (kind === 0) after.fill(0, to, Math.min(after.length, to + size))
     else if (kind === 1) bytes.copy(after, to, from, from + size)
     else for (let place = to; place < Math.min(after.length, to + size); place++) after[place] = below(256)
     return after
@@ -138,8 +141,8 @@ export class DamageTrials implements AsyncDisposable {
     const struck = isDamaged ? folder.what.filter(holds) : []
     const result = await this.#run({ folder: path, what: folder.what, struck })
     rmSync(path, { recursive: true })
-    const { wrong, reported } = judge(result, folder, struck, folder.failed.filter(holds))
-    return { damage, wrong, reported }
+    const verdict = judge(result, folder, struck, folder.failed.filter(holds), canBeTold(damage))
+    return { damage, ...verdict }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -172,22 +175,56 @@ function judge(
   { failed }: Folder,
   struck: readonly string[],
   struckFailed: readonly string[],
-): Pick<Trial, 'wrong' | 'reported'> {
-  if (typeof result === 'string') return { wrong: result, reported: 0 }
+  canBeTold: boolean,
+): Omit<Trial, 'damage'> {
+  const none = { reported: 0, silent: 0 }
+  if (typeof result === 'string') return { wrong: result, ...none }
   const { left, reports, problem, listed } = result
-  if (problem !== undefined) return { wrong: `no start: ${problem}`, reported: 0 }
-  const unlisted = failed.filter((what) => !listed.includes(what))
-  const missing = [...left.filter((what) => !listed.includes(what)), ...unlisted]
-  const waiting = left.filter(
-    (what) => listed.includes(what) && !reports.some((report) => report.includes('UNREADABLE')),
-  )
+  if (problem !== undefined) return { wrong: `no start: ${problem}`, ...none }
+  const isListed = (what: string) => listed.failed.includes(what) || listed.pending.includes(what)
+  const missing = [...left, ...failed].filter((what) => !isListed(what))
+  const isTold = reports.some((report) => report.includes('UNREADABLE'))
+  const waiting = left.filter((what) => listed.pending.includes(what) && !listed.failed.includes(what) && !isTold)
   const innocent = missing.filter((what) => !struck.includes(what) && !struckFailed.includes(what))
   const say = (what: readonly string[]) =>
     `${what.slice(0, 4)} of ${what.length}; reports: ${reports.join(' | ') || 'none'}`
-  if (innocent.length > 0) return { wrong: `lost, and not in the damaged file: ${say(innocent)}`, reported: 0 }
-  if (waiting.length > 0) return { wrong: `waits for ever: ${say(waiting)}`, reported: 0 }
-  if (missing.length > 0 && reports.length === 0) return { wrong: `lost in silence: ${say(missing)}`, reported: 0 }
-  return { wrong: undefined, reported: missing.length }
+  if (innocent.length > 0) return { wrong: `lost, and not in the damaged file: ${say(innocent)}`, ...none }
+  if (waiting.length > 0) return { wrong: `waits for ever: ${say(waiting)}`, ...none }
+  const unrun = [...left, ...failed.filter((what) => !isListed(what))]
+  if (unrun.length === 0 || reports.length > 0) return { wrong: undefined, reported: unrun.length, silent: 0 }
+  if (canBeTold) return { wrong: `lost in silence: ${say(unrun)}`, ...none }
+  return { wrong: undefined, reported: 0, silent: unrun.length }
+}
+
+/**
+ * The damage can be told from a write that a kill or a power cut has cut short: it is not in the last frame of a log, nor in the last
+ * transaction of a WAL, and no file was cut (docs/guarantees.md).
+ */
+function canBeTold({ file, before, after }: Damage): boolean {
+  if (after.length < before.length) return false
+  const at = before.findIndex((byte, place) => byte !== after[place])
+  if (at === -1) return true
+  if (file.endsWith('-wal')) return at < lastTransaction(before)
+  return !file.endsWith('.log') || at < lastFrame(before)
+}
+
+/** The offset of the last transaction in a WAL. */
+function lastTransaction(bytes: Buffer): number {
+  const frameSize = 24 + bytes.readUInt32BE(8)
+  const starts = [32]
+  for (let at = 32; at + frameSize <= bytes.length; at += frameSize) {
+    const isCurrent = bytes.compare(bytes, 16, 24, at + 8, at + 16) === 0
+    if (isCurrent && bytes.readUInt32BE(at + 4) !== 0) starts.push(at + frameSize)
+  }
+  return starts.at(-2) ?? 32
+}
+
+/** The offset of the last frame in a log of one segment. */
+function lastFrame(bytes: Buffer): number {
+  let last = 0
+  for (let at = 0, frame = readFrame(bytes, 0); frame !== undefined; at = frame.end, frame = readFrame(bytes, at))
+    last = at
+  return last
 }
 
 /** Describes a damage. */

@@ -9,7 +9,7 @@ import { Tools } from './tools.ts'
 
 // `npm run chaos -- --seed 7 --minutes 10`. The plan follows from the seed: which processes share a folder, what happens to them, and in
 // which order. The machine's timing does not: a seed that has failed repeats the plan, and may have to be repeated several times.
-const usage = `npm run chaos -- [--seed n] [--minutes m] [--round n] [--plan] [--lossy] [--damage n]
+const usage = `npm run chaos -- [--seed n] [--minutes m] [--round n] [--plan] [--lossy] [--damage n] [--trial n]
 
   --seed     the seed of the plan; by default a random one, which is printed
   --minutes  for how long rounds are begun; by default 1
@@ -17,6 +17,7 @@ const usage = `npm run chaos -- [--seed n] [--minutes m] [--round n] [--plan] [-
   --plan     print the plan of the rounds, and run nothing
   --lossy    jobs are not kept: the run has to find losses
   --damage   damage files of folders, so many times, instead of killing processes
+  --trial    the first of these trials: by default 1
 
 The process ends with 1 if something was lost, unexpected, run by two living processes at once, or overlapped another run of its key.
 `
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     plan: { type: 'boolean', default: false },
     lossy: { type: 'boolean', default: false },
     damage: { type: 'string' },
+    trial: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -51,7 +53,7 @@ if (values.plan) {
     console.log(JSON.stringify(planRound(seed, Number(values.round ?? 1) + i), undefined, 2))
   }
 } else if (values.damage !== undefined) {
-  process.exitCode = (await damage(Number(values.damage))) ? 0 : 1
+  process.exitCode = (await damage(Number(values.damage), Number(values.trial ?? 1))) ? 0 : 1
 } else {
   process.exitCode = (await chaos()) ? 0 : 1
 }
@@ -85,21 +87,25 @@ async function chaos(): Promise<boolean> {
   return tally.print()
 }
 
-/** Tries damages. @returns whether each record ran, or was reported */
-async function damage(count: number): Promise<boolean> {
+/** Tries damages, from one on. @returns whether each record ran, or was reported */
+async function damage(count: number, first: number): Promise<boolean> {
   using build = await Build.of(...programs)
   await using trials = await DamageTrials.prepare(build)
   const wrongs = new Map<string, number>()
   let reported = 0
-  for (let number = 1; number <= count; number++) {
-    const { damage, wrong, reported: more } = await trials.try(seed, number)
-    reported += more
+  let silent = 0
+  for (let number = first; number < first + count; number++) {
+    const { damage, wrong, ...lost } = await trials.try(seed, number)
+    reported += lost.reported
+    silent += lost.silent
     if (wrong === undefined) continue
     const kind = `${damage.kind} of ${damage.file.replace(/\d+/, 'N')}: ${wrong.split(':', 1)}`
     wrongs.set(kind, (wrongs.get(kind) ?? 0) + 1)
     console.log(`Trial ${number} of seed ${seed}: ${describeDamage(damage)}: ${wrong}`)
   }
-  console.log(`\nSeed ${seed}: ${count} damaged folders; ${reported} records did not run, and were reported`)
+  console.log(
+    `\nSeed ${seed}: ${count} damaged folders; ${reported} records did not run, and were reported; ${silent} by damage that can't be told`,
+  )
   for (const [kind, times] of wrongs) console.log(`  ${times} × ${kind}`)
   return wrongs.size === 0
 }

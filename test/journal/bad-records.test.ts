@@ -114,6 +114,31 @@ describe.each(places)('in the database "%s"', (place) => {
     expect(await listed('pending')).toHaveLength(1)
   })
 
+  test('a claim that the database refuses: the record is set aside; the others run', async () => {
+    store(place, {})
+    {
+      using database = open(place)
+      database.exec(`CREATE TRIGGER refuse BEFORE UPDATE ON afterword_records WHEN old.args = '[1]'
+        BEGIN SELECT RAISE(ABORT, 'no'); END`)
+    }
+    expect(await run([0, 2])).toEqual({ ran: [0, 2], codes: ['AFTERWORD_SET_ASIDE'] })
+    expect(await listed('failed')).toEqual([expect.objectContaining({ args: '[1]', reason: 'refused' })])
+    expect(await listed('pending')).toEqual([])
+  })
+
+  test('a record whose every change the database refuses holds no other one up', async () => {
+    store(place, {})
+    {
+      using database = open(place)
+      for (const change of ['UPDATE', 'DELETE']) {
+        database.exec(`CREATE TRIGGER refuse_${change} BEFORE ${change} ON afterword_records WHEN old.args = '[1]'
+          BEGIN SELECT RAISE(ABORT, 'no'); END`)
+      }
+    }
+    expect(await run([0, 2])).toEqual({ ran: [0, 2], codes: ['AFTERWORD_SET_ASIDE'] })
+    expect(await listed('pending')).toHaveLength(1)
+  })
+
   test('an index that lacks a record is made anew: the record runs', async () => {
     store(place, {})
     const path = join(folder, `${place}.db`)

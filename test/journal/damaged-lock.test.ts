@@ -39,3 +39,19 @@ test('a lock file with bytes in it, of a process that lives: no other process ta
   expect(two.runs).not.toContain('kept')
   expect(statSync(lock()).size).toBe(6)
 })
+
+test.each([
+  ['a few bytes', 'damage'],
+  ['a page', '.'.repeat(4096)],
+])('a lock file of the shared database with bytes in it, %s: what was dispatched runs', async (_, bytes) => {
+  {
+    await using one = await Sibling.start(folder, { options: { worker: false } })
+    await one.dispatch('note', ['dispatched'])
+    await one.close()
+  }
+  writeFileSync(join(folder, 'shared.lock'), bytes)
+  await using next = await Sibling.start(folder)
+  await next.ran('dispatched')
+  expect(next.reports).toEqual([])
+  expect(statSync(join(folder, 'shared.lock')).size).toBe(0)
+})

@@ -38,15 +38,17 @@ export class Sibling implements AsyncDisposable {
   readonly program: Program
   #calls = 0
 
-  private constructor(folder: string, settings: SiblingSettings) {
+  private constructor(folder: string, settings: SiblingSettings, under: readonly string[]) {
     this.program = new Program(new URL('programs/sibling.ts', import.meta.url), {
       args: [folder, JSON.stringify(settings)],
+      under,
       env: compiledOnce,
     })
   }
 
-  static async start(folder: string, settings: SiblingSettings = {}): Promise<Sibling> {
-    const sibling = new Sibling(folder, settings)
+  /** @param under a command that starts it, as in `ProgramOptions` */
+  static async start(folder: string, settings: SiblingSettings = {}, under: readonly string[] = []): Promise<Sibling> {
+    const sibling = new Sibling(folder, settings, under)
     await sibling.program.message('ready')
     return sibling
   }

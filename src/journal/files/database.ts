@@ -1,85 +1,14 @@
-import { closeSync, existsSync, openSync, readSync, renameSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { ErrorCode } from '../../errors.ts'
 import type { Database } from '../../options/app-database.ts'
+import { moveIfDamaged } from './damage-check.ts'
 import { makeFile } from './folder.ts'
+import { checkIntegrity } from './integrity.ts'
 import { migrate } from './schema.ts'
-import { atomically } from './transaction.ts'
+import { isDamage, isUnread, unread } from './sqlite-errors.ts'
 import { keepDamagedWal, walOf } from './wal.ts'
 
 export type Sync = 'normal' | 'full'
-/** Result codes of SQLite, https://sqlite.org/rescode.html, by their names. */
-const codes = {
-  SQLITE_BUSY: 5,
-  SQLITE_LOCKED: 6,
-  SQLITE_NOMEM: 7,
-  SQLITE_READONLY: 8,
-  SQLITE_INTERRUPT: 9,
-  SQLITE_IOERR: 10,
-  SQLITE_CORRUPT: 11,
-  SQLITE_FULL: 13,
-  SQLITE_CANTOPEN: 14,
-  SQLITE_PROTOCOL: 15,
-  SQLITE_NOTADB: 26,
-} as const
-const code = {
-  busy: codes.SQLITE_BUSY,
-  readOnly: codes.SQLITE_READONLY,
-  damaged: codes.SQLITE_CORRUPT,
-  notOpened: codes.SQLITE_CANTOPEN,
-  noDatabase: codes.SQLITE_NOTADB,
-}
-
-function codeOf(error: unknown): number {
-  const { errcode, code: name } = (error ?? {}) as { errcode?: unknown; code?: unknown }
-  if (errcode !== undefined) return (Number(errcode) || 0) & 0xff
-  // better-sqlite3 names the codes, with more behind them.
-  const [base = ''] = /^SQLITE_[A-Z]+/.exec(String(name)) ?? []
-  return codes[base as keyof typeof codes] ?? 0
-}
-
-/** The error concerns the file or the system: not the one record with which it came. */
-export function concernsFile(error: unknown): boolean {
-  return Object.values<number>(codes).includes(codeOf(error))
-}
-
-/** The error says that a value is no number that JavaScript can have. */
-export function isOutOfRange(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 'ERR_OUT_OF_RANGE'
-}
-
-/** The error says that another process is writing. */
-export function isBusy(error: unknown): boolean {
-  return codeOf(error) === code.busy
-}
-
-/** Makes an error that `isBusy` recognises. */
-export function busy(message: string): Error {
-  return Object.assign(new Error(message), { errcode: code.busy })
-}
-
-/** Makes an error that `isDamage` recognises. */
-export function damage(message: string): Error {
-  return Object.assign(new Error(message), { errcode: code.damaged })
-}
-
-/** The error says that the file is damaged. */
-export function isDamage(error: unknown): boolean {
-  return codeOf(error) === code.damaged || isNoDatabase(error)
-}
-
-/** The error says that the file is no database, or damaged from its first bytes on. */
-export function isNoDatabase(error: unknown): boolean {
-  return codeOf(error) === code.noDatabase
-}
-
-/** The error says that the system refuses access, or SQLite, which needs files beside the one that it opens. */
-export function isForbidden(error: unknown): boolean {
-  const { code: name } = error as { code?: unknown }
-  const isRefused = name === 'EACCES' || name === 'EPERM' || name === 'EROFS'
-  return isRefused || codeOf(error) === code.readOnly || codeOf(error) === code.notOpened
-}
-
 /** The value of `PRAGMA auto_vacuum` for incremental. */
 const incremental = 2
 
@@ -89,6 +18,9 @@ export type Report = (code: ErrorCode, values: readonly unknown[], cause?: unkno
 /** The time in ms for which a statement waits for another process that is writing. The thread of the requests does not wait for it. */
 const busyTimeout = 1000
 
+/** The number of times that a database is opened of which reads have failed. */
+const mostOpens = 3
+
 /**
  * Opens a database of the journal. A damaged one is moved aside, and reported.
  * @param checked the file need not be checked
@@ -96,13 +28,19 @@ const busyTimeout = 1000
  */
 export function openDatabase(path: string, sync: Sync, tell: Report, checked = false): DatabaseSync {
   reportDamagedWal(path, tell)
-  try {
-    return openUnmoved(path, sync, checked)
-  } catch (error) {
-    if (!isDamage(error)) throw error
-    const aside = moveAside(path)
-    tell('AFTERWORD_JOURNAL_DAMAGED', [path, aside], error)
-    return openUnmoved(path, sync, true)
+  for (let tries = mostOpens; ; tries--) {
+    try {
+      return openUnmoved(path, sync, checked)
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      const aside = moveIfDamaged(path)
+      if (aside === undefined) {
+        if (tries === 1) throw unread(`"${path}" can't be read, and is not damaged`, error)
+        continue
+      }
+      tell('AFTERWORD_JOURNAL_DAMAGED', [path, aside], error)
+      return openUnmoved(path, sync, true)
+    }
   }
 }
 
@@ -115,6 +53,16 @@ export function reportDamagedWal(path: string, tell: Report): void {
 /** Opens a database of the journal. Throws where the file is damaged, and leaves it there. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */
 export function openUnmoved(path: string, sync: Sync, checked = false): DatabaseSync {
   makeFile(path)
+  for (let tries = mostOpens; ; tries--) {
+    try {
+      return open(path, sync, checked)
+    } catch (error) {
+      if (!isUnread(error) || tries === 1) throw error
+    }
+  }
+}
+
+function open(path: string, sync: Sync, checked: boolean): DatabaseSync {
   const database = new DatabaseSync(path)
   try {
     database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
@@ -146,35 +94,6 @@ export function isSmall(database: Database): boolean {
   return size <= mostChecked
 }
 
-/**
- * Checks a whole file: damage in its midst is found only when that part is read, which may be much later, and fails again and again.
- * Indexes are made anew where they differ from their tables; single values that no release writes are left to the upkeep.
- */
-function checkIntegrity(database: DatabaseSync): void {
-  const [found] = faultsOf(database)
-  // A page that could not be read once may be all right.
-  if (found === undefined || faultsOf(database).length === 0) return
-  try {
-    atomically(database, () => {
-      rebuildIndexes(database)
-      const left = faultsOf(database).find((fault) => !/ value in |^NULL value/.test(fault))
-      if (left !== undefined) throw damage(left)
-    })
-  } catch (error) {
-    throw isDamage(error) ? damage(found) : error
-  }
-}
-
-function faultsOf(database: DatabaseSync): string[] {
-  const rows = database.prepare('PRAGMA integrity_check').all() as { integrity_check: string }[]
-  return rows.map(({ integrity_check: message }) => message).filter((message) => message !== 'ok')
-}
-
-/** Makes the indexes anew from their tables. Throws the errors of SQLite. */
-export function rebuildIndexes(database: Database): void {
-  database.exec('REINDEX afterword_records; REINDEX afterword_failed')
-}
-
 /** Sets `synchronous`, by `exec`: a prepared pragma acts when it is prepared, not when it is run. */
 export function setSync(database: Database, sync: Sync): void {
   database.exec(`PRAGMA synchronous = ${sync === 'full' ? 'FULL' : 'NORMAL'}`)
@@ -192,26 +111,13 @@ export function giveSpaceBack(database: Database): boolean {
   return isLast
 }
 
-/**
- * Moves a database aside, with the files beside it. No handle of this process may have it open. Throws where it can't be read: then it may
- * not be damaged at all. @returns its path then
- */
-export function moveAside(path: string): string {
-  for (const part of ['', '-wal']) if (existsSync(path + part)) requireReadable(path + part)
-  const suffix = `damaged-${new Date().toISOString().replaceAll(':', '-')}`
-  for (const part of ['', '-wal', '-shm']) {
-    if (existsSync(path + part)) renameSync(path + part, `${path}.${suffix}${part}`)
-  }
-  return `${path}.${suffix}`
-}
-
-/** Reads a whole file: SQLite does not tell each page that it could not read from one that is damaged. */
-function requireReadable(path: string): void {
-  const file = openSync(path, 'r')
+/** Closes a database; its free pages go back to the disk, as far as there is time. @param until by `performance.now()` */
+export function shut(database: DatabaseSync, until: number): void {
   try {
-    const buffer = Buffer.allocUnsafe(2 ** 20)
-    for (let at = 0, read = 1; read > 0; at += read) read = readSync(file, buffer, 0, buffer.length, at)
-  } finally {
-    closeSync(file)
+    while (performance.now() < until && !giveSpaceBack(database));
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch {
+    // Another process works with the database, or the disk is full: neither is a reason to keep it open.
   }
+  database.close()
 }

@@ -1,9 +1,12 @@
-import { closeSync, fstatSync, openSync } from 'node:fs'
+import { fstatSync } from 'node:fs'
+import { bytesAt } from './file-read.ts'
+import { LogBytes } from './log-bytes.ts'
 import { entry, frameHeadSize, parseAccepted, type RecordRow, readFrame, segmentUnit } from './log-format.ts'
 import { brokenFrame, brokenRows } from './log-salvage.ts'
-import { bytesAt, type FoundSegment, findSegments, type Place } from './log-segments.ts'
+import { type FoundSegment, findSegments, type Place } from './log-segments.ts'
 import { PendingRecords } from './pending-records.ts'
 import type { Range } from './record-places.ts'
+import { isUnread } from './sqlite-errors.ts'
 
 /** A record that failed for good, and is not listed in a database yet. */
 export interface LoggedFailure {
@@ -24,6 +27,8 @@ export interface LogContents {
   lastId: number
   /** The places where frames that were written don't check. */
   readonly gaps: Place[]
+  /** The number of pages that can't be read. */
+  badPages: number
   /** With `sync: 'full'`, the frames up to this one were synced. */
   synced: Place | undefined
 }
@@ -33,7 +38,8 @@ export interface LogContents {
  * were not synced yet, which is none.
  */
 export function isDamaged(contents: LogContents): boolean {
-  return contents.pending.unreadable > 0 || contents.gaps.some((place) => wasWritten(place, contents))
+  const { badPages, pending, gaps } = contents
+  return badPages > 0 || pending.unreadable > 0 || gaps.some((place) => wasWritten(place, contents))
 }
 
 /** The failures of a log. Among them are the records of damaged frames: what they were called with is not certain. */
@@ -61,33 +67,26 @@ export function readLog(path: string): LogContents | undefined {
   return last
 }
 
-/** Reads a log segment by segment, the oldest first, and yields the contents so far. Yields nothing where there is no log. */
-export function* readSegments(path: string): Generator<LogContents> {
-  const file = open(path)
-  if (file === undefined) return
-  try {
-    const { segments, gaps, synced } = findSegments(file, path)
-    const pending = new PendingRecords(path)
-    const contents: LogContents = { pending, failed: new Map(), broken: new Map(), lastId: 0, gaps, synced }
-    let space = Buffer.alloc(0)
-    for (const segment of segments) {
-      if (segment.bytes > space.length) space = Buffer.allocUnsafe(segment.bytes)
-      readSegment(bytesAt(file, segment.offset, segment.bytes, space), segment, contents)
-      yield contents
-    }
+/**
+ * Reads a log segment by segment, the oldest first, and yields the contents so far. Yields nothing where there is no log. Throws the
+ * errors of the file system.
+ * @param salvage pages that can't be read are passed over: the log is damaged then
+ */
+export function* readSegments(path: string, salvage = false): Generator<LogContents> {
+  using log = LogBytes.openIfThere(path, salvage)
+  if (log === undefined) return
+  const { segments, gaps, synced } = findSegments(log)
+  const pending = new PendingRecords(path, salvage)
+  const contents: LogContents = { pending, failed: new Map(), broken: new Map(), lastId: 0, gaps, badPages: 0, synced }
+  let space = Buffer.alloc(0)
+  for (const segment of segments) {
+    if (segment.bytes > space.length) space = Buffer.allocUnsafe(segment.bytes)
+    readSegment(log.at(segment.offset, segment.bytes, space), segment, contents)
+    contents.badPages = log.badPages
     yield contents
-  } finally {
-    closeSync(file)
   }
-}
-
-function open(path: string): number | undefined {
-  try {
-    return openSync(path, 'r')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+  contents.badPages = log.badPages
+  yield contents
 }
 
 function readSegment(
@@ -148,7 +147,8 @@ function readEntries(payload: Buffer, offset: number, place: Place, contents: Lo
     try {
       if (id !== undefined) accept(id, { offset: offset + start, length: end - start }, contents)
       else readEntry(JSON.parse(payload.toString('utf8', start, end)) as Values, contents)
-    } catch {
+    } catch (error) {
+      if (isUnread(error)) throw error
       contents.gaps.push(place)
     }
   }

@@ -1,4 +1,4 @@
-import { fstatSync, readSync } from 'node:fs'
+import type { LogBytes } from './log-bytes.ts'
 import { logVersion, readFrame, type SegmentHead, segmentUnit } from './log-format.ts'
 import { latestUse } from './log-salvage.ts'
 import { NewerFile } from './newer-file.ts'
@@ -31,8 +31,8 @@ export interface FoundSegments {
 }
 
 /** Finds the segments of a log. Throws the errors of the file system. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */
-export function findSegments(file: number, path: string): FoundSegments {
-  const { found, isUnreadable } = allSegments(file, path)
+export function findSegments(log: LogBytes): FoundSegments {
+  const { found, isUnreadable } = allSegments(log)
   const { oldest = 0, full = false } = found.findLast(({ head }) => head !== undefined)?.head ?? {}
   const { segments, gaps } = chainOf(found, oldest)
   // A head that was being written when the power failed is no damage: its segment has no frame that was synced.
@@ -63,23 +63,23 @@ function chainOf(found: readonly FoundSegment[], oldest: number): { segments: Fo
 }
 
 /** Finds all segments, in the order of their use, those without a head by their frames. */
-function allSegments(file: number, path: string): { readonly found: FoundSegment[]; readonly isUnreadable: boolean } {
+function allSegments(log: LogBytes): { readonly found: FoundSegment[]; readonly isUnreadable: boolean } {
   const found: FoundSegment[] = []
-  const { size } = fstatSync(file)
+  const { size } = log
   let isUnreadable = false
   /** The offset at which a part without a head begins. */
   let lost: number | undefined
   const endLost = (end: number) => {
     if (lost === undefined) return
-    const sequence = latestUse(bytesAt(file, lost, end - lost))
+    const sequence = latestUse(log.at(lost, end - lost))
     if (sequence === undefined) isUnreadable = true
     else found.push({ sequence, offset: lost, bytes: end - lost, head: undefined })
     lost = undefined
   }
   for (let offset = 0; offset < size; ) {
-    const segment = segmentAt(file, path, offset)
+    const segment = segmentAt(log, offset)
     // A segment that was never used has zeros only.
-    if (segment === undefined && !isUnused(file, offset)) lost ??= offset
+    if (segment === undefined && !isUnused(log, offset)) lost ??= offset
     else endLost(offset)
     if (segment !== undefined) found.push(segment)
     offset += segment?.bytes ?? segmentUnit
@@ -91,31 +91,17 @@ function allSegments(file: number, path: string): { readonly found: FoundSegment
 /** The most bytes that a segment's head takes, its frame included. */
 const mostHeadBytes = 256
 
-function segmentAt(file: number, path: string, offset: number): FoundSegment | undefined {
-  const frame = readFrame(bytesAt(file, offset, mostHeadBytes), 0)
+function segmentAt(log: LogBytes, offset: number): FoundSegment | undefined {
+  const frame = readFrame(log.at(offset, mostHeadBytes), 0)
   if (frame?.number !== 0) return undefined
   const head = JSON.parse(String(frame.payload)) as SegmentHead
-  if (head.log > logVersion) throw new NewerFile(path, head.log, logVersion)
+  if (head.log > logVersion) throw new NewerFile(log.path, head.log, logVersion)
   return { sequence: frame.sequence, offset, bytes: head.bytes, head }
 }
 
 const zeros = Buffer.alloc(segmentUnit)
 
-function isUnused(file: number, offset: number): boolean {
-  const bytes = bytesAt(file, offset, segmentUnit)
+function isUnused(log: LogBytes, offset: number): boolean {
+  const bytes = log.at(offset, segmentUnit)
   return bytes.equals(zeros.subarray(0, bytes.length))
-}
-
-/** Reads bytes of a file, fewer at its end. @param buffer where the bytes go, at its beginning */
-export function bytesAt(
-  file: number,
-  offset: number,
-  length: number,
-  buffer: Buffer = Buffer.allocUnsafe(length),
-): Buffer {
-  let read = 0
-  for (let more = 1; more > 0 && read < length; read += more) {
-    more = readSync(file, buffer, read, length - read, offset + read)
-  }
-  return buffer.subarray(0, read)
 }

@@ -1,6 +1,5 @@
-import { closeSync, openSync } from 'node:fs'
+import { LogBytes } from './log-bytes.ts'
 import { entry, parseAccepted, type RecordRow } from './log-format.ts'
-import { bytesAt } from './log-segments.ts'
 import { type Range, RecordPlaces } from './record-places.ts'
 
 /** The bytes that are read in one go. */
@@ -20,12 +19,15 @@ interface Changes {
  */
 export class PendingRecords {
   readonly #path: string
+  readonly #salvage: boolean
   readonly #places = new RecordPlaces()
   readonly #changes = new Map<number, Changes>()
   #unreadable = 0
 
-  constructor(path: string) {
+  /** @param salvage rows in pages that can't be read are left out */
+  constructor(path: string, salvage = false) {
     this.#path = path
+    this.#salvage = salvage
   }
 
   get size(): number {
@@ -61,25 +63,21 @@ export class PendingRecords {
    * errors of the file system.
    */
   *rows(ids: Iterable<number>): Generator<RecordRow, undefined> {
-    const file = openSync(this.#path, 'r')
-    try {
-      let space: Buffer = Buffer.allocUnsafe(windowSize)
-      let window = space.subarray(0, 0)
-      let start = 0
-      for (const id of ids) {
-        const { offset, length } = this.#places.get(id) ?? { offset: 0, length: 0 }
-        if (offset < start || offset + length > start + window.length) {
-          start = offset
-          if (length > space.length) space = Buffer.allocUnsafe(length)
-          window = bytesAt(file, offset, space.length, space)
-        }
-        const row = this.#rowIn(window.toString('utf8', offset - start, offset - start + length), id)
-        if (row !== undefined) yield row
+    using log = new LogBytes(this.#path, this.#salvage)
+    let space: Buffer = Buffer.allocUnsafe(windowSize)
+    let window = space.subarray(0, 0)
+    let start = 0
+    for (const id of ids) {
+      const { offset, length } = this.#places.get(id) ?? { offset: 0, length: 0 }
+      if (offset < start || offset + length > start + window.length) {
+        start = offset
+        if (length > space.length) space = Buffer.allocUnsafe(length)
+        window = log.at(offset, space.length, space)
       }
-      return undefined
-    } finally {
-      closeSync(file)
+      const row = this.#rowIn(window.toString('utf8', offset - start, offset - start + length), id)
+      if (row !== undefined) yield row
     }
+    return undefined
   }
 
   /** A record is accepted. */

@@ -11,11 +11,11 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { isBusy, isNoDatabase } from './database.ts'
 import { FileIdentity } from './file-identity.ts'
 import { FileLocks, nextDescriptor } from './file-locks.ts'
 import { makeFile } from './folder.ts'
 import { identityOf, isAliveElsewhere } from './process-identity.ts'
+import { isBusy, isNoDatabase } from './sqlite-errors.ts'
 
 /** The time in ms for which another process may have a lock that was dropped, before the slot counts as lost: it may only try the lock. */
 const longestBusy = 500
@@ -63,7 +63,7 @@ export class ProcessLock {
     const descriptor = nextDescriptor()
     const database = new DatabaseSync(path)
     try {
-      beginOn(database, path)
+      lockMended(path, () => database.exec(begin))
       if (!isAliveElsewhere(ownerOf(path), path)) return new ProcessLock(path, slot, database, descriptor)
       // Its process lives, and has only lost the lock.
       database.close()
@@ -144,15 +144,18 @@ export class ProcessLock {
   }
 }
 
-/** Locks a lock file. Bytes in it are damage: to SQLite it would be no database, no process could lock it, and its slot's records would wait for ever. */
-function beginOn(database: DatabaseSync, path: string): void {
+/**
+ * Calls `lock`, which locks a lock file. Bytes in it are damage: to SQLite it would be no database, and no process could lock it. Throws
+ * what `lock` throws.
+ */
+export function lockMended(path: string, lock: () => void): void {
   try {
-    database.exec(begin)
+    lock()
   } catch (error) {
     if (!isNoDatabase(error)) throw error
     // A process that has the lock keeps it: locks are of the file, not of its bytes.
     truncateSync(path)
-    database.exec(begin)
+    lock()
   }
 }
 

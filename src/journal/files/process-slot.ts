@@ -11,6 +11,7 @@ import { warnOfNetwork } from './network-file-system.ts'
 import { ProcessLock } from './process-lock.ts'
 import { blockSize, blocks, mostSlots, slotSize } from './record-id.ts'
 import { requireKnownVersion } from './schema.ts'
+import { isUnread } from './sqlite-errors.ts'
 
 /** The slot that a process owns: the first one that no living process has, and that has no records. */
 export interface ProcessSlot {
@@ -32,10 +33,17 @@ export function openProcessSlot(
 ): ProcessSlot {
   return opening(folder, () => {
     requireKnown(join(folder, 'shared.db'))
+    let unreadable = 0
     // A slot with records is left to a process that knows their jobs, as long as there is another one.
     for (const begin of [beginIfEmpty, ...(recover === undefined ? [] : [beginAfter(recover)])]) {
       for (const lock of freeLocks(folder, lost)) {
-        const process = begin(folder, lock)
+        let process: number | undefined
+        try {
+          process = begin(folder, lock)
+        } catch (error) {
+          // A bad sector in the files of one slot: the next one may be readable.
+          if (!isUnread(error) || ++unreadable > mostUnreadable) throw error
+        }
         if (process === undefined) continue
         lock.keep()
         warnOfNetwork(folder)
@@ -57,6 +65,8 @@ export function opening<T>(place: string, open: () => T): T {
   }
 }
 
+/** The most slots that are passed over because their files can't be read: more of them tell of a disk that fails. */
+const mostUnreadable = 8
 /** The errors that no other slot of the folder would be spared. */
 const generalErrors = new Set(['EROFS', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOTDIR', 'ENOENT', 'EIO'])
 
@@ -134,14 +144,15 @@ function requireWritable(path: string): boolean {
 /** Requires that a database is of no newer release, if that can be told now. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */
 function requireKnown(path: string): void {
   if (!existsSync(path)) return
-  const database = new DatabaseSync(path)
+  let database: DatabaseSync | undefined
   try {
+    database = new DatabaseSync(path)
     requireKnownVersion(database, path)
   } catch (error) {
     // A thread opens the database later, and tells of all other trouble.
     if (error instanceof AfterwordError) throw error
   } finally {
-    database.close()
+    database?.close()
   }
 }
 

@@ -2,11 +2,11 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { AfterwordError } from '../../errors.ts'
-import { isDamage, isForbidden, isNoDatabase, isOutOfRange } from '../files/database.ts'
 import { logOf } from '../files/log-format.ts'
 import { type LogContents, readLog } from '../files/log-reader.ts'
 import { locksOf, ProcessLock, slotsIn } from '../files/process-lock.ts'
 import { versionOf } from '../files/schema.ts'
+import { isDamage, isForbidden, isNoDatabase, isOutOfRange, isUnread } from '../files/sqlite-errors.ts'
 import { recoverSlot } from '../server/slot-recovery.ts'
 
 /** The number of records that are read, or changed, in one transaction: no process waits long for it, and no memory is filled. */
@@ -100,7 +100,16 @@ export class JournalFiles implements Disposable {
 
   /** Reads the log beside the database of a slot; `undefined` where there is none. */
   log(name: string): LogContents | undefined {
-    return this.#isFolder ? readLog(logOf(this.#path, name)) : undefined
+    if (!this.#isFolder) return undefined
+    const path = logOf(this.#path, name)
+    try {
+      return readLog(path)
+    } catch (error) {
+      if (!isUnread(error)) throw error
+      const sentence = sentenceOf(path, error)
+      if (!this.unreadable.includes(sentence)) this.unreadable.push(sentence)
+      return undefined
+    }
   }
 
   /** The size in bytes of the log beside the database of a slot. */
@@ -140,7 +149,7 @@ export class JournalFiles implements Disposable {
 
   /** Leaves a damaged or forbidden database out, for good, and notes why. Throws any other error. */
   #leaveOut(name: string, error: unknown): void {
-    if (!isDamage(error) && !isForbidden(error) && !isOutOfRange(error)) throw error
+    if (![isDamage, isForbidden, isOutOfRange, isUnread].some((is) => is(error))) throw error
     this.#close(name)
     this.#leftOut.add(name)
     // An app's own database is left where it is.

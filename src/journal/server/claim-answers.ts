@@ -143,10 +143,13 @@ export class ClaimAnswers {
   }
 
   #claim(table: RecordTable, take: () => ClaimedRow[]): ClaimedRow[] {
-    const { poison, rows } = table.atomically(() => {
+    const claim = () => {
       if (this.#stillClaimed !== undefined && !this.#swept.has(table)) table.freeOtherClaims(this.#stillClaimed)
       table.claimable.takeOver()
       return { poison: table.suspects.quarantine(), rows: take() }
+    }
+    const { poison, rows } = table.carefully(claim, ({ recordId, why }) => {
+      this.#server.tell({ type: 'report', code: 'AFTERWORD_SET_ASIDE', values: [idOf(recordId), why] })
     })
     this.#swept.add(table)
     for (const { recordId, job } of poison) {

@@ -1,6 +1,7 @@
 import type { Database, Statement } from '../../options/app-database.ts'
 import { claimerOf, ownedBy, owner } from '../files/schema.ts'
 import type { ClaimedRow, RunnableJobs, Store } from '../protocol.ts'
+import type { RecordChanges } from './record-changes.ts'
 import { type Kind, RunnableKinds, WaitingKinds } from './record-kinds.ts'
 import { dueAfterDeath, type Suspect, type Suspects } from './suspects.ts'
 
@@ -28,19 +29,23 @@ export class ClaimableRecords {
   readonly #runnable: RunnableKinds
   readonly #isAdopted: boolean
   readonly #kinds: WaitingKinds
+  readonly #changes: RecordChanges
   readonly #suspects: Suspects
   readonly #due: Statement
   readonly #anyMine: Statement
   readonly #claim: Statement
   readonly #anyOrphan: Statement
-  readonly #takeOver: Statement
+  /** In SQL: the record is that of a dead process, and not marked as such yet. */
+  readonly #isOrphan: string
 
   constructor(
     database: Database,
+    changes: RecordChanges,
     suspects: Suspects,
     { store, process, adopted = false, keyIds = [] }: ClaimableOptions,
   ) {
     this.#store = store
+    this.#changes = changes
     this.#suspects = suspects
     this.#runnable = new RunnableKinds(keyIds)
     this.#isAdopted = adopted
@@ -53,17 +58,14 @@ export class ClaimableRecords {
       `${row} WHERE ${isOfKind} AND crashes = 0 AND run_at <= ?3 AND (run_at < ?3 OR key <= ?4) ORDER BY run_at, key LIMIT ?5`,
     )
     this.#claim = database.prepare(`UPDATE afterword_records SET owner = ${claimerOf(process)} WHERE key = ?`)
-    const isOrphan = `owner > 0 AND NOT ${ownedBy(process)}`
-    this.#anyOrphan = any(isOrphan)
-    this.#takeOver = database.prepare(
-      `UPDATE afterword_records SET owner = ${owner.orphaned}, ${dueAfterDeath}
-      WHERE key IN (SELECT key FROM afterword_records WHERE ${isOrphan} LIMIT ${pageSize})`,
-    )
+    this.#isOrphan = `owner > 0 AND NOT ${ownedBy(process)}`
+    this.#anyOrphan = any(this.#isOrphan)
   }
 
   /** Marks records of dead processes as orphaned: a page of them, where there are any. */
   takeOver(): void {
-    if (this.hasOrphans) this.#takeOver.run(Date.now())
+    if (!this.hasOrphans) return
+    this.#changes.changePage(this.#isOrphan, pageSize, `owner = ${owner.orphaned}, ${dueAfterDeath}`, Date.now())
   }
 
   /** Claims records without suspicion, in the order in which they are due. @param rooms is reduced by what is claimed */
@@ -71,25 +73,35 @@ export class ClaimableRecords {
     const now = Date.now()
     const isOpen = ({ job }: Kind) => (rooms.get(job) ?? 1) > 0
     const isDue = ({ crashes, head }: Kind) => crashes === 0 && head <= now
+    const last = { head: now, recordId: Number.MAX_SAFE_INTEGER }
     let kinds = this.#wanted(jobs).filter(isDue)
     const rows: Row[] = []
     while (rows.length < most) {
       kinds = kinds.filter(isOpen).sort(byDate)
-      const [kind, next = { head: now, recordId: Number.MAX_SAFE_INTEGER }] = kinds
+      const [kind, next = last] = kinds
       if (kind === undefined) break
       const room = Math.min(most - rows.length, rooms.get(kind.job) ?? most)
       // The records before the first one of the next kind.
-      const taken = this.#due.all(kind.owner, kind.kind, next.head, next.recordId, room) as Row[]
-      for (const row of taken) {
-        this.#claim.run(row.recordId)
-        rows.push(row)
-      }
+      let taken = this.#take(kind, next, room)
+      // Where the head of the kind can't be changed, those behind the next kind are not to wait for ever.
+      if (taken.length === 0) taken = this.#take(kind, last, room)
+      rows.push(...taken)
       if (rooms.has(kind.job)) rooms.set(kind.job, (rooms.get(kind.job) as number) - taken.length)
       const first = this.#kinds.lookAgain(kind)
       kinds.shift()
-      if (first !== undefined && isDue(first)) kinds.push(first)
+      if (first !== undefined && isDue(first) && taken.length > 0) kinds.push(first)
     }
     return this.#sent(rows.sort((a, b) => a.runAt - b.runAt || a.recordId - b.recordId))
+  }
+
+  /** Claims records of a kind up to a head. */
+  #take({ owner, kind }: Kind, { head, recordId }: Pick<Kind, 'head' | 'recordId'>, room: number): Row[] {
+    const taken: Row[] = []
+    for (const row of this.#due.all(owner, kind, head, recordId, room + this.#changes.stuck) as Row[]) {
+      if (taken.length === room) break
+      if (this.#changes.change(row.recordId, () => void this.#claim.run(row.recordId))) taken.push(row)
+    }
+    return taken
   }
 
   /** @param rooms jobs that are full have no record to be claimed */

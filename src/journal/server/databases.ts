@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
-import type { Report } from '../files/database.ts'
+import { type Report, shut } from '../files/database.ts'
 import { logOf } from '../files/log-format.ts'
 import { OpenFiles } from '../files/open-files.ts'
 import { lockOf } from '../files/process-lock.ts'
 import { slotOf } from '../files/record-id.ts'
 import type { FolderServerOptions } from '../protocol.ts'
 import { withdrawFrom } from './left-slot.ts'
-import { type OwnDatabases, ProcessDatabases, type SlotEvents, shut } from './process-databases.ts'
+import { type OwnDatabases, ProcessDatabases, type SlotEvents } from './process-databases.ts'
 import { RecordTable } from './record-table.ts'
 import { ServerLog } from './server-log.ts'
 import { SharedFile } from './shared-file.ts'
@@ -87,6 +87,7 @@ class FolderDatabases implements Databases {
 
   setAside(table: RecordTable, error: unknown): boolean {
     if (table !== this.#shared) return this.owned.setAside(table, error)
+    if (!this.#file.isDamaged) return false
     this.#database.close()
     this.#file.damaged()
     this.#database = this.#file.open()

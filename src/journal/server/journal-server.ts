@@ -1,6 +1,7 @@
 import { pid } from 'node:process'
-import { isBusy, type Report } from '../files/database.ts'
+import type { Report } from '../files/database.ts'
 import { idOf, slotOf } from '../files/record-id.ts'
+import { isBusy } from '../files/sqlite-errors.ts'
 import type { CommitGroup, FromServer, RunnableJobs, ServerOptions, ToServer } from '../protocol.ts'
 import { ChangeWatch } from './change-watch.ts'
 import { ClaimAnswers } from './claim-answers.ts'
@@ -79,6 +80,7 @@ export class JournalServer {
         return ownJobs()
       },
       try: attempt,
+      tellAside: ({ recordId, why }) => aside('AFTERWORD_SET_ASIDE', [idOf(recordId), why]),
       look: () => this.#answers.look(),
       lookAround: () => {
         this.#watch.check()

@@ -1,13 +1,17 @@
 import { renameSync, unlinkSync } from 'node:fs'
-import { concernsFile, type Report } from '../files/database.ts'
+import type { Report } from '../files/database.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import { failuresOf, isDamaged, type LogContents, type LoggedFailure, readSegments } from '../files/log-reader.ts'
 import { idOf, slotOf } from '../files/record-id.ts'
 import { owner } from '../files/schema.ts'
+import { concernsFile } from '../files/sqlite-errors.ts'
 import type { RecordTable } from './record-table.ts'
 
 /** The number of records that are moved in one go. */
 const pageSize = 500
+
+/** The time in ms for which reading a log fails before what can be read of it is all there is: a bad sector stays one. */
+const lastingError = 10_000
 
 /** The error of a recovery that concerns the shared database, not that of the slot. */
 export class SharedError extends Error {}
@@ -31,6 +35,8 @@ export class LogRecovery {
   readonly #shared: () => RecordTable
   readonly #tell: Report
   #segments: Iterator<LogContents>
+  /** The moment of the first read that failed, by `performance.now()`. */
+  #failedAt: number | undefined
   #contents: LogContents | undefined
   /** The ids of the records that are left, in ascending order. */
   #left: Iterator<number> | undefined
@@ -66,12 +72,13 @@ export class LogRecovery {
     return false
   }
 
-  /** Reads on. After an error the log is read anew: a part of it must not be taken for the whole. */
+  /** Reads on. After an error the log is read anew: a part of it must not be taken for the whole, unless the error lasts. */
   #read(): IteratorResult<LogContents, unknown> {
     try {
       return this.#segments.next()
     } catch (error) {
-      this.#segments = readSegments(this.#path)
+      this.#failedAt ??= performance.now()
+      this.#segments = readSegments(this.#path, performance.now() - this.#failedAt > lastingError)
       this.#contents = undefined
       throw error
     }

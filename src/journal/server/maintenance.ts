@@ -1,7 +1,8 @@
-import { isBusy } from '../files/database.ts'
+import { isBusy } from '../files/sqlite-errors.ts'
 import type { RunnableJobs } from '../protocol.ts'
 import type { Databases } from './databases.ts'
 import { SharedError } from './log-recovery.ts'
+import type { RefusedRecord } from './record-changes.ts'
 import type { RecordTable } from './record-table.ts'
 
 /** The interval in ms at which dead siblings are looked for, with half as much again of jitter. */
@@ -28,6 +29,8 @@ interface Maintained {
   mend(table: RecordTable, error: unknown): boolean
   /** Sets rows aside that can't be read. @param from @param to the keys between which is looked */
   checkRows(table: RecordTable, from: number, to: number): void
+  /** Tells of a record that was set aside. */
+  tellAside(record: RefusedRecord): void
   /** Some record may be claimable. */
   look(): void
   /** Looks for what changes with time only. */
@@ -154,7 +157,12 @@ export class Maintenance {
 
   #release(slot: number): boolean {
     const { shared } = this.#server.databases
-    return !shared.otherSlots.has(slot) || shared.atomically(() => shared.upkeep.release(slot))
+    return !shared.otherSlots.has(slot) || this.#releasePage(slot)
+  }
+
+  #releasePage(slot: number): boolean {
+    const { shared } = this.#server.databases
+    return shared.carefully(() => shared.upkeep.release(slot), this.#server.tellAside)
   }
 
   #forget(table: RecordTable): void {

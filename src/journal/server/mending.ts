@@ -1,11 +1,14 @@
-import { isDamage, isOutOfRange } from '../files/database.ts'
 import { idOf } from '../files/record-id.ts'
+import { isDamage, isOutOfRange } from '../files/sqlite-errors.ts'
 import type { FromServer } from '../protocol.ts'
 import type { Databases } from './databases.ts'
 import type { RecordTable } from './record-table.ts'
 
 /** The time in ms after which the indexes of a database are made anew once more. */
 const rebuildInterval = 60_000
+
+/** The time in ms after which a database that turned out not to be damaged is looked at once more. */
+const checkInterval = 10_000
 
 /** The highest key that SQLite can have. */
 const anyKey = 2 ** 63
@@ -16,6 +19,8 @@ export class Mending {
   readonly #tell: (message: FromServer) => void
   /** The moments at which the indexes of tables were made anew, by `performance.now()`. */
   readonly #rebuilt = new WeakMap<RecordTable, number>()
+  /** The moments at which tables were checked whose errors said that they are damaged. */
+  readonly #checked = new WeakMap<RecordTable, number>()
 
   constructor(databases: Databases, tell: (message: FromServer) => void) {
     this.#databases = databases
@@ -37,9 +42,12 @@ export class Mending {
     return this.#mend(table, error) || this.setAside(table, error)
   }
 
-  /** Moves the database of a table aside if an error says that it is damaged. @returns whether it was moved */
+  /** Moves the database of a table aside if an error says that it is damaged, and its file is. @returns whether it was moved */
   setAside(table: RecordTable, error: unknown): boolean {
-    return isDamage(error) && this.#databases.setAside(table, error)
+    const now = performance.now()
+    if (!isDamage(error) || now - (this.#checked.get(table) ?? -Infinity) < checkInterval) return false
+    this.#checked.set(table, now)
+    return this.#databases.setAside(table, error)
   }
 
   /** Sets the odd rows of a table aside. @param from @param to the keys between which is looked @returns whether there was one */

@@ -1,7 +1,8 @@
 import { existsSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { giveSpaceBack, moveAside, openDatabase, type Report } from '../files/database.ts'
+import { DamageCheck, moveAside } from '../files/damage-check.ts'
+import { openDatabase, type Report, shut } from '../files/database.ts'
 import { logOf } from '../files/log-format.ts'
 import { NewerFile } from '../files/newer-file.ts'
 import { ProcessLock, slotsIn } from '../files/process-lock.ts'
@@ -38,12 +39,14 @@ export interface SlotsInUse {
 interface Slot {
   readonly table: RecordTable
   readonly database: DatabaseSync
+  readonly check: DamageCheck
   /** The log of the dead process, until its records are in the database. */
   recovery: LogRecovery | undefined
 }
 
-/** The delay in ms after which a slot that could not be adopted is tried again. */
+/** The delay in ms after which a slot that could not be adopted is tried again: at first, and at most. */
 const adoptAgain = 500
+const longestAdoptAgain = 30_000
 /** The number of rounds in which each slot that was left is looked at. */
 const leftRounds = 256
 /** The time in ms for which the date of the folder may not tell of a later change. */
@@ -80,6 +83,8 @@ export class ProcessDatabases implements OwnDatabases {
   #listedAt: number | undefined
   /** The slots that were asked for and are not adopted yet, and when that was. */
   readonly #asked = new Map<number, number>()
+  /** The delays of slots that could not be adopted. */
+  readonly #delays = new Map<number, number>()
   #isRecent = false
   #rounds = 0
   #jobs: RunnableJobs | undefined
@@ -201,11 +206,15 @@ export class ProcessDatabases implements OwnDatabases {
     this.#asked.delete(slot)
     if (this.#slots.has(slot)) return undefined
     try {
-      return this.#open(slot, true)
+      const table = this.#open(slot, true)
+      this.#delays.delete(slot)
+      return table
     } catch (error) {
       if (this.#isNewer(slot, error)) return undefined
       // Another process may be writing. The lock stays: this process may run records of the slot.
-      setTimeout(() => this.#events.orphaned(slot), adoptAgain)
+      const delay = this.#delays.get(slot) ?? adoptAgain
+      this.#delays.set(slot, Math.min(2 * delay, longestAdoptAgain))
+      setTimeout(() => this.#events.orphaned(slot), delay).unref()
       throw error
     }
   }
@@ -214,8 +223,7 @@ export class ProcessDatabases implements OwnDatabases {
   #isNewer(slot: number, error: unknown): boolean {
     if (!(error instanceof NewerFile)) return false
     this.#tell('AFTERWORD_JOURNAL_NEWER', error.values)
-    this.#slots.get(slot)?.database.close()
-    this.#slots.delete(slot)
+    if (this.#slots.has(slot)) this.#close(slot)
     this.#left.set(slot, this.#markOf(slot))
     this.#events.released(slot)
     return true
@@ -237,12 +245,13 @@ export class ProcessDatabases implements OwnDatabases {
     return this.#slots.get(slot)?.recovery !== undefined
   }
 
-  /** Moves a damaged database aside. The records of the slot that this process runs are in it. */
+  /** Moves a database aside that is damaged. The records of the slot that this process runs are in it. @returns false where it is not damaged */
   setAside(damaged: RecordTable, error: unknown): boolean {
-    for (const [slot, { table, database }] of this.#slots) {
+    for (const [slot, { table, check }] of this.#slots) {
       if (table !== damaged) continue
-      this.#slots.delete(slot)
-      database.close()
+      // Somebody may have written to it during the first look.
+      if (!check.isDamaged || !check.isDamaged) return false
+      this.#close(slot)
       const path = this.#pathOf(slot)
       this.#tell('AFTERWORD_JOURNAL_DAMAGED', [path, moveAside(path)], error)
       if (table === this.#own) this.#beginAnew(slot)
@@ -267,14 +276,21 @@ export class ProcessDatabases implements OwnDatabases {
     const table = new RecordTable(database, { store: 'own', process, sync, adopted: isAdopted, slot, keyIds })
     const log = logOf(this.#options.folder, slot)
     const recovery = adopted ? new LogRecovery(log, slot, table, this.#shared, this.#tell) : undefined
-    this.#slots.set(slot, { table, database, recovery })
+    this.#slots.set(slot, { table, database, check: new DamageCheck(this.#pathOf(slot)), recovery })
     return table
   }
 
-  #release(slot: number, until = performance.now() + longestShut): void {
-    const { database } = this.#slots.get(slot) as Slot
+  /** @param until by `performance.now()`: free pages are given back until then */
+  #close(slot: number, until = 0): void {
+    const { database, check } = this.#slots.get(slot) as Slot
     this.#slots.delete(slot)
-    shut(database, until)
+    if (until > 0) shut(database, until)
+    else database.close()
+    check[Symbol.dispose]()
+  }
+
+  #release(slot: number, until = performance.now() + longestShut): void {
+    this.#close(slot, until)
     // The next process of the slot may change the files as soon as it gets the lock.
     this.#left.set(slot, this.#markOf(slot))
     if (slot !== slotOf(this.#options.process)) this.#events.released(slot)
@@ -283,15 +299,4 @@ export class ProcessDatabases implements OwnDatabases {
 
 function isEmpty(database: DatabaseSync): boolean {
   return database.prepare('SELECT 1 FROM afterword_records LIMIT 1').get() === undefined
-}
-
-/** Closes a database; its free pages go back to the disk, as far as there is time. @param until by `performance.now()` */
-export function shut(database: DatabaseSync, until: number): void {
-  try {
-    while (performance.now() < until && !giveSpaceBack(database));
-    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-  } catch {
-    // Another process works with the database, or the disk is full: neither is a reason to keep it open.
-  }
-  database.close()
 }

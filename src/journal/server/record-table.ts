@@ -1,12 +1,15 @@
 import type { Database, Statement } from '../../options/app-database.ts'
-import { busy, rebuildIndexes, type Sync, setSync } from '../files/database.ts'
+import { type Sync, setSync } from '../files/database.ts'
+import { rebuildIndexes } from '../files/integrity.ts'
 import { blockOf, slotOf } from '../files/record-id.ts'
 import { claimerOf, ownedBy, owner } from '../files/schema.ts'
+import { busy } from '../files/sqlite-errors.ts'
 import { WithdrawalRows } from '../files/withdrawal-rows.ts'
 import type { KnownJob, Store } from '../protocol.ts'
 import { AddedRecords } from './added-records.ts'
 import { type ClaimableOptions, ClaimableRecords } from './claimable-records.ts'
 import { OddRecords } from './odd-records.ts'
+import { RecordChanges, type RefusedRecord } from './record-changes.ts'
 import { Suspects } from './suspects.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -20,6 +23,7 @@ export class RecordTable {
   readonly upkeep: Upkeep
   readonly odd: OddRecords
   readonly withdrawals: WithdrawalRows
+  readonly #changes: RecordChanges
   readonly #database: Database
   readonly #process: number
   readonly #sync: Sync | undefined
@@ -44,12 +48,13 @@ export class RecordTable {
   constructor(database: Database, options: RecordTableOptions) {
     const { store, process, sync, isForeign, slot, keyIds = [] } = options
     this.store = store
-    this.suspects = new Suspects(database, store, process)
-    this.claimable = new ClaimableRecords(database, this.suspects, options)
+    this.#changes = new RecordChanges(database, (fn) => this.nested(fn))
+    this.suspects = new Suspects(database, this.#changes, store, process)
+    this.claimable = new ClaimableRecords(database, this.#changes, this.suspects, options)
     this.added = new AddedRecords(database)
     this.odd = new OddRecords(database, slot)
     this.withdrawals = new WithdrawalRows(database)
-    this.upkeep = new Upkeep(database, process, sync !== undefined)
+    this.upkeep = new Upkeep(database, this.#changes, process, sync !== undefined)
     this.#database = database
     this.#process = process
     this.#block = blockOf(process)
@@ -112,6 +117,21 @@ export class RecordTable {
       this.rollback()
       throw error
     }
+  }
+
+  /**
+   * Calls `fn` in a transaction of its own, whose changes are of claimable records. Where the database refuses the change of a record, that
+   * record is set aside, and told.
+   */
+  carefully<T>(fn: () => T, tellAside: (record: RefusedRecord) => void): T {
+    try {
+      return this.atomically(fn)
+    } catch (error) {
+      if (!RecordChanges.mayBeOfOne(error)) throw error
+    }
+    const { value, refused } = this.atomically(() => this.#changes.oneByOne(fn))
+    for (const record of refused) tellAside(record)
+    return value
   }
 
   /** Calls `fn` within the transaction that is open: what it throws concerns its own changes only. */

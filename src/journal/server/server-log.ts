@@ -5,8 +5,8 @@ import { recordAt } from '../files/log-reader.ts'
 import { writeZeros } from '../files/log-space.ts'
 import type { FromServer, ToServer } from '../protocol.ts'
 
-/** The number of times that a record is read before its place counts as damaged. */
-const mostReads = 3
+/** The number of groups for which a record can't be read before it is set aside. */
+const mostFailedReads = 5
 
 /** A record that moves; `why` is set where it can't be read, or only with values that may be damaged. */
 export interface MovedRow {
@@ -18,6 +18,8 @@ export interface MovedRow {
 export class ServerLog {
   readonly #path: string
   readonly #sync: Sync
+  /** The records that could not be read, and how often. */
+  readonly #failedReads = new Map<number, number>()
   #files: readonly [file: number, syncs: number] | undefined
 
   constructor(path: string, sync: Sync) {
@@ -37,17 +39,18 @@ export class ServerLog {
     }
   }
 
-  /** Reads a record that moves to a database. */
+  /** Reads a record that moves to a database. Throws the errors of the file system that may pass: the group is sent again. */
   read(recordId: number, offset: number): MovedRow {
-    for (let tries = mostReads; ; tries--) {
-      try {
-        const found = recordAt(this.#file, offset, recordId)
-        if (found === undefined) return { why: 'it is not in the log any more' }
-        return found.isBroken ? { ...found, why: 'its entry in the log was damaged' } : found
-      } catch (error) {
-        // One error tells nothing yet.
-        if (tries === 1) return { why: String(error) }
-      }
+    try {
+      const found = recordAt(this.#file, offset, recordId)
+      this.#failedReads.delete(recordId)
+      if (found === undefined) return { why: 'it is not in the log any more' }
+      return found.isBroken ? { ...found, why: 'its entry in the log was damaged' } : found
+    } catch (error) {
+      const failed = 1 + (this.#failedReads.get(recordId) ?? 0)
+      this.#failedReads.set(recordId, failed)
+      if (failed < mostFailedReads) throw error
+      return { why: String(error) }
     }
   }
 

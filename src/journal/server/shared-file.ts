@@ -1,17 +1,12 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import {
-  isBusy,
-  isDamage,
-  moveAside,
-  openUnmoved,
-  type Report,
-  reportDamagedWal,
-  type Sync,
-} from '../files/database.ts'
+import { DamageCheck, moveIfDamaged } from '../files/damage-check.ts'
+import { openUnmoved, type Report, reportDamagedWal, type Sync } from '../files/database.ts'
 import { makeFile } from '../files/folder.ts'
 import { pause } from '../files/pause.ts'
+import { lockMended } from '../files/process-lock.ts'
+import { isBusy, isDamage, unread } from '../files/sqlite-errors.ts'
 
 /** The time in ms for which a process waits for the others to close a damaged database: they look about once a second. */
 const longestWait = 10_000
@@ -27,6 +22,7 @@ export class SharedFile {
   readonly path: string
   readonly #lockPath: string
   readonly #mark: string
+  readonly #check: DamageCheck
   readonly #sync: Sync
   readonly #tell: Report
   #lock: DatabaseSync | undefined
@@ -35,6 +31,7 @@ export class SharedFile {
     this.path = join(folder, 'shared.db')
     this.#lockPath = join(folder, 'shared.lock')
     this.#mark = `${this.path}.damaged`
+    this.#check = new DamageCheck(this.path)
     this.#sync = sync
     this.#tell = tell
   }
@@ -60,18 +57,19 @@ export class SharedFile {
           return openUnmoved(this.path, this.#sync)
         }
       } catch (error) {
-        if (!isDamage(error)) {
-          this.close()
-          throw error
-        }
         cause = error
-        writeFileSync(this.#mark, '', { mode: 0o600 })
+        this.#markIfDamaged(error)
       }
       this.close()
       this.#moveIfAlone(cause)
       if (performance.now() > until)
-        throw new Error(`"${this.path}" is damaged, and another process has it open`, { cause })
+        throw unread(`"${this.path}" can't be read, or is damaged, and another process has it open`, cause)
     }
+  }
+
+  /** The database, which is open, is damaged. Another process may have been writing: that shows when none has it open. */
+  get isDamaged(): boolean {
+    return this.#check.isDamaged
   }
 
   /** The database, which is closed, is damaged. */
@@ -80,8 +78,20 @@ export class SharedFile {
     this.close()
   }
 
+  /** Marks the database if it is damaged, as an error says. Throws other errors, and those of reads: a file that can't be read is no damaged one. */
+  #markIfDamaged(error: unknown): void {
+    try {
+      if (!isDamage(error)) throw error
+      if (this.isDamaged) writeFileSync(this.#mark, '', { mode: 0o600 })
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
   /** Lets the file go: the database is closed. */
   close(): void {
+    this.#check[Symbol.dispose]()
     this.#lock?.close()
     this.#lock = undefined
   }
@@ -89,7 +99,10 @@ export class SharedFile {
   #hold(): void {
     const lock = this.#openLock()
     try {
-      lock.exec('PRAGMA busy_timeout = 5000; BEGIN')
+      lock.exec('PRAGMA busy_timeout = 5000')
+      lockMended(this.#lockPath, () => void lock.prepare('SELECT count(*) FROM sqlite_schema').get())
+      // The lock that a statement takes lasts as long as its transaction.
+      lock.exec('BEGIN')
       lock.prepare('SELECT count(*) FROM sqlite_schema').get()
       this.#lock = lock
     } catch (error) {
@@ -101,12 +114,13 @@ export class SharedFile {
   #moveIfAlone(cause: unknown): void {
     const lock = this.#openLock()
     try {
-      lock.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
+      lock.exec('PRAGMA busy_timeout = 0')
+      lockMended(this.#lockPath, () => lock.exec('BEGIN EXCLUSIVE'))
       try {
         if (!this.isMarked || !existsSync(this.path)) return
-        this.#tell('AFTERWORD_JOURNAL_DAMAGED', [this.path, moveAside(this.path)], cause)
+        const aside = moveIfDamaged(this.path)
+        if (aside !== undefined) this.#tell('AFTERWORD_JOURNAL_DAMAGED', [this.path, aside], cause)
       } finally {
-        // A file that can't be read is no damaged one.
         rmSync(this.#mark, { force: true })
       }
     } catch (error) {

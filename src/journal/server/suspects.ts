@@ -1,6 +1,7 @@
 import type { Database, Statement } from '../../options/app-database.ts'
 import { claimerOf } from '../files/schema.ts'
 import type { ClaimedRow, Store } from '../protocol.ts'
+import type { RecordChanges } from './record-changes.ts'
 import type { Kind } from './record-kinds.ts'
 
 /** The number of deaths during trials in a row after which a record is poison. */
@@ -52,6 +53,7 @@ export function waitOf(suspect: Suspect | ClaimedRow): number {
 export class Suspects {
   readonly #database: Database
   readonly #store: Store
+  readonly #changes: RecordChanges
   readonly #any: Statement
   readonly #ofKind: Statement
   readonly #row: Statement
@@ -60,8 +62,9 @@ export class Suspects {
   readonly #lasted: Statement
   readonly #anyPoison: Statement
 
-  constructor(database: Database, store: Store, process: number) {
+  constructor(database: Database, changes: RecordChanges, store: Store, process: number) {
     this.#database = database
+    this.#changes = changes
     this.#store = store
     // Runs of claims alone are watched. A record that was put off in the same transaction is none any more.
     const claimed = `key = ?1 AND owner = ${claimerOf(process)}`
@@ -87,7 +90,7 @@ export class Suspects {
     return recordIds.flatMap((recordId) => {
       const row = this.#row.get(recordId) as Omit<ClaimedRow, 'store' | 'orphaned'> | undefined
       if (row === undefined) return []
-      this.#claim.run(recordId)
+      if (!this.#changes.change(recordId, () => void this.#claim.run(recordId))) return []
       return [{ ...row, orphaned: true, store: this.#store }]
     })
   }

@@ -1,7 +1,9 @@
 import type { Database } from '../../options/app-database.ts'
-import { damage, giveSpaceBack, isSmall } from '../files/database.ts'
+import { giveSpaceBack, isSmall } from '../files/database.ts'
 import { slotSize } from '../files/record-id.ts'
 import { isClaimer, ownedBy, owner } from '../files/schema.ts'
+import { damage } from '../files/sqlite-errors.ts'
+import type { RecordChanges } from './record-changes.ts'
 import { dueAfterDeath } from './suspects.ts'
 
 /** The number of records that one statement changes: no group waits for more. */
@@ -15,6 +17,7 @@ const clockSlack = 1000
 /** The upkeep of one database: all that may concern any number of records, page by page. */
 export class Upkeep {
   readonly #database: Database
+  readonly #changes: RecordChanges
   readonly #process: number
   /** The database is the journal's, not the app's. */
   readonly isOurs: boolean
@@ -23,8 +26,9 @@ export class Upkeep {
   /** The table that is being checked, and the last key of it that was. */
   #checked: readonly [table: 'records' | 'failed', after: number] = ['records', 0]
 
-  constructor(database: Database, process: number, isOurs: boolean) {
+  constructor(database: Database, changes: RecordChanges, process: number, isOurs: boolean) {
     this.#database = database
+    this.#changes = changes
     this.#process = process
     this.isOurs = isOurs
     this.#isMine = ownedBy(process)
@@ -33,13 +37,9 @@ export class Upkeep {
   /** The processes of a slot have died, but for this one: a page of their claims is free. @returns whether that was the last page */
   release(slot: number): boolean {
     const between = `BETWEEN ${slot * slotSize} AND ${(slot + 1) * slotSize - 1}`
-    const { changes } = this.#database
-      .prepare(
-        `UPDATE afterword_records SET owner = iif(${isClaimer}, ${owner.orphanedClaim}, ${owner.orphaned}), ${dueAfterDeath}
-        WHERE key IN (SELECT key FROM afterword_records WHERE owner > 0 AND owner ${between} AND NOT ${this.#isMine} LIMIT ${pageSize})`,
-      )
-      .run(Date.now())
-    if (Number(changes) === pageSize) return false
+    const page = `owner > 0 AND owner ${between} AND NOT ${this.#isMine}`
+    const freed = `owner = iif(${isClaimer}, ${owner.orphanedClaim}, ${owner.orphaned}), ${dueAfterDeath}`
+    if (this.#changes.changePage(page, pageSize, freed, Date.now()) === pageSize) return false
     this.#database.exec(`DELETE FROM afterword_processes WHERE process ${between} AND process <> ${this.#process}`)
     return true
   }

@@ -26,12 +26,12 @@ export interface Result {
   readonly reports: readonly string[]
   /** The error with which the journal could not be opened. */
   readonly problem: string | undefined
-  /** The arguments of all records that are stored still. */
-  readonly listed: string
+  /** The arguments of all records that are stored still, by their state. */
+  readonly listed: Readonly<Record<'failed' | 'pending', string>>
 }
 
-/** The ms without any news after which a call is taken for lost, and for one of a damaged file whose damage was reported. */
-const patience = { silent: 12_000, reported: 400 } as const
+/** The ms without any news after which a call is taken for lost, and for one of a damaged file whose damage was reported; and the most in all. */
+const patience = { silent: 12_000, reported: 400, most: 90_000 } as const
 
 const kinds = ['deferred', 'dispatched', 'delayed', 'keyed', 'retried', 'failed'] as const
 
@@ -86,6 +86,8 @@ async function run({ folder, what, struck }: Order): Promise<void> {
   const open = new Set(what)
   const isStruck = new Set(struck)
   const over = Promise.withResolvers<void>()
+  // A report that comes again and again is none.
+  const last = setTimeout(over.resolve, patience.most)
   let timer: NodeJS.Timeout | undefined
   const news = () => {
     clearTimeout(timer)
@@ -94,7 +96,7 @@ async function run({ folder, what, struck }: Order): Promise<void> {
     timer = setTimeout(over.resolve, isReported ? patience.reported : patience.silent)
   }
   let problem: string | undefined
-  let listed = ''
+  const listed = { failed: '', pending: '' }
   try {
     const afterword = new Afterword({ journal: folder, shutdownTimeout: 1000 })
     for (const name of ['hang', 'retry', 'fail']) {
@@ -109,12 +111,13 @@ async function run({ folder, what, struck }: Order): Promise<void> {
     await afterword.close()
     await using inspector = new Inspector(folder)
     for (const state of ['failed', 'pending'] as const) {
-      for await (const page of inspector.records(state)) listed += page.map(({ args }) => args).join('\n')
+      for await (const page of inspector.records(state)) listed[state] += page.map(({ args }) => args).join('\n')
     }
   } catch (error) {
     problem = String((error as Error).stack)
   }
   clearTimeout(timer)
+  clearTimeout(last)
   unsubscribe()
   await tell({ type: 'ran', folder, left: [...open], reports, problem, listed } satisfies Result)
 }
