@@ -204,19 +204,22 @@ function canBeTold({ file, before, after }: Damage): boolean {
   if (after.length < before.length) return false
   const at = before.findIndex((byte, place) => byte !== after[place])
   if (at === -1) return true
-  if (file.endsWith('-wal')) return at < lastTransaction(before)
+  if (file.endsWith('-wal')) return wholeTransactions(before, after, at) > 0
   return !file.endsWith('.log') || at < lastFrame(before)
 }
 
-/** The offset of the last transaction in a WAL. */
-function lastTransaction(bytes: Buffer): number {
-  const frameSize = 24 + bytes.readUInt32BE(8)
-  const starts = [32]
-  for (let at = 32; at + frameSize <= bytes.length; at += frameSize) {
-    const isCurrent = bytes.compare(bytes, 16, 24, at + 8, at + 16) === 0
-    if (isCurrent && bytes.readUInt32BE(at + 4) !== 0) starts.push(at + frameSize)
+/** The number of transactions in a WAL that are whole, and behind the one in which the damage begins. */
+function wholeTransactions(before: Buffer, after: Buffer, damagedAt: number): number {
+  const frameSize = 24 + before.readUInt32BE(8)
+  let ends = 0
+  for (let at = 32; at + frameSize <= before.length; at += frameSize) {
+    const isCurrent = before.compare(before, 16, 24, at + 8, at + 16) === 0
+    const isWhole = before.compare(after, at, at + frameSize, at, at + frameSize) === 0
+    const isEnd = isCurrent && isWhole && before.readUInt32BE(at + 4) !== 0
+    if (at > damagedAt && isEnd) ends++
   }
-  return starts.at(-2) ?? 32
+  // The first end is that of the damaged transaction itself.
+  return damagedAt < 32 ? ends : ends - 1
 }
 
 /** The offset of the last frame in a log of one segment. */

@@ -1,10 +1,12 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openDatabase } from '../../src/journal/files/database.ts'
 import { isDamaged } from '../../src/journal/files/wal.ts'
+import { JournalFiles } from '../../src/journal/inspection/journal-files.ts'
+import { Sibling } from './sibling.ts'
 
 const pageSize = 4096
 const frameSize = pageSize + 24
@@ -116,3 +118,33 @@ test('openDatabase() keeps a copy of a damaged WAL, reports it once, and opens w
   expect(left.prepare('SELECT count(*) AS count FROM afterword_slots').get()).toMatchObject(count)
   expect(again.prepare('SELECT count(*) AS count FROM afterword_slots').get()).toMatchObject(count)
 })
+
+test.each(['shared', '1'])(
+  'a damaged WAL of %s.db is reported and kept, whoever opens the database first',
+  async (name) => {
+    const journal = join(folder, 'journal')
+    {
+      await using one = await Sibling.start(join(folder, 'before'), { options: { worker: false } })
+      await one.dispatch('note', ['dispatched'], { delay: 3_600_000 })
+      await one.close()
+      using database = new DatabaseSync(join(folder, 'before', `${name}.db`))
+      for (let slot = 400; slot < 406; slot++)
+        database.exec(`INSERT INTO afterword_slots (slot, block) VALUES (${slot}, 1)`)
+      cpSync(join(folder, 'before'), journal, { recursive: true })
+    }
+    const path = join(journal, `${name}.db-wal`)
+    const bytes = readFileSync(path)
+    bytes[frame(1) + 2000] = (bytes[frame(1) + 2000] as number) ^ 1
+    writeFileSync(path, bytes)
+    expect(isDamaged(bytes)).toBe(true)
+    const kept = () => readdirSync(journal).filter((file) => file.startsWith(`${name}.db-wal.damaged-`))
+    const copy = join(folder, 'copy')
+    cpSync(journal, copy, { recursive: true })
+    await using two = await Sibling.start(journal)
+    await two.program.message('report', ({ code }) => code === 'AFTERWORD_JOURNAL_DAMAGED')
+    expect(kept()).toHaveLength(1)
+    // A look from outside is the first one as well, where no process lives.
+    using files = new JournalFiles(copy)
+    expect(files.unreadable.join()).toContain(`${name}.db-wal" is damaged: a copy`)
+  },
+)

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import type { Database } from '../../options/app-database.ts'
-import { openDatabase, type Report } from './database.ts'
+import { openDatabase, type Report, reportDamagedWal } from './database.ts'
 import { makeFolder } from './folder.ts'
 import { logOf } from './log-format.ts'
 import { warnOfNetwork } from './network-file-system.ts'
@@ -144,6 +144,8 @@ function requireWritable(path: string): boolean {
 /** Requires that a database is of no newer release, if that can be told now. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */
 function requireKnown(path: string): void {
   if (!existsSync(path)) return
+  // The last one who closes a database has its WAL written back.
+  reportDamagedWal(path, tell)
   let database: DatabaseSync | undefined
   try {
     database = new DatabaseSync(path)

@@ -7,6 +7,7 @@ import { type LogContents, readLog } from '../files/log-reader.ts'
 import { locksOf, ProcessLock, slotsIn } from '../files/process-lock.ts'
 import { versionOf } from '../files/schema.ts'
 import { isDamage, isForbidden, isNoDatabase, isOutOfRange, isUnread } from '../files/sqlite-errors.ts'
+import { keepDamagedWal, walOf } from '../files/wal.ts'
 import { recoverSlot } from '../server/slot-recovery.ts'
 
 /** The number of records that are read, or changed, in one transaction: no process waits long for it, and no memory is filled. */
@@ -126,6 +127,9 @@ export class JournalFiles implements Disposable {
     try {
       // An inspection makes no file: a slot has its lock before its database. Nor does it read where it can't tell which process lives.
       accessSync(file, constants.R_OK | constants.W_OK)
+      // The last one who closes a database has its WAL written back, and what can't be read of it is gone.
+      const aside = this.#isFolder ? keepDamagedWal(file) : undefined
+      if (aside !== undefined) this.unreadable.push(`"${walOf(file)}" is damaged: a copy of it is "${aside}".`)
       const database = new DatabaseSync(file)
       this.#databases.set(name, database)
       database.exec('PRAGMA busy_timeout = 5000')

@@ -2,39 +2,15 @@ import { existsSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { DamageCheck, moveAside } from '../files/damage-check.ts'
-import { openDatabase, type Report, shut } from '../files/database.ts'
+import { openDatabase, type Report, reportDamagedWal, shut } from '../files/database.ts'
 import { logOf } from '../files/log-format.ts'
 import { NewerFile } from '../files/newer-file.ts'
 import { ProcessLock, slotsIn } from '../files/process-lock.ts'
 import { slotOf } from '../files/record-id.ts'
 import type { FolderServerOptions, RunnableJobs } from '../protocol.ts'
 import { LogRecovery } from './log-recovery.ts'
+import type { OwnDatabases, SlotsInUse } from './own-databases.ts'
 import { RecordTable } from './record-table.ts'
-
-/** The databases of the slots whose records are this process's. */
-export interface OwnDatabases {
-  readonly tables: readonly RecordTable[]
-  /** The table of a record; `undefined` if its slot was released: then no table has the record any more. */
-  of(recordId: number): RecordTable | undefined
-  /**
-   * Looks for slots of dead processes, and lets go of slots that this process does not need.
-   * @param jobs the jobs that this process runs @returns whether more slots wait to be looked at
-   */
-  update(jobs: RunnableJobs, slots: SlotsInUse): boolean
-  /** Adopts a slot whose lock this process has. @returns its table; `undefined` where there is no new one */
-  adopt(slot: number): RecordTable | undefined
-  /** Moves the next records from the log of an adopted slot to the databases. @returns whether more follow */
-  recover(slot: number): boolean
-  /** The log of an adopted slot is not read yet. */
-  isRecovering(slot: number): boolean
-}
-
-export interface SlotsInUse {
-  /** Frees the claims of a slot's dead processes, while this process has its lock. @returns false where more are left */
-  release(slot: number): boolean
-  /** The slots to keep. */
-  readonly keep: ReadonlySet<number>
-}
 
 interface Slot {
   readonly table: RecordTable
@@ -161,6 +137,7 @@ export class ProcessDatabases implements OwnDatabases {
     const path = this.#pathOf(slot)
     if (existsSync(logOf(this.#options.folder, slot))) return false
     if (!existsSync(path)) return true
+    reportDamagedWal(path, this.#tell)
     const database = new DatabaseSync(path)
     try {
       return isEmpty(database)

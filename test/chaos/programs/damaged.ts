@@ -93,10 +93,24 @@ async function run({ folder, what, struck }: Order): Promise<void> {
     clearTimeout(timer)
     if (open.size === 0) return over.resolve()
     const isReported = reports.length > 0 && [...open].every((what) => isStruck.has(what))
-    timer = setTimeout(over.resolve, isReported ? patience.reported : patience.silent)
+    timer = isReported ? setTimeout(endUnlessPending, patience.reported) : setTimeout(over.resolve, patience.silent)
+  }
+  /** Ends the order unless calls are pending, which may still run: a suspect waits for its trial. */
+  const endUnlessPending = async () => {
+    timer = undefined
+    const pending = await listed('pending')
+    if (![...open].some((what) => pending.includes(what))) over.resolve()
+    else timer ??= setTimeout(over.resolve, patience.silent)
+  }
+  /** The arguments of all records of a state. */
+  const listed = async (state: 'failed' | 'pending') => {
+    await using inspector = new Inspector(folder)
+    let all = ''
+    for await (const page of inspector.records(state)) all += page.map(({ args }) => args).join('\n')
+    return all
   }
   let problem: string | undefined
-  const listed = { failed: '', pending: '' }
+  const stored = { failed: '', pending: '' }
   try {
     const afterword = new Afterword({ journal: folder, shutdownTimeout: 1000 })
     for (const name of ['hang', 'retry', 'fail']) {
@@ -109,17 +123,14 @@ async function run({ folder, what, struck }: Order): Promise<void> {
     news()
     await over.promise
     await afterword.close()
-    await using inspector = new Inspector(folder)
-    for (const state of ['failed', 'pending'] as const) {
-      for await (const page of inspector.records(state)) listed[state] += page.map(({ args }) => args).join('\n')
-    }
+    for (const state of ['failed', 'pending'] as const) stored[state] = await listed(state)
   } catch (error) {
     problem = String((error as Error).stack)
   }
   clearTimeout(timer)
   clearTimeout(last)
   unsubscribe()
-  await tell({ type: 'ran', folder, left: [...open], reports, problem, listed } satisfies Result)
+  await tell({ type: 'ran', folder, left: [...open], reports, problem, listed: stored } satisfies Result)
 }
 
 if (task === 'fill') await fill()
