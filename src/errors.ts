@@ -152,6 +152,10 @@ export const errorTable = {
     happened: 'The task %s kept the event loop busy for %s ms. The task was deferred at %s.',
     next: 'Requests waited meanwhile: split it with await currentTask().yield(), or run it as a job in a thread.',
   },
+  AFTERWORD_STALLED: {
+    happened: '%s tasks take all places, and none of them has ended in %s s: %s others wait. Those that run are %s.',
+    next: 'Pass currentTask().signal to what they wait for, give them a shorter timeout, or raise concurrency.',
+  },
   AFTERWORD_LATE_REJECTION: {
     happened: 'The task %s rejected after it had timed out.',
     next: 'Its outcome stays timed-out; pass currentTask().signal to what it waits for.',

@@ -13,6 +13,7 @@ import { Backlog } from './backlog.ts'
 import { Completion } from './completion.ts'
 import { Current, rootContext } from './current.ts'
 import { MissingAdapterWatch } from './missing-adapter.ts'
+import { Places } from './places.ts'
 import { ReadyScopes } from './ready-scopes.ts'
 import { run } from './run.ts'
 import { SlowTasks } from './slow-tasks.ts'
@@ -46,8 +47,7 @@ export class Scheduler implements ScopeRunner {
   /** Scopes whose response was sent since the last turn, and before it. */
   #sent = new Fifo<Scope>()
   #sentBefore = new Fifo<Scope>()
-  /** Scopes whose task waits for a promise, of which `concurrency` are allowed. */
-  #busy = 0
+  readonly #places: Places
   #turnSet = false
 
   constructor(settings: AfterwordSettings, lifecycle: Lifecycle) {
@@ -57,6 +57,7 @@ export class Scheduler implements ScopeRunner {
     this.backlog = new Backlog(settings, this.#ready)
     this.completion = new Completion(this.backlog, this.current, lifecycle)
     this.#turnBudget = new TurnBudget(settings)
+    this.#places = new Places(settings, this.backlog, () => !this.#ready.empty)
   }
 
   get keeps(): boolean {
@@ -131,7 +132,7 @@ export class Scheduler implements ScopeRunner {
   }
 
   get #queueRuns(): boolean {
-    return !this.#ready.empty && this.#busy < this.settings.concurrency
+    return !this.#ready.empty && this.#places.areLeft
   }
 
   #wake(): void {
@@ -190,13 +191,13 @@ export class Scheduler implements ScopeRunner {
   /** Takes a step of a scope in its turn. While the task waits for a promise, the scope takes one of the places of `concurrency`. */
   #stepInTurn(scope: Scope): void {
     const step = this.#step(scope, scope, this.#goOn)
-    if (step === 'running') this.#busy++
+    if (step === 'running') this.#places.take()
     else if (step !== 'limited') scope.resume()
     if (scope.state !== 'queued') this.#ready.remove(scope)
   }
 
   readonly #goOn = (scope: Scope): void => {
-    this.#busy--
+    this.#places.free()
     scope.resume()
     this.#wake()
   }
