@@ -7,7 +7,7 @@ import type { InputOf, OutputOf } from './jobs/input.ts'
 import { type Job, Jobs, type ThreadOptions } from './jobs/job.ts'
 import { Registry } from './jobs/registry.ts'
 import { Worker } from './jobs/worker.ts'
-import { beside, load } from './lazy-require.ts'
+import { appDatabaseJournal, folderJournal } from './journals.ts'
 import { Lifecycle } from './lifecycle.ts'
 import {
   type AfterwordOptions,
@@ -282,15 +282,10 @@ export class Afterword {
 function openJournal({ journal, maxPayload, holdTimeout }: AfterwordSettings, claimer: Claimer): Journal | undefined {
   if (journal === undefined) return undefined
   const { path, database, ...settings } = validateJournal(journal)
-  const url = import.meta.url
   if (database !== undefined) {
-    type Module = typeof import('./journal/app-database-journal.ts')
-    const { openAppDatabaseJournal } = load<Module>(beside('./journal/app-database-journal', url), url)
-    return openAppDatabaseJournal({ database, maxPayload, ...settings }, claimer)
+    return appDatabaseJournal().openAppDatabaseJournal({ database, maxPayload, ...settings }, claimer)
   }
-  type Module = typeof import('./journal/folder-journal.ts')
-  const { openFolderJournal } = load<Module>(beside('./journal/folder-journal', url), url)
-  return openFolderJournal({ path, maxPayload, holdTimeout, ...settings }, claimer)
+  return folderJournal().openFolderJournal({ path, maxPayload, holdTimeout, ...settings }, claimer)
 }
 
 const onSentTasks = new TaskDefinition(validateTask('onSent', {}), 'onSent')

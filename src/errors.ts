@@ -31,6 +31,10 @@ export const errorTable = {
     happened: 'The job "%s" runs in a thread, and the package piscina could not be loaded.',
     next: 'Install it: npm install piscina. The cause is attached.',
   },
+  AFTERWORD_BUNDLED: {
+    happened: 'The job "%s" runs in a thread, and the file of the thread is not in the bundle of the app.',
+    next: "Leave the package out of the bundle: external: ['afterword'] in esbuild and rolldown, externals in webpack, serverExternalPackages in Next.",
+  },
   AFTERWORD_NEEDS_JOURNAL: {
     happened: 'The job "%s" was dispatched with a delay, and is not kept.',
     next: "Set configure({ journal: 'data/afterword' }), and leave keep: false out: what runs later has to be stored until then.",

@@ -1,12 +1,9 @@
-// Modules that the core does not import are loaded on demand: bundlers, Deno and Workers would look for them otherwise.
-
-/** Names a module beside the one that asks, with the same ending: the package runs from source or compiled. */
-export function beside(module: string, asking: string): string {
-  return `${module}${asking.endsWith('.ts') ? '.ts' : '.js'}`
-}
-
-/** Loads a package or a module, at once. Throws the errors of `require`. */
-export function load<T>(specifier: string, asking: string): T {
+/**
+ * Loads an optional package, or a module of the source, at once. Bundlers do not follow it: a package that is not installed would fail the build.
+ * Throws the errors of `require`.
+ * @param asking the URL of the module that asks; a bundle in CommonJS has none, and asks from the working directory
+ */
+export function load<T>(specifier: string, asking: string | undefined): T {
   const { createRequire } = process.getBuiltinModule('node:module')
-  return createRequire(asking)(specifier) as T
+  return createRequire(asking ?? `${process.cwd()}/`)(specifier) as T
 }

@@ -52,6 +52,10 @@ export class NextBuild implements Disposable {
     }
   }
 
+  uninstall(): void {
+    rmSync(join(this.#folder, 'node_modules/afterword'), { recursive: true })
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.#folder, { recursive: true })
   }

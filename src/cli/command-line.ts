@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
-import { load } from '../lazy-require.ts'
 import { nearest } from '../options/validate.ts'
+import { version } from '../version.ts'
 import type { Command, Output } from './command.ts'
 import { backup } from './commands/backup.ts'
 import { discard, retry } from './commands/change.ts'
@@ -38,7 +38,7 @@ export class WrongUsage extends Error {}
 export function outputOf(args: string[]): Output {
   const { values, positionals } = parse(args)
   if (values.help) return text(usage)
-  if (values.version) return text(`${load<{ version: string }>('../../package.json', import.meta.url).version}\n`)
+  if (values.version) return text(`${version}\n`)
   const [name, place, ...ids] = positionals
   const command = commandOf(name)
   const refused = Object.keys(values).find((option) => !command.options.includes(option))

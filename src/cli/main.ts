@@ -6,8 +6,10 @@ import { complain } from './terminal.ts'
 
 // The reader of a pipe may have read enough: `| head`.
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
-const code = await main(process.argv.slice(2))
-if (code !== undefined) process.exitCode = code
+// A bundle in CommonJS may not wait here.
+void main(process.argv.slice(2)).then((code) => {
+  if (code !== undefined) process.exitCode = code
+})
 
 /** @returns the exit code; `undefined` if the command goes on */
 async function main(args: string[]): Promise<number | undefined> {

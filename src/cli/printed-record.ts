@@ -2,11 +2,10 @@ import { inspect } from 'node:util'
 import { recordIdOf } from '../journal/files/record-id.ts'
 import { decode } from '../journal/format/encoding.ts'
 import { hashMark, keyIdOf } from '../journal/format/encrypted-text.ts'
-import type { Encryption } from '../journal/format/encryption.ts'
+import { Encryption } from '../journal/format/encryption.ts'
 import { readNotes } from '../journal/format/notes.ts'
 import { readKey } from '../journal/format/unique-key.ts'
 import type { ListedRecord } from '../journal/inspection/listed.ts'
-import { beside, load } from '../lazy-require.ts'
 import { validateEncrypt } from '../options/journal-options.ts'
 
 const variable = 'AFTERWORD_KEY'
@@ -22,10 +21,6 @@ export class Reader {
     // Each key is checked on its own: a message about a list would not name the text in it.
     for (const given of previous) validateEncrypt(variable, { key: given })
     const options = validateEncrypt(variable, { key, previous })
-    const { Encryption } = load<typeof import('../journal/format/encryption.ts')>(
-      beside('../journal/format/encryption', import.meta.url),
-      import.meta.url,
-    )
     this.#encryption = new Encryption(options)
   }
 

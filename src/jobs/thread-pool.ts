@@ -1,6 +1,7 @@
 import type { Piscina } from 'piscina'
 import { AfterwordError } from '../errors.ts'
-import { beside, load } from '../lazy-require.ts'
+import { load } from '../lazy-require.ts'
+import { threadFile } from './thread-file.ts'
 
 type Transfer = (...args: never[]) => readonly unknown[]
 
@@ -27,18 +28,38 @@ export function inThread(name: string, module: URL, transfer: Transfer | undefin
 }
 
 async function open(name: string) {
-  pool ??= start()
+  pool ??= start(name)
   try {
     const piscina = await pool
     return { run: piscina.run.bind(piscina) }
-  } catch (cause) {
+  } catch (error) {
     pool = undefined
+    throw error
+  }
+}
+
+/** @throws AfterwordError `AFTERWORD_NO_PISCINA`, `AFTERWORD_BUNDLED` */
+async function start(name: string): Promise<Piscina> {
+  const { Piscina } = loadPiscina(name)
+  const filename = workerFile(name)
+  return new Piscina({ filename, minThreads: 0, maxThreads: threads, idleTimeout: 10_000 })
+}
+
+function loadPiscina(name: string): typeof import('piscina') {
+  try {
+    return load('piscina', import.meta.url)
+  } catch (cause) {
     throw new AfterwordError('AFTERWORD_NO_PISCINA', [name], { cause })
   }
 }
 
-async function start(): Promise<Piscina> {
-  const { Piscina } = load<typeof import('piscina')>('piscina', import.meta.url)
-  const filename = new URL(beside('./thread-worker', import.meta.url), import.meta.url).href
-  return new Piscina({ filename, minThreads: 0, maxThreads: threads, idleTimeout: 10_000 })
+/** Finds the file of a thread, which some bundlers leave behind. */
+function workerFile(name: string): string {
+  try {
+    const file = threadFile()
+    process.getBuiltinModule('node:fs').accessSync(file)
+    return file.href
+  } catch (cause) {
+    throw new AfterwordError('AFTERWORD_BUNDLED', [name], { cause })
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -287,5 +287,15 @@ test('a job that the journal can not store is never a success', async () => {
     expect(await site.ask(path)).toMatchObject({ status: 503, complete: true, headers: { 'retry-after': '1' } })
   }
   expect(await site.ask('/t/keeps')).toMatchObject({ status: 200, complete: true })
+  rmSync(journal, { recursive: true })
+})
+
+test('a standalone build has the journal in it', async () => {
+  const journal = mkdtempSync(join(tmpdir(), 'afterword-standalone-'))
+  app.uninstall()
+  await using site = await app.standalone({ env: { JOURNAL: journal } })
+  for (const path of ['/t/keeps', '/p/keeps']) expect(await site.ask(path)).toMatchObject({ status: 200 })
+  expect(await site.account()).toMatchObject({ reports: [], left: [] })
+  expect(readdirSync(journal)).toContainEqual(expect.stringMatching(/log/))
   rmSync(journal, { recursive: true })
 })

@@ -64,9 +64,12 @@ describe('job({ thread })', () => {
 
   it('has one module to its name', async () => {
     await using afterword = new Afterword()
+    using reports = new Reports()
     afterword.job<typeof render>('render', { thread })
     afterword.job<typeof render>('render', { thread })
-    expect(() => afterword.job('render', { thread: new URL('./other.ts', thread) })).toThrow('Two jobs')
+    expect(reports.codes).toEqual([])
+    afterword.job('render', { thread: new URL('./other.ts', thread) })
+    expect(reports.codes).toEqual(['AFTERWORD_DUPLICATE_JOB'])
     expect(() => afterword.job('nothing', { thread: 'render.ts' } as never)).toThrow(
       'job("nothing"): expected thread to be the URL of a module, new URL(\'./render.ts\', import.meta.url), got "render.ts".',
     )

@@ -6,13 +6,22 @@ import { filesIn, importsOf } from './source.ts'
  * levels, and never from a neighbour on the same level.
  */
 const house = [
-  ['error-text.ts', 'errors.ts', 'fifo.ts', 'lazy-require.ts', 'platform.ts', 'sent-response.ts', 'timers.ts'],
+  [
+    'error-text.ts',
+    'errors.ts',
+    'fifo.ts',
+    'lazy-require.ts',
+    'platform.ts',
+    'sent-response.ts',
+    'timers.ts',
+    'version.ts',
+  ],
   ['options', 'lifecycle.ts'],
   ['task'],
   ['events.ts'],
   ['schedule', 'journal'],
-  ['defer.ts', 'status.ts'],
-  ['jobs'],
+  ['defer.ts', 'status.ts', 'journals.ts'],
+  ['jobs', 'no-journals.ts'],
   ['ending'],
   ['shutdown.ts'],
   ['afterword.ts'],
@@ -47,8 +56,8 @@ const entries = new Set([
   'aws-lambda',
 ])
 
-/** A thread is started by its file, which is no import: the client starts the thread of its server. */
-const starts = new Map([['src/journal/client/channel.ts', 'src/journal/server/thread.ts']])
+/** A client starts the thread of its server, of which it knows no more than its code. */
+const starts = new Map([['src/journal/client/channel.ts', 'src/journal/server/thread-code.ts']])
 
 const files = filesIn('src')
 
@@ -94,6 +103,6 @@ test('src/adapters/: entries stand above their organs, and no other file stands 
 test('test/house: a file that imports upward is found', () => {
   const upward = { path: 'src/task/task.ts', text: "import type { Scheduler } from '../schedule/scheduler.ts'" }
   expect(importsOf(upward)).toEqual(['src/schedule/scheduler.ts'])
-  const onDemand = { path: 'src/afterword.ts', text: "load(beside('./journal/folder-journal', url), url)" }
+  const onDemand = { path: 'src/afterword.ts', text: "load('./journal/folder-journal.ts', url)" }
   expect(importsOf(onDemand)).toEqual(['src/journal/folder-journal.ts'])
 })

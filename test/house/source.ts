@@ -22,7 +22,7 @@ export function filesIn(folder: string): SourceFile[] {
 
 /** Lists the files of the project that a file imports: values and types, at once and on demand. */
 export function importsOf({ path, text }: SourceFile): string[] {
-  const specifiers = text.matchAll(/(?:from|import|import\(|beside\() ?'(\.[^']*)'/g)
+  const specifiers = text.matchAll(/(?:from|import|import\(|load\() ?'(\.[^']*)'/g)
   return Array.from(specifiers, ([, specifier = '']) => {
     const target = join(dirname(path), specifier)
     return target.endsWith('.ts') || target.endsWith('.json') ? target : `${target}.ts`

@@ -53,6 +53,11 @@ describe('the package', () => {
     ])
   })
 
+  it('tells its version', async () => {
+    const { stdout } = await run(nodes[24], [join(project, 'node_modules/.bin/afterword'), '--version'])
+    expect(stdout).toBe(`${manifest.version}\n`)
+  })
+
   it('exports what it says, and nothing else', async () => {
     const code = `import * as all from 'afterword'; console.log(JSON.stringify(Object.keys(all)))`
     expect(await evaluate(24, 'module', code)).toEqual([
@@ -104,7 +109,7 @@ describe('the package', () => {
       console.log(JSON.stringify(loaded))`
     const loaded = (await evaluate(24, 'module', code)) as string[]
     expect(loaded).toContainEqual(expect.stringMatching(/dist\/index\.js$/))
-    const core = /\/dist\/(?:(?:task|schedule|jobs|options)\/)?[a-z-]+\.js$|^node:(async_hooks|diagnostics_channel)$/
+    const core = /\/dist\/(?:(?:task|schedule|jobs|options)\/)?[a-z-]+\.c?js$|^node:(async_hooks|diagnostics_channel)$/
     expect(loaded.filter((url) => !core.test(url))).toEqual([])
     expect(loaded.filter((url) => url.includes('/testing/'))).toEqual([])
   })

@@ -41,12 +41,17 @@ export class NextApp implements Disposable {
     })
   }
 
+  /** Takes the package away: what was built has to do with what it has. */
+  uninstall(): void {
+    this.#build.uninstall()
+  }
+
   /** `node server.js` of `output: 'standalone'`. */
-  standalone(): Promise<NextSite> {
+  standalone({ env: more }: ProgramOptions = {}): Promise<NextSite> {
     const { app } = this.#build
     const server = join(app, '.next/standalone', relative('/', app), 'server.js')
     return NextSite.open((port) => {
-      const env = { ...nextEnvironment, PORT: String(port), HOSTNAME: '127.0.0.1' }
+      const env = { ...nextEnvironment, PORT: String(port), HOSTNAME: '127.0.0.1', ...more }
       return new Program(pathToFileURL(server), { node: 22, env })
     })
   }

@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
-import { beside } from '../../lazy-require.ts'
 import { type FolderServerOptions, type FromServer, restartCode, type ToServer } from '../protocol.ts'
+import { threadCode } from '../server/thread-code.ts'
 import { addThread, removeThread } from './stuck-threads.ts'
 
 /** The delay in ms after which a journal's thread that has died is started again: at first, and at most. */
@@ -86,7 +86,8 @@ export class ThreadChannel implements Channel {
   }
 
   #start(): void {
-    const thread = new Worker(new URL(beside('../server/thread', import.meta.url), import.meta.url), {
+    const thread = new Worker(threadCode, {
+      eval: typeof threadCode === 'string',
       workerData: this.#options,
       // Deno takes none.
       execArgv: 'deno' in process.versions ? [] : ['--disable-warning=ExperimentalWarning'],

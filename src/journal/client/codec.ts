@@ -1,12 +1,11 @@
 import { AfterwordError } from '../../errors.ts'
-import { beside, load } from '../../lazy-require.ts'
 import type { EncryptSettings } from '../../options/journal-options.ts'
 import type { BoundOptions } from '../../options/task-options.ts'
 import { checkBound } from '../../options/task-options.ts'
 import type { Claim } from '../../task/record.ts'
 import { idOf } from '../files/record-id.ts'
 import { decode, encode } from '../format/encoding.ts'
-import type { Encryption } from '../format/encryption.ts'
+import { Encryption } from '../format/encryption.ts'
 import { type Notes, readNotes } from '../format/notes.ts'
 import { storableKey } from '../format/unique-key.ts'
 import { TooLarge, Unstorable } from '../format/unstorable.ts'
@@ -28,10 +27,7 @@ export class Codec {
 
   constructor({ maxPayload, encrypt }: CodecOptions) {
     this.#maxPayload = maxPayload
-    if (encrypt === undefined) return
-    const file = beside('../format/encryption', import.meta.url)
-    const { Encryption } = load<typeof import('../format/encryption.ts')>(file, import.meta.url)
-    this.#encryption = new Encryption(encrypt)
+    this.#encryption = encrypt && new Encryption(encrypt)
   }
 
   /** The ids of the keys by which this process decrypts. */

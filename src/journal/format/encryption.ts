@@ -1,12 +1,4 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  createSecretKey,
-  hkdfSync,
-  type KeyObject,
-  randomFillSync,
-} from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import type { EncryptSettings } from '../../options/journal-options.ts'
 import { encryptedText, hashMark, parseEncrypted } from './encrypted-text.ts'
 
@@ -29,11 +21,15 @@ interface Keys {
   readonly hashing: KeyObject
 }
 
+/** Loads Node's cryptography, which only a journal with a key needs. */
+const cryptography = () => process.getBuiltinModule('node:crypto')
+
 /** The encryption encrypts with one key, and decrypts with that or a previous one. */
 export class Encryption {
   readonly #first: Keys
   readonly #keys: ReadonlyMap<string, Keys>
   readonly #ivs = new Ivs()
+  readonly #crypto = cryptography()
 
   constructor({ key, previous }: EncryptSettings) {
     const keys = [key, ...previous].map(derive)
@@ -49,7 +45,7 @@ export class Encryption {
   encrypt(text: string, binding: Binding): string {
     const { id, encrypting } = this.#first
     const iv = this.#ivs.next()
-    const cipher = createCipheriv(algorithm, encrypting, iv).setAAD(bytesOf(binding))
+    const cipher = this.#crypto.createCipheriv(algorithm, encrypting, iv).setAAD(bytesOf(binding))
     const encrypted = cipher.update(text, 'utf8')
     cipher.final()
     return encryptedText(id, Buffer.concat([iv, encrypted, cipher.getAuthTag()]))
@@ -67,7 +63,7 @@ export class Encryption {
     if (keys === undefined) return undefined
     try {
       const iv = bytes.subarray(0, ivLength)
-      const decipher = createDecipheriv(algorithm, keys.encrypting, iv, { authTagLength: tagLength })
+      const decipher = this.#crypto.createDecipheriv(algorithm, keys.encrypting, iv, { authTagLength: tagLength })
       decipher.setAAD(bytesOf(binding)).setAuthTag(bytes.subarray(-tagLength))
       return decipher.update(bytes.subarray(ivLength, -tagLength), undefined, 'utf8') + decipher.final('utf8')
     } catch (cause) {
@@ -78,7 +74,7 @@ export class Encryption {
   /** Hashes a unique key of a job: by the first key, and in the other forms in which a process with another one may have stored it. */
   hash(job: string, uniqueKey: string): { readonly stored: string; readonly others: readonly string[] } {
     const hash = ({ id, hashing }: Keys) =>
-      `${hashMark}${id}:${createHmac('sha256', hashing).update(`${job}\n${uniqueKey}`).digest('base64')}`
+      `${hashMark}${id}:${this.#crypto.createHmac('sha256', hashing).update(`${job}\n${uniqueKey}`).digest('base64')}`
     const others = Array.from(this.#keys.values()).filter(({ id }) => id !== this.#first.id)
     // The key as it is was stored by a process without encryption.
     return { stored: hash(this.#first), others: [...others.map(hash), uniqueKey] }
@@ -88,6 +84,7 @@ export class Encryption {
 /** Derives a key for each use: none tells anything of another. */
 function derive(key: Uint8Array | string): Keys {
   const bytes = typeof key === 'string' ? Buffer.from(key, key.length === 64 ? 'hex' : 'base64') : key
+  const { createSecretKey, hkdfSync } = cryptography()
   const part = (use: string, length: number) => Buffer.from(hkdfSync('sha256', bytes, '', `afterword ${use}`, length))
   return {
     id: part('id', 4).toString('hex'),
@@ -107,7 +104,7 @@ class Ivs {
 
   next(): Buffer {
     if (this.#at === this.#pool.length) {
-      randomFillSync(this.#pool)
+      cryptography().randomFillSync(this.#pool)
       this.#at = 0
     }
     return this.#pool.subarray(this.#at, (this.#at += ivLength))

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
-import { beside } from '../../lazy-require.ts'
 import type { FailureWriter } from './failure-writer.ts'
 import type { RecordReader } from './record-reader.ts'
+import { threadCode } from './thread-code.ts'
 
 /** The parts of an inspection, which live in its thread. */
 interface Parts {
@@ -36,7 +36,8 @@ export class InspectionThread implements AsyncDisposable {
 
   /** @param path the folder of a journal, or the file of an app's own database */
   constructor(path: string) {
-    this.#thread = new Worker(new URL(beside('./thread', import.meta.url), import.meta.url), {
+    this.#thread = new Worker(threadCode, {
+      eval: typeof threadCode === 'string',
       workerData: path,
       // Deno takes none.
       execArgv: 'deno' in process.versions ? [] : ['--disable-warning=ExperimentalWarning'],
