@@ -136,6 +136,10 @@ export const errorTable = {
     happened: 'The task %s failed in attempt %s.',
     next: 'The cause is attached; the other tasks of its scope ran all the same.',
   },
+  AFTERWORD_TASK_RETRIED: {
+    happened: 'The task %s failed in attempt 1: %s.',
+    next: 'It is kept, and tried again in %s ms, then at longer intervals, %s times at most. afterword show tells the last error; the last failure is reported in full.',
+  },
   AFTERWORD_TASK_TIMED_OUT: {
     happened: 'The task %s did not end within %s ms in attempt %s.',
     next: 'Pass currentTask().signal to what it waits for, or raise its timeout.',

@@ -8,7 +8,7 @@ export interface ExponentialBackoff {
   readonly base?: number
   /** The factor by which the bound grows from one attempt to the next. @default 2 */
   readonly factor?: number
-  /** The longest delay. @default 60000 */
+  /** The longest delay. @default 60000, for kept jobs 28800000 */
   readonly max?: number
 }
 
@@ -23,9 +23,9 @@ export interface TaskOptions {
   readonly when?: 'always' | 'success' | ((response: SentResponse) => boolean)
   /** The time in ms after which the signal aborts and the scope moves on; `Infinity` for a hundred years. @default 30000 */
   readonly timeout?: number
-  /** The most runs after the first one, of a task that failed or timed out. @default 0, for jobs 5 */
+  /** The most runs after the first one, of a task that failed or timed out. @default 0; for jobs 20 where they are kept, over a day or two, else 5 */
   readonly retries?: number
-  /** The delay before the next run. @default exponential with full jitter, 1 s to 60 s */
+  /** The delay before the next run. @default exponential with full jitter, 1 s to 60 s, for kept jobs to 8 h */
   readonly backoff?: Backoff
   /** Run on the next turn in a scope of its own, without waiting for the response: for streams that stay open. @default false */
   readonly now?: boolean
@@ -83,8 +83,10 @@ export interface BoundOptions {
 }
 
 /** Task options with every default in place. */
-export interface TaskSettings extends Readonly<Required<Omit<TaskOptions, 'name'>>> {
+export interface TaskSettings extends Readonly<Required<Omit<TaskOptions, 'name' | 'retries'>>> {
   readonly name: string | undefined
+  /** `undefined` for a job that leaves it to the place where its calls are. */
+  readonly retries: number | undefined
 }
 
 /** Job options with every default in place. */
@@ -118,7 +120,7 @@ const taskRules: Rules<TaskOptions> = {
 
 const callRules: Rules<CallOptions<never[]>> = {
   ...taskRules,
-  retries: count(5, 0),
+  retries: { ...count(0, 0), default: undefined as never },
   key: optional('a non-empty string or a function of the arguments', (value) => isText(value) || isFunction(value)),
   version: { ...count(1, 1), accepts: (value) => isCount(1)(value) && Number.isSafeInteger(value) },
   delay: time(0),
@@ -138,7 +140,7 @@ const jobRules: Rules<JobOptions<never[]>> = {
 const { name: _name, now: _now, ...itemRules } = taskRules
 const batchRules: Rules<BatchOptions> = {
   ...itemRules,
-  retries: count(5, 0),
+  retries: { ...count(0, 0), default: undefined as never },
   size: count(100, 1),
   within: time(1000),
   keep: flag(true),

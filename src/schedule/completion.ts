@@ -1,13 +1,19 @@
+import { errorText } from '../error-text.ts'
 import { AfterwordError } from '../errors.ts'
 import { channels, isHeard, report } from '../events.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import { type CancelReason, isTrouble, type Outcome } from '../task/outcome.ts'
 import type { JobRecord } from '../task/record.ts'
-import { retryDelay } from '../task/retry.ts'
+import { retriesOf, retryDelay } from '../task/retry.ts'
 import type { Task } from '../task/task.ts'
 import { setTimer } from '../timers.ts'
 import type { Backlog } from './backlog.ts'
 import type { Current } from './current.ts'
+
+/** The number of failed attempts of a kept task after which a drain does not hurry the next one. */
+const mostHurried = 5
+/** The most characters of an error in a line. */
+const mostOfError = 200
 
 /** The completion ends attempts: a task is tried again later, or has its outcome. */
 export class Completion {
@@ -76,9 +82,14 @@ export class Completion {
     )
   }
 
-  /** Tries the tasks that wait for their retry again at once. */
+  /** Tries the tasks that wait for their retry again at once, for a drain. */
   retryNow(): void {
-    for (const task of [...this.#retries.keys()]) this.#tryAgain(task)
+    for (const task of [...this.#retries.keys()]) if (this.#isHurried(task)) this.#tryAgain(task)
+  }
+
+  /** A drain does not use up the attempts of a kept task, which may need hours. */
+  #isHurried({ record, attempt }: Task): boolean {
+    return this.#lifecycle.hasDrains && (record === undefined || attempt <= mostHurried)
   }
 
   /** Counts, tells and forgets, in this order: a listener and a caller find the counters up to date. */
@@ -99,12 +110,15 @@ export class Completion {
     const channel = channels['task:retrying']
     if (isHeard('task:retrying')) this.#current.enterCaller(task, () => channel.publish({ task, outcome, delay }))
     const isLeft = this.#lifecycle.isPast('draining') && task.record?.isAccepted
+    // A journal that is closed has left the record to other processes.
+    const isKept = task.record !== undefined && !this.#lifecycle.isPast('stopping')
+    if (isKept && task.attempt === 1) reportFirst(task, outcome, delay)
     if (task.record?.isClaim || isLeft) return this.unload(task)
     // The scope moves on meanwhile; the new attempt stands at the end of the queue.
     task.state = 'waiting'
     this.#backlog.retry()
     task.scope.track(task)
-    const timer = setTimer(() => this.#tryAgain(task), this.#lifecycle.hasDrains ? 0 : delay)
+    const timer = setTimer(() => this.#tryAgain(task), this.#isHurried(task) ? 0 : delay)
     this.#retries.set(task, timer)
   }
 
@@ -121,13 +135,26 @@ export class Completion {
 
 /** Computes the delay before the next attempt, in ms; `undefined` for none. */
 function delayOf(task: Task, outcome: Outcome): number | undefined {
-  const { retries, backoff } = task.definition.settings
+  const { attempt, definition, record } = task
+  const error = outcome.status === 'failed' ? outcome.error : undefined
   try {
-    return retryDelay(task.attempt, retries, backoff, outcome.status === 'failed' ? outcome.error : undefined)
+    return retryDelay(definition.settings, { attempt, error, isKept: record !== undefined })
   } catch (cause) {
     report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['backoff'], { cause }), task)
     return undefined
   }
+}
+
+/** Reports the first failure of a kept task in one line: hours may pass until the last one, which is reported in full. */
+function reportFirst(task: Task, outcome: Outcome, delay: number): void {
+  const left = retriesOf(task.definition.settings, true)
+  report(new AfterwordError('AFTERWORD_TASK_RETRIED', [task.title, inOneLine(outcome), Math.ceil(delay), left]), task)
+}
+
+function inOneLine(outcome: Outcome): string {
+  if (outcome.status === 'timed-out') return `it did not end within ${outcome.after} ms`
+  const line = errorText((outcome as { error?: unknown }).error).split('\n', 1)[0] as string
+  return line.length > mostOfError ? `${line.slice(0, mostOfError)}…` : line
 }
 
 /** Makes the error that is reported for an outcome; none where all went as the caller asked. */

@@ -26,31 +26,53 @@ export class Retry extends Error {
   }
 }
 
+/** The retries of a task as its options say; what they leave out depends on whether the task is kept. */
+interface RetryOptions {
+  readonly retries: number | undefined
+  readonly backoff: Backoff
+}
+
 /**
- * Computes the delay after a failed attempt (1, 2, …), in ms; `undefined` gives up.
+ * The retries of jobs whose options say nothing of them. What is in memory is tried again for a minute or so: a drain waits for it. What is kept
+ * outlives an outage of hours: twenty delays of half their bound are a day, and at most two.
+ */
+const inMemory = { retries: 5, max: 60_000 }
+const inJournal = { retries: 20, max: 8 * 3_600_000 }
+
+/** A failed attempt. */
+interface FailedAttempt {
+  /** 1 for the first run. */
+  readonly attempt: number
+  readonly error?: unknown
+  /** The task has a record in the journal. */
+  readonly isKept: boolean
+}
+
+/** The most runs of a task after the first one. */
+export function retriesOf({ retries }: RetryOptions, isKept: boolean): number {
+  return retries ?? (isKept ? inJournal : inMemory).retries
+}
+
+/**
+ * Computes the delay after a failed attempt, in ms; `undefined` gives up.
  * Throws the error of a `backoff` function that throws. Full jitter spreads the retries of many tasks that failed together:
  * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
 export function retryDelay(
-  attempt: number,
-  retries: number,
-  backoff: Backoff,
-  error?: unknown,
+  options: RetryOptions,
+  { attempt, error, isKept }: FailedAttempt,
   random: () => number = Math.random,
 ): number | undefined {
-  if (attempt > retries) return undefined
+  if (attempt > retriesOf(options, isKept)) return undefined
   const decided = typeof error === 'object' && error !== null && decision in error
   const asked: unknown = decided ? (error as Retry)[decision] : Number.NaN
   if (asked === undefined) return undefined
   // A delay that was made of a header without a number decides nothing.
-  const isDelay = typeof asked === 'number' && !Number.isNaN(asked)
-  return Math.min(isDelay ? Math.max(asked, 0) : backoffDelay(attempt, backoff, error, random), longestTime)
-}
-
-function backoffDelay(attempt: number, backoff: Backoff, error: unknown, random: () => number): number {
-  if (typeof backoff === 'number') return backoff
-  if (typeof backoff === 'function') return Math.max(Number(backoff(attempt, error)) || 0, 0)
-  const { base = 1000, factor = 2, max = 60_000 } = backoff
+  if (typeof asked === 'number' && !Number.isNaN(asked)) return Math.min(Math.max(asked, 0), longestTime)
+  const { backoff } = options
+  if (typeof backoff === 'number') return Math.min(backoff, longestTime)
+  if (typeof backoff === 'function') return Math.min(Math.max(Number(backoff(attempt, error)) || 0, 0), longestTime)
+  const { base = 1000, factor = 2, max = (isKept ? inJournal : inMemory).max } = backoff
   // Zero times infinity is no number, and no delay.
   return random() * Math.min(max, longestTime, base * factor ** (attempt - 1) || 0)
 }

@@ -42,7 +42,8 @@ test.each(Object.entries(errors))('a job that throws %s: stored in brief', async
     const records = []
     for await (const page of inspector.records('failed')) records.push(...page)
     expect(records).toHaveLength(1)
-    expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
+    expect(reports.codes).toEqual(['AFTERWORD_TASK_RETRIED', 'AFTERWORD_TASK_FAILED'])
+    expect(reports.all[0]?.error.message).toMatch(/^.{1,800}$/)
     const [{ error, options = '' } = { error: '' }] = records
     expect(error?.length).toBeGreaterThan(0)
     expect(error).not.toMatch(/\0|[\ud800-\udfff]/)

@@ -63,7 +63,7 @@ describe('times beyond 24.8 days', () => {
   ])('retryDelay gives the whole time: %s', async (title, { backoff = {} }: { backoff?: object | number }) => {
     const { Retry, retryDelay } = await import('../../src/task/retry.ts')
     const error = title === 'Retry.after' ? Retry.after(60 * day) : new Error('no')
-    const delay = retryDelay(2, 5, backoff as never, error, () => 1)
+    const delay = retryDelay({ retries: 5, backoff: backoff as never }, { attempt: 2, error, isKept: true }, () => 1)
     expect(delay).toBe(title === 'an exponential backoff' ? 36_500 * day : 60 * day)
   })
 

@@ -61,7 +61,7 @@ test('a job that fails for good stays listed, with its error and the causes', as
   expect(stored('failed')[0]?.error).toMatch(
     /^Error: no luck\n +at .*\ncaused by TypeError: fetch failed\n.*\ncaused by here/s,
   )
-  expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
+  expect(reports.codes).toEqual(['AFTERWORD_TASK_RETRIED', 'AFTERWORD_TASK_FAILED'])
 })
 
 test('a job that was not done at the end of its process runs in the next one, with the same id', async () => {
