@@ -23,6 +23,7 @@ import { type BatchOptions, type JobOptions, validateTask } from './options/task
 import { isSame } from './options/validate.ts'
 import { type DrainReport, drain } from './schedule/drain.ts'
 import { Scheduler } from './schedule/scheduler.ts'
+import { sharedConnections } from './schedule/shared-connections.ts'
 import { type Intake, Shutdown } from './shutdown.ts'
 import type { Status } from './status.ts'
 import { TaskDefinition } from './task/definition.ts'
@@ -122,8 +123,9 @@ export class Afterword {
   /** Runs `fn` the moment the response was sent, ahead of every backlog: to release locks, sessions, connections. */
   onSent(fn: () => unknown): void {
     if (typeof fn !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['onSent', describe(fn)])
-    if (!this.inScope) this.#scheduler.missingAdapter.outsideScope('onSent')
-    const scope = this.#scheduler.current.scope ?? new Scope(this.#scheduler)
+    if (this.currentScope === undefined) this.#scheduler.missingAdapter.outsideScope('onSent')
+    const scope = this.currentScope ?? new Scope(this.#scheduler)
+    if (scope.state === 'idle') sharedConnections.late('onSent', scope)
     scope.addBeside(new Task(scope, onSentTasks, fn, []), 'sent')
   }
 
@@ -173,9 +175,9 @@ export class Afterword {
     return this.#scheduler.current.task
   }
 
-  /** The code that runs now belongs to a scope already. For adapters. */
-  get inScope(): boolean {
-    return this.#scheduler.current.scope !== undefined
+  /** The scope that the code which runs now belongs to. For adapters. */
+  get currentScope(): Scope | undefined {
+    return this.#scheduler.current.scope
   }
 
   /** The instance has a journal. For adapters. */

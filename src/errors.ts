@@ -7,6 +7,14 @@ export const errorTable = {
     happened: '%s expects a function, got %s.',
     next: 'Pass the function itself and its arguments after it: defer(fn, ...args).',
   },
+  AFTERWORD_NOT_A_REQUEST: {
+    happened: '%s expects what stands for a request, got %s.',
+    next: 'Pass what the handler was given: req, res, c, ctx, event.',
+  },
+  AFTERWORD_UNKNOWN_REQUEST: {
+    happened: '%s was given an object for which no adapter has opened a scope: the task did not wait for its response.',
+    next: 'Pass what the handler was given (req, res, c, ctx, event), and register the adapter ahead of the routes; or bind(callback).',
+  },
   AFTERWORD_NOT_A_PROMISE: {
     happened: 'waitUntil expects a promise, got %s.',
     next: 'Pass work that has begun, waitUntil(save()), or let it begin after the response with defer(save).',
@@ -184,6 +192,10 @@ export const errorTable = {
     happened:
       '%s was called in a request (%s), but no adapter has opened a scope for it: the task did not wait for the response.',
     next: 'Register the adapter ahead of the routes (in Next: register() in instrumentation.ts), or import afterword/auto first.',
+  },
+  AFTERWORD_SHARED_CONNECTION: {
+    happened: '%s was called in a callback of a connection, as code of %s %s, whose response was sent before.',
+    next: 'If the callback serves another request, its task waits for the wrong response: use defer.in(req), or bind(callback).',
   },
   AFTERWORD_STUCK: {
     happened: 'The response to %s %s was still not sent after %s ms.',

@@ -1,5 +1,5 @@
 export { Afterword } from './afterword.ts'
-export type { Defer } from './defer.ts'
+export type { AddressedDefer, Defer } from './defer.ts'
 export { AfterwordError, type ErrorCode } from './errors.ts'
 export { type Events, subscribe } from './events.ts'
 export {
@@ -29,6 +29,7 @@ export type {
   Rate,
   TaskOptions,
 } from './options/task-options.ts'
+export { bind } from './schedule/addressed.ts'
 export type { DrainReport, UnfinishedTask } from './schedule/drain.ts'
 export type { SlowTask } from './schedule/slow-tasks.ts'
 export type { SentResponse } from './sent-response.ts'

@@ -24,6 +24,7 @@ type Define = (name: string, work: never, options: never, called: unknown) => un
 // The calls of the process-wide instance, which is looked up at each call: it may belong to another copy of the package.
 export const defer: Defer = Object.assign(((fn, ...args) => instance().defer(fn, ...args)) as Defer, {
   with: ((options) => instance().defer.with(options)) as Defer['with'],
+  in: ((address) => instance().defer.in(address)) as Defer['in'],
 })
 export const job = ((name: string, work: never, options: never) =>
   (instance().job as Define)(name, work, options, job)) as Afterword['job']

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream'
 import { AfterwordError } from '../errors.ts'
 import { instance } from '../instance.ts'
 import type { SentResponse } from '../sent-response.ts'
+import { makeAddress } from '../task/address.ts'
 import type { Host, ResponseGate, ScopeResponse } from '../task/response.ts'
 
 /** The part of Lambda's context that the adapter uses. */
@@ -41,7 +42,9 @@ export function withAfterword(handler: (...args: unknown[]) => Promise<unknown>)
     const stream = isStream(second) ? second : undefined
     const context = (stream === undefined ? second : third) as LambdaContext | undefined
     const response = new LambdaResponse(event, context, stream === undefined)
+    for (const object of [event, context]) makeAddress(object, response)
     return instance().scope(response, async () => {
+      response.gate?.keepContext()
       try {
         const result = await handler.call(this, event, second, third)
         if (stream !== undefined) await ended(stream)

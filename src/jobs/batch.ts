@@ -5,6 +5,11 @@ export interface Batch<T> {
   readonly name: string
   /** Adds an item after the response; outside a request, on the next turn. Its outcome is that of the run which has the item. */
   defer(item: T): Deferred<void>
+  /**
+   * Addresses a request by what its handler was given, for callbacks that may be called as code of another one: `LogVisits.in(req).defer(visit)`.
+   * @throws AfterwordError `AFTERWORD_NOT_A_REQUEST`, by `defer`
+   */
+  in(address: object): Batch<T>
 }
 
 /** The handler of a batch returns or throws a `BatchError`: these items failed, the others are done. */

@@ -8,6 +8,7 @@ import {
   validateCancel,
   validateJob,
 } from '../options/task-options.ts'
+import { addressed } from '../schedule/addressed.ts'
 import { Limiter } from '../schedule/limiter.ts'
 import type { Scheduler } from '../schedule/scheduler.ts'
 import { TaskDefinition } from '../task/definition.ts'
@@ -38,6 +39,11 @@ export interface Job<A extends unknown[] = unknown[], R = unknown> {
    * @throws AfterwordError `AFTERWORD_NOT_ANSWERED`, `AFTERWORD_INVALID_OPTION`
    */
   cancel(of: { readonly key: string }): Promise<boolean>
+  /**
+   * Addresses a request by what its handler was given, for callbacks that may be called as code of another one: `SendWelcome.in(req).defer(user)`.
+   * @throws AfterwordError `AFTERWORD_NOT_A_REQUEST`, by the calls
+   */
+  in(address: object): Job<A, R>
   /** Binds options to the calls of the job; its limits stay those of the job. */
   with(options: CallOptions<A>): Job<A, R>
   /** Binds an earlier version: the calls then take the arguments of that version. */
@@ -96,13 +102,17 @@ export class Jobs {
     const items = new JobDefinition(new TaskDefinition(settings, name, { buffer }), settings, handler as Handler, 1)
     this.#registry.add(items, handler, site)
     this.#worker.tellJobs()
-    return { name, defer: (item) => this.#defer(items, [item]) as Deferred<void> }
+    const defer = (item: T) => this.#defer(items, [item]) as Deferred<void>
+    const inRequest = (address: object): Batch<T> => {
+      return { name, defer: addressed(`batch("${name}").in`, address, defer as never), in: inRequest }
+    }
+    return { name, defer, in: inRequest }
   }
 
   /** Makes the handle of a job. */
   #handle(definition: JobDefinition): Job<never[]> {
     const { name, settings } = definition
-    return {
+    const handle: Job<never[]> = {
       name,
       defer: (...args) => {
         if (settings.delay > 0) throw new AfterwordError('AFTERWORD_DELAYED_DEFER', [name])
@@ -121,7 +131,9 @@ export class Jobs {
       },
       with: (options: CallOptions<never[]>) =>
         this.#handle(definition.with(definition.validate(options))) as Job<never>,
+      in: (address) => jobIn(handle, address),
     }
+    return handle
   }
 
   /** The journal that keeps the calls of a definition. */
@@ -166,6 +178,21 @@ export class Jobs {
     record.submit((why) => void (why === 'refused' && current.scope?.refused()))
     await stored(record, uniqueKey !== undefined)
     return record.id
+  }
+}
+
+/** Makes a handle of the same job, whose calls belong to the request that is addressed. */
+function jobIn(job: Job<never[]>, address: object): Job<never[]> {
+  const { name } = job
+  const what = `job("${name}").in`
+  const dispatch = addressed(what, address, job.dispatch)
+  return {
+    name,
+    defer: addressed(what, address, job.defer) as Job<never[]>['defer'],
+    dispatch: async (...args) => dispatch(...args),
+    cancel: job.cancel,
+    with: (options: CallOptions<never[]>) => jobIn(job.with(options) as Job<never[]>, address) as Job<never>,
+    in: (other) => jobIn(job, other),
   }
 }
 

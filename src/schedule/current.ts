@@ -44,6 +44,14 @@ export class Current {
     return this.#storage.getStore() === owner ? fn() : this.#storage.run(owner, fn)
   }
 
+  /** Calls `fn` as code of the request of a scope: where the caller belongs to another one, in the async context of that request. */
+  enterRequest<A extends unknown[], R>(scope: RequestScope, fn: (...args: A) => R, self: unknown, args: A): R {
+    if (this.scope === scope) return fn.apply(self, args)
+    const { context } = scope
+    if (context !== undefined) return context.runInAsyncScope(fn, self, ...args)
+    return rootContext.runInAsyncScope(() => this.#storage.run(scope, () => fn.apply(self, args)))
+  }
+
   /** Calls `fn` as code of a task, in the async context in which the task was deferred. Throws what `fn` throws. */
   enterCaller<R>(task: Task, fn: (task: Task) => R): R {
     const caller = task.context as AsyncResource

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { AfterwordError } from '../errors.ts'
 import type { SentResponse } from '../sent-response.ts'
 import type { Outcome } from './outcome.ts'
@@ -16,6 +17,8 @@ export class RequestScope extends Scope implements ResponseGate {
   notDue = 0
   /** Tasks that are due, and wait for the response to be sent. */
   coming = 0
+  /** The async context in which the scope was opened, where the adapter keeps it. */
+  context: AsyncResource | undefined
 
   #response: ScopeResponse | undefined
   #asked = false
@@ -135,6 +138,14 @@ export class RequestScope extends Scope implements ResponseGate {
     if (!this.busy && this.state !== 'open') return Promise.resolve()
     this.#settled ??= Promise.withResolvers()
     return this.#settled.promise
+  }
+
+  keepContext(): void {
+    this.context = new AsyncResource('AfterwordRequest')
+  }
+
+  enter<A extends unknown[], R>(fn: (...args: A) => R, self: unknown, ...args: A): R {
+    return this.runner.current.enterRequest(this, fn, self, args)
   }
 
   protected override opened(): void {

@@ -45,4 +45,8 @@ export interface ResponseGate {
   beforeBytes(): Promise<unknown> | undefined
   /** Resolves when the response was sent and no task is left. */
   settled(): Promise<void>
+  /** Makes the async context of the caller, which is in the scope, that of the request. */
+  keepContext(): void
+  /** Calls a function as code of the request: in the context of the caller if that belongs to the request, else in that of the request. */
+  enter<A extends unknown[], R>(fn: (...args: A) => R, self: unknown, ...args: A): R
 }

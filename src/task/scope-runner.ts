@@ -27,4 +27,8 @@ export interface ScopeRunner {
   releaseLater(scope: RequestScope): void
   /** The response was sent, or is given up: the tasks of the scope are due. */
   released(scope: RequestScope): void
+  readonly current: {
+    /** Calls a function as code of the request of a scope. Throws what the function throws. */
+    enterRequest<A extends unknown[], R>(scope: RequestScope, fn: (...args: A) => R, self: unknown, args: A): R
+  }
 }

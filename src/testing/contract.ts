@@ -20,6 +20,8 @@ export interface ContractLimits {
   readonly lateWrites?: false
   /** The framework has no errors of its own that stand for a status. */
   readonly httpErrors?: false
+  /** Handlers are given nothing that leads to their request. */
+  readonly addresses?: false
   /** Tasks can't run after the response, or the host ends at once. */
   readonly drain?: false
 }
@@ -47,12 +49,13 @@ export class AdapterContract implements AsyncDisposable {
 
   constructor(options: ContractOptions) {
     this.#options = options
-    const { aborts, earlyAborts, lateWrites, httpErrors, drain } = options.limits ?? {}
+    const { aborts, earlyAborts, lateWrites, httpErrors, addresses, drain } = options.limits ?? {}
     const left = [
       aborts === false && 'aborts',
       (aborts === false || earlyAborts === false) && 'earlyAborts',
       lateWrites === false && 'lateWrites',
       httpErrors === false && 'httpErrors',
+      addresses === false && 'addresses',
       drain === false && 'drain',
     ]
     this.cases = this.#all().filter(({ needs }) => needs === undefined || !left.includes(needs))
@@ -208,6 +211,23 @@ export class AdapterContract implements AsyncDisposable {
           for (const visit of visits) {
             const [, ran] = await control.told(visit, 2)
             assert.deepEqual([ran?.note, ran?.request?.path], [visit.id, visit.path])
+          }
+        },
+      },
+      {
+        title: 'defer.in() belongs to the request that it addresses, also in code of another request',
+        needs: 'addresses',
+        run: async () => {
+          for (let round = 0; round < 2; round++) {
+            const visit = this.#visit('addressed')
+            await control.told(visit, 1)
+            // A task that did not wait for the response would have run by now.
+            await this.#expectRuns('order', ['first', 'second', 'third'])
+            assert.equal((await control.told(visit, 1)).length, 1)
+            control.cue(visit)
+            await visit.answer
+            const [, ran] = await control.told(visit, 2)
+            assert.deepEqual([ran?.task, ran?.request?.path, ran?.reports], ['addressed', visit.path, []])
           }
         },
       },

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { subscribe } from '../events.ts'
 import { currentTask, defer } from '../instance.ts'
 import type { SentResponse } from '../sent-response.ts'
@@ -13,6 +13,8 @@ export interface StageAnswer {
 export interface Props {
   /** The response of `node:http` or `node:http2`, where there is one. */
   readonly res?: { write(chunk: string): unknown; end(chunk: string): unknown }
+  /** The object that the framework hands to its handlers, by which `defer.in` finds the request. */
+  readonly address?: object | undefined
   /** The error by which the framework answers a status; `Error` alone is the one for 500. */
   readonly httpError?: (status: number) => unknown
 }
@@ -36,6 +38,7 @@ export class Stage {
   readonly #marks: string | undefined
   readonly #visit = new AsyncLocalStorage<string>()
   #reports: string[] = []
+  #first: AsyncResource | undefined
 
   /** @param marks the folder in which the test says that a client has its last byte; without one, tasks spin instead */
   constructor(control: string, marks?: string) {
@@ -74,6 +77,12 @@ export class Stage {
   /** The visit that the code belongs to, by AsyncLocalStorage. */
   get visit(): string | undefined {
     return this.#visit.getStore()
+  }
+
+  /** Calls `fn` as code of the first visit that calls this, as a connection does that is shared by all requests. */
+  inFirst(fn: () => void): void {
+    this.#first ??= new AsyncResource('AfterwordStage')
+    this.#first.runInAsyncScope(fn)
   }
 
   /** Holds the thread until the client has its last byte; false if it never had. Without marks: for a while, `undefined`. */
@@ -167,6 +176,14 @@ const scenes = {
     await stage.tell({ visit, type: 'waits' })
     await stage.cue(visit)
     stage.defer(visit, 'task', () => stage.visit)
+    return answer()
+  },
+  addressed: async (stage, visit, { address }) => {
+    await stage.tell({ visit, type: 'waits' })
+    stage.inFirst(() => {
+      defer.in(address ?? {})(() => stage.tell({ visit, type: 'ran', task: 'addressed' }))
+    })
+    await stage.cue(visit)
     return answer()
   },
   when: (stage, visit) => {

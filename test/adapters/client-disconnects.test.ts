@@ -43,9 +43,7 @@ describe.each(hosts)('$protocol on Node $node', (host) => {
       const visit = site.visit('/defers-on-close')
       await site.told('waiting', visit.mark)
       await visit.leave(how)
-      // On HTTP/1 this event comes from the connection, outside any request.
-      const request = isHttp2(host) ? { path: '/defers-on-close', ...gone } : null
-      expect(await site.account()).toEqual(account([run(request)]))
+      expect(await site.account()).toEqual(account([run({ path: '/defers-on-close', ...gone })]))
     })
 
     test('amid the body: the tasks run as aborted', async () => {

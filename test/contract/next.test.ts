@@ -11,6 +11,6 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => build[Symbol.dispose]())
 
-const limits = { lateWrites: false, httpErrors: false } as const
+const limits = { lateWrites: false, httpErrors: false, addresses: false } as const
 const args = [build.program, build.app]
 describeAdapter({ server: 'next', args, title: 'next start', runtimes: nodeRuntimes, limits })

@@ -66,6 +66,7 @@ describe('the package', () => {
       'BatchError',
       'Retry',
       'batch',
+      'bind',
       'configure',
       'currentTask',
       'defer',

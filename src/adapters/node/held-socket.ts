@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import { Duplex } from 'node:stream'
 import { hasNodeStreams } from '../../platform.ts'
+import { ownResponse } from '../../task/address.ts'
 import { refusalBytes } from '../refusal.ts'
 import { HeldBytes, type HeldResponse, writeFailure } from './held-bytes.ts'
 import { closesIdleConnections } from './idle-connections.ts'
 import { isLatest } from './open-responses.ts'
-import { ownResponse } from './own-response.ts'
 
 type Callback = (error?: Error | null) => void
 type Method = (...args: never[]) => unknown

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SentResponse } from '../../sent-response.ts'
+import { ownResponse } from '../../task/address.ts'
 import type { Host, ResponseGate } from '../../task/response.ts'
 import { type RefusableResponse, refuseAtBarrier } from './barrier.ts'
 import { holdsBytes, waitsForRoom } from './held-bytes.ts'
@@ -7,24 +8,26 @@ import { HeldCalls } from './held-calls.ts'
 import { HeldSocket } from './held-socket.ts'
 import { discardResponseWrites, discardsWrites, discardUnreported } from './late-write.ts'
 import { type OpenResponse, open } from './open-responses.ts'
-import { ownResponse } from './own-response.ts'
+import { type EmittingResponse, scopeRequest, scopeResponse } from './scoped-listeners.ts'
 
-type OwningResponse = ServerResponse & { [ownResponse]?: Http1Response }
+type Owning<T> = T & { [ownResponse]?: Http1Response }
 
 /** A response of `node:http` or `node:https`, or of what poses as one. */
-export class Http1Response implements RefusableResponse, OpenResponse {
+export class Http1Response implements RefusableResponse, OpenResponse, EmittingResponse {
   gate?: ResponseGate
   host?: Host | undefined
   held = false
   begun = false
   /** The framework's way to answer an error. */
   answersError: ((error: Error) => unknown) | undefined
+  requestEmit: EmittingResponse['requestEmit']
+  responseEmit: EmittingResponse['responseEmit']
   /** The `end` of Node's response, or of a middleware. */
   nodeEnd: ServerResponse['end'] | undefined
   /** The handler has called `end`, which a middleware may make to wait. */
   #ending = false
   #req: IncomingMessage | undefined
-  #res: OwningResponse | undefined
+  #res: ServerResponse | undefined
   /** The response as it was sent, once the others were let go. */
   #lastly: SentResponse | undefined
   #state: 'open' | 'delivered' | 'aborted' = 'open'
@@ -36,26 +39,43 @@ export class Http1Response implements RefusableResponse, OpenResponse {
   }
 
   /** Finds the object for a response, or makes it at the first call. */
-  static of(req: IncomingMessage, res: OwningResponse): Http1Response {
+  static of(req: Owning<IncomingMessage>, res: Owning<ServerResponse>): Http1Response {
     const known = res[ownResponse]
     if (known !== undefined) return known
     const response = new Http1Response(req, res)
+    req[ownResponse] = response
     res[ownResponse] = response
     // Requests that are injected by tests may have no socket.
     if (req.socket) open(req.socket, response)
     return response
   }
 
-  /** Listens to `finish` and `close`. The socket's `close` is listened to for all responses of a connection. */
+  /** The request has a body, whose events Node emits outside the scope: its parser has one context for a whole connection. */
+  readsBody(): void {
+    this.gate?.keepContext()
+    scopeRequest(this.#req as IncomingMessage, this)
+  }
+
+  /** The connection is about to be closed: Node emits what follows outside the scope. */
+  disconnecting(): void {
+    if (this.#req !== undefined) scopeRequest(this.#req, this)
+    if (this.#res !== undefined) scopeResponse(this.#res, this)
+  }
+
+  /** The `close` of the socket is listened to for all responses of a connection. */
+  emits(event: string | symbol): void {
+    if (this.#callback === undefined) return
+    if (event === 'finish') this.finished()
+    else if (event === 'close') this.#sent('aborted')
+  }
+
   whenSent(callback: (sent: SentResponse) => void): void {
     const req = this.#req
     const res = this.#res
     if (req === undefined || res === undefined) return callback(this.describe())
     this.#callback = callback
     if (isOver(req, res)) return this.#sent(this.#isWhole ? 'delivered' : 'aborted')
-    // These come ahead of other listeners: one that throws keeps those behind it from being called.
-    res.prependListener('finish', onFinish)
-    res.prependListener('close', onClose)
+    scopeResponse(res, this)
     if (res.writableEnded) return
     if (HeldSocket.canHold(req.socket)) {
       this.nodeEnd = res.end
@@ -103,13 +123,8 @@ export class Http1Response implements RefusableResponse, OpenResponse {
     this.#sent(this.#req?.socket?.errored ? 'aborted' : 'delivered')
   }
 
-  /** The response was closed without `finish`. */
-  closed(): void {
-    this.#sent('aborted')
-  }
-
   disconnected(): void {
-    if (this.#callback !== undefined) this.closed()
+    if (this.#callback !== undefined) this.#sent('aborted')
   }
 
   /** A timer that a handler leaves behind keeps its scope, and that this object, for as long as it lives. */
@@ -168,19 +183,10 @@ function isOver(req: IncomingMessage, res: ServerResponse): boolean {
 }
 
 /** The `end` of all responses that have tasks. */
-function onEnd(this: OwningResponse, chunk?: unknown, encoding?: unknown, callback?: unknown): OwningResponse {
-  const response = this[ownResponse] as Http1Response
+function onEnd(this: ServerResponse, chunk?: unknown, encoding?: unknown, callback?: unknown): ServerResponse {
+  const response = (this as Owning<ServerResponse>)[ownResponse] as Http1Response
   response.ending()
-  return response.nodeEnd?.call(this, chunk, encoding as BufferEncoding, callback as () => void) as OwningResponse
-}
-
-// Listeners for all responses: a closure for each would be one more object to allocate.
-function onFinish(this: OwningResponse): void {
-  this[ownResponse]?.finished()
-}
-
-function onClose(this: OwningResponse): void {
-  this[ownResponse]?.closed()
+  return response.nodeEnd?.call(this, chunk, encoding as BufferEncoding, callback as () => void) as ServerResponse
 }
 
 /** Express changes `url` in mounted apps and keeps the original. */

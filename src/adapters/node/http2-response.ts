@@ -1,5 +1,6 @@
-import type { Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import type { Http2ServerRequest, Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { SentResponse } from '../../sent-response.ts'
+import { ownResponse } from '../../task/address.ts'
 import type { Host, ResponseGate } from '../../task/response.ts'
 import { type RefusableResponse, refuseAtBarrier } from './barrier.ts'
 import { holdsBytes, waitsForRoom } from './held-bytes.ts'
@@ -7,20 +8,23 @@ import { HeldCalls } from './held-calls.ts'
 import { HeldStream } from './held-stream.ts'
 import { pathOf } from './http1-response.ts'
 import { discardResponseWrites, discardStreamWrites, discardsWrites, discardUnreported } from './late-write.ts'
-import { ownResponse } from './own-response.ts'
+import { type EmittingResponse, scopeCompat, scopeResponse } from './scoped-listeners.ts'
 
-type OwningStream = ServerHttp2Stream & { [ownResponse]?: Http2Response }
+type Owning<T> = T & { [ownResponse]?: Http2Response }
 
 /** A response of `node:http2`, written through the stream itself or through the compatibility API. */
-export class Http2Response implements RefusableResponse {
+export class Http2Response implements RefusableResponse, EmittingResponse {
   gate?: ResponseGate
   host?: Host | undefined
   held = false
   begun = false
   /** The framework's way to answer an error. */
   answersError: ((error: Error) => unknown) | undefined
+  requestEmit: EmittingResponse['requestEmit']
+  responseEmit: EmittingResponse['responseEmit']
   /** The compatibility API's response to the same stream. */
   compat: Http2ServerResponse | undefined
+  #callback: ((sent: SentResponse) => void) | undefined
   #stream: ServerHttp2Stream | undefined
   /** The response as it was sent, once the stream was let go. */
   #lastly: SentResponse | undefined
@@ -36,31 +40,50 @@ export class Http2Response implements RefusableResponse {
   }
 
   /** Finds the object that was made for a stream. */
-  static known(stream: OwningStream): Http2Response | undefined {
+  static known(stream: Owning<ServerHttp2Stream>): Http2Response | undefined {
     return stream[ownResponse]
   }
 
-  static open(stream: OwningStream, headers: IncomingHttpHeaders): Http2Response {
+  static open(stream: Owning<ServerHttp2Stream>, headers: IncomingHttpHeaders): Http2Response {
     stream[ownResponse] = new Http2Response(stream, headers)
     return stream[ownResponse]
   }
 
-  /** Listens to the stream's `close`, and to the compatibility API's events, for `close` is sometimes missing (nodejs/node#56374). */
+  /** The scope was opened. */
+  opened(): void {
+    this.gate?.keepContext()
+    scopeResponse(this.#stream as ServerHttp2Stream, this)
+  }
+
+  /** The stream was handed over as a request and a response of the compatibility API. */
+  join(req: Owning<Http2ServerRequest>, res: Owning<Http2ServerResponse>): void {
+    if (this.compat !== undefined) return
+    this.compat = res
+    req[ownResponse] = this
+    res[ownResponse] = this
+  }
+
+  emits(event: string | symbol): void {
+    if (event === 'close' && this.#callback !== undefined) this.#told()
+  }
+
+  /** The stream was closed. A timer that a handler leaves behind keeps its scope, and that this object. */
+  emitted(event: string | symbol): void {
+    if (event !== 'close' || this.#stream === undefined) return
+    this.#sent = true
+    this.#lastly = this.describe()
+    this.#stream = undefined
+    this.compat = undefined
+    this.answersError = undefined
+  }
+
   whenSent(callback: (sent: SentResponse) => void): void {
     const stream = this.#stream
     if (stream === undefined) return callback(this.describe())
-    const sent = () => {
-      if (this.#sent) return
-      this.#sent = true
-      // A handler whose client has left may still write, and need not know.
-      if (this.#res?.writableEnded) this.discardWrites()
-      callback(this.describe())
-    }
-    if (stream.closed || stream.destroyed) return sent()
+    this.#callback = callback
+    if (stream.closed || stream.destroyed) return this.#told()
     const res = this.compat ?? stream
-    stream.prependListener('close', sent)
-    this.compat?.prependListener('finish', sent)
-    this.compat?.prependListener('close', sent)
+    if (this.compat !== undefined) scopeCompat(this.compat, this)
     // The stream of a HEAD has ended before it begins.
     if (res.writableEnded && stream.headersSent) return
     if (HeldStream.canHold(stream)) this.#watchEnd(stream, res)
@@ -100,16 +123,6 @@ export class Http2Response implements RefusableResponse {
     }
   }
 
-  /** The stream was closed. A timer that a handler leaves behind keeps its scope, and that this object. */
-  letGo(): void {
-    if (this.#stream === undefined) return
-    this.#sent = true
-    this.#lastly = this.describe()
-    this.#stream = undefined
-    this.compat = undefined
-    this.answersError = undefined
-  }
-
   describe(): SentResponse {
     const stream = this.#stream
     if (stream === undefined) return this.#lastly as SentResponse
@@ -136,6 +149,15 @@ export class Http2Response implements RefusableResponse {
   discardWrites(): void {
     if (this.compat !== undefined) discardResponseWrites(this.compat, this)
     else if (this.#stream !== undefined) discardStreamWrites(this.#stream, this)
+  }
+
+  #told(): void {
+    if (this.#sent) return
+    this.#sent = true
+    // A handler whose client has left may still write, and need not know.
+    if (this.#res?.writableEnded) this.discardWrites()
+    this.#callback?.(this.describe())
+    this.#callback = undefined
   }
 
   /** The response or the stream that the handler writes to. */

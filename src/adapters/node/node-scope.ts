@@ -1,5 +1,3 @@
-import { AsyncResource } from 'node:async_hooks'
-import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
@@ -48,9 +46,9 @@ export function enter<T>(
   response.answersError ??= answerError
   // With a journal, bytes are held until the end of the turn: also jobs that are deferred after `end` are stored before they leave.
   if (afterword.keeps) HeldSocket.watch(req.socket as Socket)
-  if (response.gate !== undefined || !mayHaveBody(req.method)) return afterword.scope(response, fn)
+  if (response.gate !== undefined || !hasBody(req as IncomingMessage)) return afterword.scope(response, fn)
   return afterword.scope(response, () => {
-    bindListeners(req)
+    response.readsBody()
     return fn()
   })
 }
@@ -65,7 +63,7 @@ function enterCompat<T>(
   answerError: AnswerError | undefined,
 ): T {
   const inScope = (response: Http2Response) => {
-    response.compat ??= res
+    response.join(req, res)
     response.answersError ??= answerError
     return fn()
   }
@@ -86,30 +84,22 @@ export function enterStream<T>(
   response.host = host
   if (afterword.keeps) HeldStream.watch(stream, response)
   return afterword.scope(response, () => {
-    bindListeners(stream, () => response.letGo())
+    response.opened()
     return fn(response)
   })
 }
 
+/** A request with that head has a body, whatever its method (RFC 9112, section 6.3). The parsed headers would be made for this alone. */
+function hasBody({ rawHeaders }: IncomingMessage): boolean {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const { length } = rawHeaders[i] as string
+    if (length !== 14 && length !== 17) continue
+    const name = (rawHeaders[i] as string).toLowerCase()
+    if (name === 'transfer-encoding' || (name === 'content-length' && rawHeaders[i + 1] !== '0')) return true
+  }
+  return false
+}
+
 function isHttp2(res: NodeResponse): res is Http2ServerResponse {
   return 'stream' in res
-}
-
-/** A request with that method may have a body. By RFC 9110, section 9.3, the body of a GET or HEAD has no meaning. */
-function mayHaveBody(method: string | undefined): boolean {
-  return method !== 'GET' && method !== 'HEAD'
-}
-
-/**
- * Binds the listeners of a request to its scope. Node emits the events of a request's body, and all events of an HTTP/2 stream, outside
- * the scope: the parser and the session have one context for a whole connection.
- */
-function bindListeners(emitter: EventEmitter, closed?: () => void): void {
-  const scope = new AsyncResource('AfterwordRequest')
-  const { emit } = emitter
-  emitter.emit = (...args) => {
-    const emitted = scope.runInAsyncScope(emit, emitter, ...args)
-    if (args[0] === 'close') closed?.()
-    return emitted
-  }
 }

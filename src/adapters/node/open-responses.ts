@@ -2,6 +2,8 @@ import type { Socket } from 'node:net'
 
 /** A response that shares its connection with others. */
 export interface OpenResponse {
+  /** The connection is about to tell its responses that it was closed. */
+  disconnecting(): void
   /** The connection was closed, and with it a response that was not sent. */
   disconnected(): void
   /** Lets go of the request and the response if the response was sent. @returns false if it was not */
@@ -20,6 +22,7 @@ export function open(socket: OpenSocket, response: OpenResponse): void {
   const responses = socket[openResponses]
   if (responses === undefined) {
     socket[openResponses] = [response]
+    socket.prependListener?.('close', onClosing)
     socket.once?.('close', onClose)
     return
   }
@@ -30,6 +33,10 @@ export function open(socket: OpenSocket, response: OpenResponse): void {
 /** No other response of the connection stands behind that one. */
 export function isLatest(socket: object, response: unknown): boolean {
   return (socket as OpenSocket)[openResponses]?.at(-1) === response
+}
+
+function onClosing(this: OpenSocket): void {
+  for (const response of this[openResponses] ?? []) response.disconnecting()
 }
 
 function onClose(this: OpenSocket): void {

@@ -1,8 +1,6 @@
 import type { AfterwordError } from '../../errors.ts'
+import { ownResponse } from '../../task/address.ts'
 import type { ScopeResponse } from '../../task/response.ts'
-
-/** The key of the object that an adapter makes for a response, on the response: a second adapter, or a second copy of the package, finds it. */
-export const ownResponse = Symbol.for('afterword.response')
 
 /** Tells why a record of a response was refused, and leaves it to the caller to answer: nothing has left so far. */
 export function takeRefusal(res: object): AfterwordError | undefined {

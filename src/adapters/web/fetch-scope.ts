@@ -1,4 +1,6 @@
 import { instance } from '../../instance.ts'
+import { makeAddress } from '../../task/address.ts'
+import { RequestScope } from '../../task/request-scope.ts'
 import { hostOf } from './fetch-host.ts'
 import { FetchIntake } from './fetch-intake.ts'
 import { FetchResponse } from './fetch-response.ts'
@@ -22,7 +24,11 @@ export async function inScope(
 ): Promise<Answer> {
   const afterword = instance()
   // The scope was opened further out, or the app makes a request to itself: the tasks belong to the outer response.
-  if (afterword.inScope) return handle()
+  const { currentScope } = afterword
+  if (currentScope !== undefined) {
+    if (currentScope instanceof RequestScope) makeAddress(request, { gate: currentScope })
+    return handle()
+  }
   const host = hostOf(extras, limit)
   if (host.lives) {
     if (intake === undefined) afterword.addIntake((intake = new FetchIntake()))
@@ -30,7 +36,9 @@ export async function inScope(
     intake.enter()
   }
   const response = new FetchResponse(request, host, () => host.lives && intake?.leave())
+  makeAddress(request, response)
   return afterword.scope(response, async () => {
+    response.gate?.keepContext()
     let answer: Answer
     try {
       answer = await handle()

@@ -9,7 +9,7 @@ const app = load(process.argv[2])()
 if (usesAdapter) app.use(afterword())
 app.use((req, res, next) => {
   stage
-    .play(req.path, { res, httpError: (status) => Object.assign(new Error('of Express'), { status }) })
+    .play(req.path, { res, address: req, httpError: (status) => Object.assign(new Error('of Express'), { status }) })
     .then((answer) => {
       const body = nodeBody(answer)
       res.status(answer.status)

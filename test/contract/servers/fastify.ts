@@ -7,7 +7,7 @@ const app = Fastify()
 if (usesAdapter) app.register(afterword)
 app.all('/*', async (request, reply) => {
   const httpError = (status: number) => Object.assign(new Error('of Fastify'), { statusCode: status })
-  const answer = await stage.play(request.url, { res: reply.raw, httpError })
+  const answer = await stage.play(request.url, { res: reply.raw, address: request, httpError })
   return reply.status(answer.status).send(nodeBody(answer))
 })
 await app.listen({ port: 0, host: '127.0.0.1' })

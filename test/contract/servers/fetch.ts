@@ -3,7 +3,7 @@ import { response } from '../response.ts'
 import { listening, stage } from '../stage.ts'
 
 const fetch = withAfterword(async (request: Request, _host: unknown) =>
-  response(await stage.play(new URL(request.url).pathname)),
+  response(await stage.play(new URL(request.url).pathname, { address: request })),
 )
 const failed = () => new Response('broken', { status: 500 })
 

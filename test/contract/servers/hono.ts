@@ -11,7 +11,7 @@ if (usesAdapter) app.use(afterword())
 app.onError((error, c) => (error instanceof HTTPException ? error.getResponse() : c.text('broken', 500)))
 app.all('*', async (c) => {
   const httpError = (status: number) => new HTTPException(status as 418)
-  return response(await stage.play(c.req.path, { res: c.env?.outgoing, httpError }))
+  return response(await stage.play(c.req.path, { res: c.env?.outgoing, address: c, httpError }))
 })
 
 const { Bun, Deno } = globalThis as {

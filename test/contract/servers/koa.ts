@@ -7,7 +7,7 @@ const app = new Koa()
 app.silent = true
 if (usesAdapter) app.use(afterword())
 app.use(async (ctx) => {
-  const answer = await stage.play(ctx.path, { res: ctx.res, httpError: (status) => ctx.throw(status) })
+  const answer = await stage.play(ctx.path, { res: ctx.res, address: ctx, httpError: (status) => ctx.throw(status) })
   ctx.status = answer.status
   ctx.body = nodeBody(answer)
 })

@@ -19,7 +19,7 @@ class Scenes {
   async play(req: IncomingMessage, reply: PlatformResponse): Promise<void> {
     const httpError = (status: number) => new HttpException('of Nest', status)
     const res = reply.raw ?? (reply as unknown as ServerResponse)
-    const answer = await stage.play(String(req.url), { res, httpError })
+    const answer = await stage.play(String(req.url), { res, address: req, httpError })
     const body = nodeBody(answer)
     reply.status(answer.status)
     if (typeof body === 'string' || reply.raw !== undefined) reply.send(body)

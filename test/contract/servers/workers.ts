@@ -18,11 +18,11 @@ app.use(afterword())
 app.onError((error, c) => (error instanceof HTTPException ? error.getResponse() : c.text('broken', 500)))
 app.all('*', async (c) => {
   const httpError = (status: number) => new HTTPException(status as 418)
-  return response(await stageOf(c.env).play(c.req.path, { httpError }))
+  return response(await stageOf(c.env).play(c.req.path, { address: c, httpError }))
 })
 
 const handler = withAfterword(async (request: Request, env: Env, _context: object) =>
-  response(await stageOf(env).play(new URL(request.url).pathname)),
+  response(await stageOf(env).play(new URL(request.url).pathname, { address: request })),
 )
 
 export const plain = { fetch: handler }
