@@ -122,6 +122,19 @@ describe('afterword with a damaged database shows the others', () => {
   })
 })
 
+test('afterword with a database that another process keeps locked shows the others', async () => {
+  const ids = await fill(1)
+  using database = new DatabaseSync(join(folder, '1.db'))
+  database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT')
+  const { code, stdout, stderr } = await afterword(['list', folder, '--json'])
+  expect([code, stderr]).toEqual([
+    1,
+    `Another process keeps "${join(folder, '1.db')}" locked: its disk may not answer.\n`,
+  ])
+  const listed = JSON.parse(stdout).map(({ id }: { id: string }) => id)
+  expect(listed).toEqual([ids[1], expect.any(String)])
+})
+
 test("an app's own database that is damaged is not moved", async () => {
   const file = join(folder, 'app.db')
   const database = new DatabaseSync(file)

@@ -6,7 +6,7 @@ import { logOf } from '../files/log-format.ts'
 import { type LogContents, readLog } from '../files/log-reader.ts'
 import { locksOf, ProcessLock, slotsIn } from '../files/process-lock.ts'
 import { versionOf } from '../files/schema.ts'
-import { isDamage, isForbidden, isNoDatabase, isOutOfRange, isUnread } from '../files/sqlite-errors.ts'
+import { isBusy, isDamage, isForbidden, isNoDatabase, isOutOfRange, isUnread } from '../files/sqlite-errors.ts'
 import { keepDamagedWal, walOf } from '../files/wal.ts'
 import { recoverSlot } from '../server/slot-recovery.ts'
 
@@ -151,9 +151,9 @@ export class JournalFiles implements Disposable {
     this.#databases.delete(name)
   }
 
-  /** Leaves a damaged or forbidden database out, for good, and notes why. Throws any other error. */
+  /** Leaves a database out that is damaged, forbidden, unread or locked, for good, and notes why. Throws any other error. */
   #leaveOut(name: string, error: unknown): void {
-    if (![isDamage, isForbidden, isOutOfRange, isUnread].some((is) => is(error))) throw error
+    if (![isDamage, isForbidden, isOutOfRange, isUnread, isBusy].some((is) => is(error))) throw error
     this.#close(name)
     this.#leftOut.add(name)
     // An app's own database is left where it is.
@@ -167,6 +167,7 @@ function sentenceOf(path: string, error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOENT' || code === 'ENOTDIR') return `"${path}" does not exist.`
   if (isForbidden(error)) return `This user may not read and write "${path}", or not the folder that it is in.`
+  if (isBusy(error)) return `Another process keeps "${path}" locked: its disk may not answer.`
   return `"${path}" ${isDamage(error) ? 'is damaged' : "can't be opened"}: ${message}.`
 }
 
