@@ -105,6 +105,7 @@ export class DamageTrials implements AsyncDisposable {
   readonly #parent = mkdtempSync(join(tmpdir(), 'afterword-damage-'))
   #folders: Folder[] = []
   #runner: Program | undefined
+  #tries = 0
 
   private constructor(build: Build) {
     this.#build = build
@@ -121,7 +122,7 @@ export class DamageTrials implements AsyncDisposable {
     const random = randoms(seed * 15_485_863 + number * 32_452_843)
     const below: Draw = (limit) => Math.floor(random() * limit)
     const folder = this.#folders[below(this.#folders.length)] as Folder
-    const path = join(this.#parent, `trial-${number}`)
+    const path = join(this.#parent, `trial-${++this.#tries}`)
     cpSync(folder.path, path, { recursive: true })
     const files = readdirSync(path).filter(
       (file) => readFileSync(join(path, file)).length > 0 || file.endsWith('.lock'),
@@ -170,9 +171,10 @@ function partsOf(file: string, files: readonly string[]): string[] {
   return files.filter((other) => other === name || other.startsWith(`${name}-`))
 }
 
-function judge(
+/** Judges a trial: each call ran, or its loss was reported. */
+export function judge(
   result: Result | string,
-  { failed }: Folder,
+  { failed }: Pick<Folder, 'failed'>,
   struck: readonly string[],
   struckFailed: readonly string[],
   canBeTold: boolean,
