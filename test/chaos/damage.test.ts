@@ -47,6 +47,7 @@ describe('judge()', () => {
     type: 'ran',
     folder: '',
     left: [],
+    ran: [],
     reports: [],
     problem: undefined,
     listed: { failed: 'failed-1', pending: '' },

@@ -181,9 +181,10 @@ export function judge(
 ): Omit<Trial, 'damage'> {
   const none = { reported: 0, silent: 0 }
   if (typeof result === 'string') return { wrong: result, ...none }
-  const { left, reports, problem, listed } = result
+  const { left, ran, reports, problem, listed } = result
   if (problem !== undefined) return { wrong: `no start: ${problem}`, ...none }
-  const isListed = (what: string) => listed.failed.includes(what) || listed.pending.includes(what)
+  // A failed record whose end was in the damaged part runs again.
+  const isListed = (what: string) => listed.failed.includes(what) || listed.pending.includes(what) || ran.includes(what)
   const missing = [...left, ...failed].filter((what) => !isListed(what))
   const isTold = reports.some((report) => report.includes('UNREADABLE'))
   const waiting = left.filter((what) => listed.pending.includes(what) && !listed.failed.includes(what) && !isTold)

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -137,6 +137,28 @@ describe.each(places)('in the database "%s"', (place) => {
     }
     expect(await run([0, 2])).toEqual({ ran: [0, 2], codes: ['AFTERWORD_SET_ASIDE'] })
     expect(await listed('pending')).toHaveLength(1)
+  })
+
+  test.each([
+    ['a column', 'options TEXT', 'oqtions TEXT'],
+    ['a table', 'afterword_failed (', 'afterword_fbiled ('],
+    ['the table with the version', 'TABLE afterword (', 'TABLE afterwosd ('],
+  ])('one bit in the name of %s: the database is moved aside and reported, and jobs run', async (_, name, damaged) => {
+    store(place, {})
+    const path = join(folder, `${place}.db`)
+    {
+      using database = open(place)
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    }
+    const bytes = readFileSync(path)
+    bytes.write(damaged, bytes.indexOf(name))
+    writeFileSync(path, bytes)
+    using reports = new Reports()
+    await using afterword = new Afterword({ journal: folder })
+    expect(await afterword.job('other', () => 1).dispatch()).toEqual(expect.any(String))
+    await expect.poll(() => reports.codes).toContain('AFTERWORD_JOURNAL_DAMAGED')
+    expect(readdirSync(folder).filter((file) => file.includes('.db.damaged-'))).toHaveLength(1)
+    expect(await afterword.job('send', (n: number) => n).defer(5).outcome).toEqual({ status: 'done', value: 5 })
   })
 
   test('an index that lacks a record is made anew: the record runs', async () => {

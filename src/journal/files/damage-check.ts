@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { readInto } from './file-read.ts'
 import { checkIntegrity } from './integrity.ts'
+import { migrateChecked } from './schema.ts'
 import { isDamage } from './sqlite-errors.ts'
 import { walOf } from './wal.ts'
 
@@ -82,6 +83,7 @@ function isWhole(path: string): boolean {
   const database = new DatabaseSync(path)
   try {
     checkIntegrity(database)
+    migrateChecked(database, path)
     return true
   } catch (error) {
     if (isDamage(error)) return false

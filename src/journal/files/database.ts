@@ -4,7 +4,7 @@ import type { Database } from '../../options/app-database.ts'
 import { moveIfDamaged } from './damage-check.ts'
 import { makeFile } from './folder.ts'
 import { checkIntegrity } from './integrity.ts'
-import { migrate } from './schema.ts'
+import { migrateChecked } from './schema.ts'
 import { isDamage, isUnread, unread } from './sqlite-errors.ts'
 import { keepDamagedWal, walOf } from './wal.ts'
 
@@ -72,7 +72,7 @@ function open(path: string, sync: Sync, checked: boolean): DatabaseSync {
     if (vacuum !== incremental) database.exec('PRAGMA auto_vacuum = INCREMENTAL')
     database.exec('PRAGMA journal_mode = WAL')
     database.exec(`PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${4 * 2 ** 20}`)
-    migrate(database, path)
+    migrateChecked(database, path)
     setSync(database, sync)
     return database
   } catch (error) {

@@ -1,5 +1,7 @@
+import { DatabaseSync } from 'node:sqlite'
 import type { Database } from '../../options/app-database.ts'
 import { NewerFile } from './newer-file.ts'
+import { damage, isMisfit } from './sqlite-errors.ts'
 import { atomically } from './transaction.ts'
 
 /** The owners of a record that are no process. */
@@ -123,4 +125,39 @@ export function versionOf(database: Database): number | undefined {
   const table = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'afterword'").get()
   if (table === undefined) return undefined
   return (database.prepare('SELECT version FROM afterword').get() as { version: number } | undefined)?.version
+}
+
+/** Reads the columns of the tables of the journal that a database has. */
+function columnsOf(database: Database): Set<string> {
+  const rows = database
+    .prepare(
+      `SELECT schema.name || '.' || columns.name AS name FROM sqlite_schema AS schema, pragma_table_xinfo(schema.name) AS columns
+      WHERE schema.type = 'table' AND schema.name LIKE 'afterword%'`,
+    )
+    .all() as { name: string }[]
+  return new Set(rows.map(({ name }) => name))
+}
+
+/** The columns of a database that is new. */
+let expected: ReadonlySet<string> | undefined
+
+/**
+ * Brings a database to the version of this release, and checks that it has all tables and columns: the text that describes them may be
+ * damaged, which SQLite does not notice. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER`
+ */
+export function migrateChecked(database: Database, path: string): void {
+  try {
+    migrate(database, path)
+  } catch (error) {
+    throw isMisfit(error) ? damage(String(error)) : error
+  }
+  if (expected === undefined) {
+    const blank = new DatabaseSync(':memory:')
+    migrate(blank, path)
+    expected = columnsOf(blank)
+    blank.close()
+  }
+  const found = columnsOf(database)
+  const missing = [...expected].filter((column) => !found.has(column))
+  if (missing.length > 0) throw damage(`Its schema lacks ${missing.join(', ')}`)
 }

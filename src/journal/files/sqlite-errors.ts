@@ -12,6 +12,8 @@ const codes = {
   SQLITE_PROTOCOL: 15,
   SQLITE_NOTADB: 26,
 } as const
+/** The code of errors in a statement, which concern neither the file nor the system. */
+const statementCode = 1
 const code = {
   busy: codes.SQLITE_BUSY,
   readOnly: codes.SQLITE_READONLY,
@@ -62,6 +64,12 @@ export function isDamage(error: unknown): boolean {
 /** The error says that the file is no database, or damaged from its first bytes on. */
 export function isNoDatabase(error: unknown): boolean {
   return codeOf(error) === code.noDatabase
+}
+
+/** The error says that a statement of the journal does not fit the database: tables or columns are missing, or there already. */
+export function isMisfit(error: unknown): boolean {
+  const { errcode, code: name } = (error ?? {}) as { errcode?: unknown; code?: unknown }
+  return errcode === statementCode || (errcode === undefined && name === 'SQLITE_ERROR')
 }
 
 /** Makes an error of a file that could not be read: it tells nothing of what is in the file. */

@@ -6,7 +6,15 @@ import { logOf } from '../files/log-format.ts'
 import { type LogContents, readLog } from '../files/log-reader.ts'
 import { locksOf, ProcessLock, slotsIn } from '../files/process-lock.ts'
 import { versionOf } from '../files/schema.ts'
-import { isBusy, isDamage, isForbidden, isNoDatabase, isOutOfRange, isUnread } from '../files/sqlite-errors.ts'
+import {
+  isBusy,
+  isDamage,
+  isForbidden,
+  isMisfit,
+  isNoDatabase,
+  isOutOfRange,
+  isUnread,
+} from '../files/sqlite-errors.ts'
 import { keepDamagedWal, walOf } from '../files/wal.ts'
 import { recoverSlot } from '../server/slot-recovery.ts'
 
@@ -153,7 +161,7 @@ export class JournalFiles implements Disposable {
 
   /** Leaves a database out that is damaged, forbidden, unread or locked, for good, and notes why. Throws any other error. */
   #leaveOut(name: string, error: unknown): void {
-    if (![isDamage, isForbidden, isOutOfRange, isUnread, isBusy].some((is) => is(error))) throw error
+    if (![isDamage, isForbidden, isMisfit, isOutOfRange, isUnread, isBusy].some((is) => is(error))) throw error
     this.#close(name)
     this.#leftOut.add(name)
     // An app's own database is left where it is.

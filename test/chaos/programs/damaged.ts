@@ -23,6 +23,8 @@ export interface Result {
   readonly folder: string
   /** The calls that did not run. */
   readonly left: readonly string[]
+  /** The calls that ran. */
+  readonly ran: readonly string[]
   readonly reports: readonly string[]
   /** The error with which the journal could not be opened. */
   readonly problem: string | undefined
@@ -130,7 +132,7 @@ async function run({ folder, what, struck }: Order): Promise<void> {
   clearTimeout(timer)
   clearTimeout(last)
   unsubscribe()
-  await tell({ type: 'ran', folder, left: [...open], reports, problem, listed: stored } satisfies Result)
+  await tell({ type: 'ran', folder, left: [...open], ran: [...ran], reports, problem, listed: stored } satisfies Result)
 }
 
 if (task === 'fill') await fill()
