@@ -17,7 +17,7 @@ import { locksOf, ProcessLock, slotsIn } from './files/process-lock.ts'
 import { beginBlock, freeLocks, opening } from './files/process-slot.ts'
 import { slotOf } from './files/record-id.ts'
 import { migrate } from './files/schema.ts'
-import { isBusy } from './files/sqlite-errors.ts'
+import { isBusy, isReading } from './files/sqlite-errors.ts'
 import type { FromServer, ServerOptions, ToServer } from './protocol.ts'
 import type { Databases } from './server/databases.ts'
 import { applyTransition } from './server/group-commit.ts'
@@ -158,6 +158,8 @@ class AppWriteQueue extends WriteQueue implements RecordQueue {
   readonly #refusals = new Refusals()
   /** Records in a transaction that may be rolled back. */
   #unsure: StoredRecord[] = []
+  /** Records that wait until the app has read the rows of a query. */
+  readonly #delayed: [record: StoredRecord, row: RecordRow][] = []
 
   constructor(database: AppDatabase, table: RecordTable, channel: Channel) {
     super('shared', channel)
@@ -167,13 +169,37 @@ class AppWriteQueue extends WriteQueue implements RecordQueue {
   }
 
   accept(record: StoredRecord, row: RecordRow): void {
+    if (this.#accept(record, row)) return
+    // A loop over the rows has ended by the next microtask, unless it waits for something.
+    if (this.#delayed.push([record, row]) === 1) queueMicrotask(this.#acceptDelayed)
+  }
+
+  /** @returns false where the app reads the rows of a query, and is in no transaction in which the record should be */
+  #accept(record: StoredRecord, row: RecordRow): boolean {
     let existing: number | undefined
     try {
       existing = this.#share(row, record.otherKeys)
       if (this.#table.isNewBlock(record.recordId)) this.#table.beginBlock(record.recordId)
     } catch (error) {
-      return record.refused(this.#refusals.add(String(error)))
+      if (isReading(error) && !isInTransaction(this.#database)) return false
+      record.refused(this.#refusals.add(String(error)))
+      return true
     }
+    this.#added(record, existing)
+    return true
+  }
+
+  readonly #acceptDelayed = (): void => {
+    for (let next = this.#delayed[0]; next !== undefined; next = this.#delayed[0]) {
+      // The records are in no transaction that has begun since.
+      if (isInTransaction(this.#database) || !this.#accept(...next)) {
+        return void setTimeout(this.#acceptDelayed, lookInterval)
+      }
+      this.#delayed.shift()
+    }
+  }
+
+  #added(record: StoredRecord, existing: number | undefined): void {
     if (existing !== undefined) {
       record.forwarded(existing)
       return record.stored()

@@ -107,6 +107,33 @@ describe.each(Object.entries(libraries))('configure({ journal: { database } }) w
     expect(events).toEqual(['committing', 'ran', 'ran'])
   })
 
+  test('job.defer() in a loop over the rows of a query is stored when the rows were read', async () => {
+    const database = open(file)
+    database.exec('CREATE TABLE users (n INTEGER); INSERT INTO users VALUES (1), (2), (3)')
+    await using afterword = new Afterword({ journal: { database } })
+    const ran: number[] = []
+    const Remind = afterword.job('remind', (n: number) => void ran.push(n))
+    using reports = new Reports()
+    const tasks = []
+    for (const { n } of database.prepare('SELECT n FROM users').iterate() as Iterable<{ n: number }>) {
+      tasks.push(Remind.defer(n))
+    }
+    await Promise.all(tasks.map(({ accepted }) => accepted))
+    // A cursor that stays open over several turns: what waits belongs to no transaction that begins meanwhile.
+    const cursor = database.prepare('SELECT n FROM users').iterate()
+    cursor.next()
+    const late = Remind.defer(4)
+    await new Promise(setImmediate)
+    cursor.return?.()
+    database.exec('BEGIN')
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    database.exec('ROLLBACK')
+    await late.accepted
+    await afterword.drain()
+    expect(ran).toEqual([1, 2, 3, 4])
+    expect(reports.codes).toEqual([])
+  })
+
   test('a rollback of the app keeps the transitions of other records', async () => {
     using reports = new Reports()
     const database = open(file)

@@ -41,9 +41,14 @@ export function isOutOfRange(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === 'ERR_OUT_OF_RANGE'
 }
 
-/** The error says that another process is writing. */
+/** The error says that nothing can be written for a while: another process is writing, or the app is reading by the same connection. */
 export function isBusy(error: unknown): boolean {
-  return codeOf(error) === code.busy
+  return codeOf(error) === code.busy || isReading(error)
+}
+
+/** The error of better-sqlite3 says that the app reads the rows of a query one by one: the connection writes nothing meanwhile. */
+export function isReading(error: unknown): boolean {
+  return error instanceof TypeError && error.message.includes('busy executing a query')
 }
 
 /** Makes an error that `isBusy` recognises. */
