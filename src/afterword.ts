@@ -1,3 +1,4 @@
+import { clock } from './clock.ts'
 import { createDefer, type Defer } from './defer.ts'
 import { advice } from './ending/exit-cause.ts'
 import { AfterwordError, describe } from './errors.ts'
@@ -216,7 +217,7 @@ export class Afterword {
 
   status(): Status {
     const { open, waiting, running, oldest, held, before, ended } = this.#scheduler.backlog
-    const oldestAge = oldest === undefined ? 0 : performance.now() - oldest
+    const oldestAge = oldest === undefined ? 0 : clock.now() - oldest
     return {
       inFlight: open,
       backlog: waiting,
@@ -237,9 +238,9 @@ export class Afterword {
   async drain(options: DrainOptions = {}, intake?: Intake): Promise<DrainReport> {
     const { timeout } = validateDrain(options, this.#settings.shutdownTimeout)
     if (intake === undefined) return drain(this.#scheduler, timeout)
-    const deadline = performance.now() + timeout
+    const deadline = clock.now() + timeout
     await this.#shutdown.stop([intake])
-    return drain(this.#scheduler, Math.max(0, deadline - performance.now()))
+    return drain(this.#scheduler, Math.max(0, deadline - clock.now()))
   }
 
   /**

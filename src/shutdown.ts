@@ -1,3 +1,4 @@
+import { clock } from './clock.ts'
 import type { Ending } from './ending/ending.ts'
 import { processEnd } from './ending/process-end.ts'
 import { AfterwordError } from './errors.ts'
@@ -103,7 +104,7 @@ export class Shutdown implements Ending {
 
   /** Ends the instance at a signal, its intakes first. */
   async end(): Promise<boolean> {
-    const deadline = performance.now() + this.timeout
+    const deadline = clock.now() + this.timeout
     this.#registry.journal?.expectEnd()
     this.#stage = 'requests'
     await this.stop(this.#intakes)
@@ -112,14 +113,14 @@ export class Shutdown implements Ending {
   }
 
   /** Ends the instance: tasks, `onShutdown` functions, journal, in this order, once. Intakes stay as they are. */
-  run(deadline = performance.now() + this.timeout): Promise<DrainReport> {
+  run(deadline = clock.now() + this.timeout): Promise<DrainReport> {
     this.#run ??= this.#runBy(deadline)
     return this.#run
   }
 
   async #runBy(deadline: number): Promise<DrainReport> {
     const { lifecycle, completion } = this.#scheduler
-    const timeLeft = () => Math.max(0, deadline - performance.now())
+    const timeLeft = () => Math.max(0, deadline - clock.now())
     this.#registry.journal?.expectEnd()
     this.#stage = 'tasks'
     lifecycle.advance('draining')

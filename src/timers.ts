@@ -1,3 +1,5 @@
+import { clearInterval, clearTimeout, setInterval, setTimeout } from './clock.ts'
+
 /** The longest timer in ms. Node fires a longer one at once: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
 const longestTimer = 2 ** 31 - 1
 /** The longest time in ms that counts: a hundred years. `Infinity` stands for that. */

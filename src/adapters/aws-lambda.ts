@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import { clock } from '../clock.ts'
 import { AfterwordError } from '../errors.ts'
 import { instance } from '../instance.ts'
 import type { SentResponse } from '../sent-response.ts'
@@ -80,7 +81,7 @@ class LambdaResponse implements ScopeResponse {
     this.#method = event?.requestContext?.http?.method ?? event?.httpMethod ?? 'GET'
     this.#path = event?.rawPath ?? event?.path ?? '/'
     const left = context?.getRemainingTimeInMillis?.()
-    this.host = { before, deadline: left === undefined ? undefined : performance.now() + left - margin }
+    this.host = { before, deadline: left === undefined ? undefined : clock.now() + left - margin }
   }
 
   whenSent(callback: (sent: SentResponse) => void): void {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
+import { clock } from '../clock.ts'
 
 const status = 503
 const reason = 'Service Unavailable'
@@ -13,7 +14,7 @@ export const refusalHeaders = { ':status': status, ...headers, 'content-length':
 
 /** The bytes of a refusal on HTTP/1. The connection ends with them, for Node takes another response to be sent. */
 export function refusalBytes(method: string | undefined): string {
-  const fields = { date: new Date().toUTCString(), connection: 'close', ...nodeHeaders }
+  const fields = { date: new Date(clock.date()).toUTCString(), connection: 'close', ...nodeHeaders }
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
   return `HTTP/1.1 ${status} ${reason}\r\n${lines.join('')}\r\n${method === 'HEAD' ? '' : body}`
 }

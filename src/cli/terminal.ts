@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { clearInterval, setInterval } from '../clock.ts'
 
 /** The escape sequence that goes back to the start of the line and empties it. */
 export const clearLine = '\r\x1b[K'

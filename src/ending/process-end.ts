@@ -1,3 +1,4 @@
+import { clock } from '../clock.ts'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import { isolatesRequests } from '../platform.ts'
@@ -94,7 +95,7 @@ export class ProcessEnd {
   begin(signal: EndSignal, appListens = listensItself(signal, this.#onSignal)): void {
     if (appListens && mayMeanOtherwise.includes(signal)) return
     if (this.#needed.length === 0) return appListens ? undefined : this.#leave(signal)
-    this.#since = performance.now()
+    this.#since = clock.now()
     this.#appListens = appListens
     this.#noteRaised()
     if (process.stderr.isTTY) setTimer(() => this.#tell(signal), echo).unref()
@@ -135,7 +136,7 @@ export class ProcessEnd {
       this.#raised--
       this.#appEnded = true
       if (this.#code !== undefined) this.#exit(this.#code)
-    } else if (performance.now() - this.#since >= echo) {
+    } else if (clock.now() - this.#since >= echo) {
       this.#advice = advice.signal
       process.exit(128 + signalNumbers[signal])
     }
@@ -162,7 +163,7 @@ export class ProcessEnd {
     this.#code = code
     if (!this.#appListens || this.#appEnded) return this.#exit(code)
     if (code !== 0) process.exitCode = code
-    const timeLeft = Number(this.#since) + this.#timeout - performance.now()
+    const timeLeft = Number(this.#since) + this.#timeout - clock.now()
     setTimer(() => this.#exit(code), Math.max(0, timeLeft)).unref()
   }
 

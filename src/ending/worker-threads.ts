@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import { setImmediate } from '../clock.ts'
 import type { Ending, EndSignal } from './ending.ts'
 
 // Signals do not reach worker threads (https://nodejs.org/api/process.html#signal-events): the main thread passes them on.

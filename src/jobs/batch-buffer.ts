@@ -1,3 +1,4 @@
+import { clearTimeout } from '../clock.ts'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import { type BatchOptions, validateTask } from '../options/task-options.ts'

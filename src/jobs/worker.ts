@@ -1,3 +1,4 @@
+import { clearTimeout, setImmediate } from '../clock.ts'
 import { validateWork, type WorkOptions } from '../options/instance-options.ts'
 import { rootContext } from '../schedule/current.ts'
 import type { Scheduler } from '../schedule/scheduler.ts'

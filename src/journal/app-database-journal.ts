@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { clock, queueMicrotask, setTimeout } from '../clock.ts'
 import type { AppDatabase } from '../options/app-database.ts'
 import type { Claimer, Journal } from '../task/record.ts'
 import type { Channel, ChannelListener } from './client/channel.ts'
@@ -91,11 +92,11 @@ function openTables(given: AppDatabase) {
 
 /** Calls `fn`, and waits while other processes write to the database, which happens at the start only. */
 function whenFree<T>(fn: () => T): T {
-  for (const until = performance.now() + longestBusy; ; pause(10)) {
+  for (const until = clock.now() + longestBusy; ; pause(10)) {
     try {
       return fn()
     } catch (error) {
-      if (!isBusy(error) || performance.now() > until) throw error
+      if (!isBusy(error) || clock.now() > until) throw error
     }
   }
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { clearTimeout, clock, setTimeout } from '../clock.ts'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import type { Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../task/record.ts'
@@ -88,7 +89,7 @@ class FolderJournal implements Journal {
 
   create(call: JobCall): JobRecord {
     this.#lookIfDue()
-    if (this.#current === undefined && !this.#closed && performance.now() - this.#triedAt > interval) this.#openAgain()
+    if (this.#current === undefined && !this.#closed && clock.now() - this.#triedAt > interval) this.#openAgain()
     return this.#current?.client.create(call) ?? this.#refused(call)
   }
 
@@ -172,7 +173,7 @@ class FolderJournal implements Journal {
   }
 
   #openAgain(): void {
-    this.#triedAt = performance.now()
+    this.#triedAt = clock.now()
     try {
       this.#current = this.#open()
     } catch (error) {
@@ -187,7 +188,7 @@ class FolderJournal implements Journal {
 
   #refuse(error: unknown): void {
     const { message, cause } = error as Error
-    this.#triedAt = performance.now()
+    this.#triedAt = clock.now()
     this.#refusing.why = cause === undefined ? message : String(cause)
     this.#goOn()
   }

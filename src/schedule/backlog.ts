@@ -1,3 +1,4 @@
+import { clearTimeout, clock } from '../clock.ts'
 import { AfterwordError } from '../errors.ts'
 import { channels, isHeard, report } from '../events.ts'
 import type { AfterwordSettings } from '../options/instance-options.ts'
@@ -130,7 +131,7 @@ export class Backlog {
 
   /** A scope has its first unfinished task. */
   watch(scope: Scope): void {
-    scope.since = performance.now()
+    scope.since = clock.now()
     scope.older = this.#newest
     if (this.#newest === undefined) this.#oldest = scope
     else this.#newest.newer = scope
@@ -197,7 +198,7 @@ export class Backlog {
     for (let scope = this.#oldest, newer: Scope | undefined; scope !== undefined; scope = newer) {
       newer = scope.newer
       if (!isOpen(scope)) continue
-      const left = scope.since + maxRequestAge - performance.now()
+      const left = scope.since + maxRequestAge - clock.now()
       if (left > 0) return this.#watchAge(left)
       const { method, path } = scope.describe()
       report(new AfterwordError('AFTERWORD_STUCK', [method, path, maxRequestAge]))

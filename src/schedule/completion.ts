@@ -1,3 +1,4 @@
+import { clearTimeout } from '../clock.ts'
 import { errorText } from '../error-text.ts'
 import { AfterwordError } from '../errors.ts'
 import { channels, isHeard, report } from '../events.ts'

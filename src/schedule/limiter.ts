@@ -1,3 +1,4 @@
+import { clearTimeout, clock } from '../clock.ts'
 import { Fifo } from '../fifo.ts'
 import type { Rate } from '../options/task-options.ts'
 import type { RunLimiter, WaitingRun } from '../task/definition.ts'
@@ -41,7 +42,7 @@ export class Limiter implements RunLimiter {
     waiting.admittedBy = undefined
     this.#running++
     if (this.#rate !== undefined) {
-      this.#begun[this.#oldest] = performance.now()
+      this.#begun[this.#oldest] = clock.now()
       this.#oldest = (this.#oldest + 1) % this.#rate.runs
     }
     this.admit()
@@ -105,7 +106,7 @@ export class Limiter implements RunLimiter {
   get #beginnings(): number {
     if (this.#rate === undefined) return Infinity
     const { runs, per } = this.#rate
-    const from = performance.now() - per
+    const from = clock.now() - per
     let beginnings = runs - this.#begun.length
     for (let i = 0; i < this.#begun.length; i++) {
       if ((this.#begun[(this.#oldest + i) % this.#begun.length] as number) > from) break
@@ -118,6 +119,6 @@ export class Limiter implements RunLimiter {
   #msUntilRoom(): number {
     if (this.#running >= this.#concurrency) return Infinity
     const oldest = this.#begun[this.#oldest]
-    return this.#rate === undefined || oldest === undefined ? 0 : oldest + this.#rate.per - performance.now()
+    return this.#rate === undefined || oldest === undefined ? 0 : oldest + this.#rate.per - clock.now()
   }
 }

@@ -1,3 +1,4 @@
+import { clearTimeout } from '../clock.ts'
 import { AfterwordError } from '../errors.ts'
 import { channels, isHeard, report } from '../events.ts'
 import type { Outcome } from '../task/outcome.ts'

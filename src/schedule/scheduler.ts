@@ -1,3 +1,4 @@
+import { clock, setImmediate } from '../clock.ts'
 import { AfterwordError } from '../errors.ts'
 import { Fifo } from '../fifo.ts'
 import type { Lifecycle } from '../lifecycle.ts'
@@ -116,7 +117,7 @@ export class Scheduler implements ScopeRunner {
 
   start(task: Task): void {
     if (task.state !== 'waiting') return
-    this.#now = performance.now()
+    this.#now = clock.now()
     const outcome = this.#attempt(task)
     if (outcome instanceof Promise) void outcome.then((outcome) => this.completion.complete(task, outcome))
     else this.completion.complete(task, outcome)
@@ -125,7 +126,7 @@ export class Scheduler implements ScopeRunner {
   /** Resolves at once while the slice of the task that runs lasts, else when the task has its next turn. */
   yield(): Promise<void> {
     if (isolatesRequests) return new Promise((resolve) => void setImmediate(resolve))
-    if (performance.now() < this.#turnBudget.goOnUntil) return Promise.resolve()
+    if (clock.now() < this.#turnBudget.goOnUntil) return Promise.resolve()
     const turn = this.#yielded.add()
     this.#wake()
     return turn
@@ -146,7 +147,7 @@ export class Scheduler implements ScopeRunner {
     this.#turnSet = false
     this.#releaseSent()
     if (this.#queueRuns || !this.#yielded.empty) {
-      this.#now = performance.now()
+      this.#now = clock.now()
       this.#ready.tell(this.#now)
       if (this.#turnBudget.begin(this.#now, this.#ready.wait)) this.#slice()
       if (this.#queueRuns || !this.#yielded.empty) this.#turnBudget.end(this.#now)
@@ -184,7 +185,7 @@ export class Scheduler implements ScopeRunner {
   }
 
   readonly #stepAlone = (scope: Scope): void => {
-    this.#now = performance.now()
+    this.#now = clock.now()
     this.#stepInTurn(scope)
   }
 
@@ -206,7 +207,7 @@ export class Scheduler implements ScopeRunner {
   async #runAll(scope: RequestScope): Promise<void> {
     const waiting: WaitingRun = { next: undefined, admittedBy: undefined, resume() {} }
     for (let step: Step = 'done'; step !== 'empty'; ) {
-      this.#now = performance.now()
+      this.#now = clock.now()
       step = await new Promise<Step>((resolve) => {
         const goOn = () => resolve('done')
         waiting.resume = goOn
@@ -243,14 +244,14 @@ export class Scheduler implements ScopeRunner {
     const { buffer } = task.definition
     if (buffer !== undefined) {
       buffer.add(task)
-      this.#now = performance.now()
+      this.#now = clock.now()
       return 'done'
     }
     if (limiter !== undefined && !limiter.tryAcquire(waiting)) {
       scope.queue.unshift(task)
       this.#ready.remove(scope)
       limiter.wait(waiting)
-      this.#now = performance.now()
+      this.#now = clock.now()
       return 'limited'
     }
     if (scope.state === 'queued') scope.state = 'running'
@@ -292,7 +293,7 @@ export class Scheduler implements ScopeRunner {
     this.backlog.begin(task)
     const outcome = run(task, this.current)
     const began = this.#now
-    this.#now = performance.now()
+    this.#now = clock.now()
     if (this.#now - began > this.settings.slowTask) this.slowTasks.add(task, this.#now - began)
     return outcome
   }

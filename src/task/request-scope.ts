@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
+import { clock } from '../clock.ts'
 import type { AfterwordError } from '../errors.ts'
 import type { SentResponse } from '../sent-response.ts'
 import type { Outcome } from './outcome.ts'
@@ -56,7 +57,7 @@ export class RequestScope extends Scope implements ResponseGate {
 
   override get timeLeft(): number {
     const deadline = this.host?.deadline
-    return deadline === undefined ? Infinity : Math.max(0, deadline - performance.now())
+    return deadline === undefined ? Infinity : Math.max(0, deadline - clock.now())
   }
 
   override addBeside(task: Task, when: 'now' | 'sent'): void {

@@ -1,3 +1,4 @@
+import { setImmediate } from '../clock.ts'
 import { Fifo } from '../fifo.ts'
 import type { SentResponse } from '../sent-response.ts'
 import type { RunLimiter } from './definition.ts'
@@ -12,8 +13,7 @@ import type { Task } from './task.ts'
  *     open ──► idle ◄──► queued ──► running
  *       sent     defer       turn      │
  *                  ▲───────────────────┘ the task ended
- * Invariant: exactly the scopes in state `queued` stand in the scheduler's queue or in that of a limiter, or, where requests are
- * isolated, have set a turn.
+ * Invariant: exactly the `queued` scopes stand in the queue of the scheduler or a limiter, or have set a turn where requests are isolated.
  */
 export class Scope {
   /** The scope behind this one in the queue where it stands. */

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
+import { clock } from '../clock.ts'
 import type { SentResponse } from '../sent-response.ts'
 import type { TaskDefinition } from './definition.ts'
 import type { Outcome } from './outcome.ts'
@@ -41,7 +42,7 @@ export interface CurrentTask {
 // Cloudflare Workers know neither the time nor chance before the first request.
 let madeOrigin: string | undefined
 const origin = () =>
-  (madeOrigin ??= `${Date.now().toString(36)}${Math.floor(Math.random() * 36 ** 4)
+  (madeOrigin ??= `${clock.date().toString(36)}${Math.floor(Math.random() * 36 ** 4)
     .toString(36)
     .padStart(4, '0')}`)
 let serials = 0

@@ -2,6 +2,8 @@ import { describe, expect, it, vi } from 'vitest'
 import { Afterword } from '../../src/index.ts'
 import { Turns } from '../support/turns.ts'
 
+vi.mock('../../src/clock.ts', () => import('../support/faked-clock.ts'))
+
 describe('job({ concurrency })', () => {
   it('holds for all calls of the job in all scopes, and lets other work pass', async () => {
     await using afterword = new Afterword()

@@ -6,16 +6,9 @@ import { filesIn, importsOf } from './source.ts'
  * levels, and never from a neighbour on the same level.
  */
 const house = [
-  [
-    'error-text.ts',
-    'errors.ts',
-    'fifo.ts',
-    'lazy-require.ts',
-    'platform.ts',
-    'sent-response.ts',
-    'timers.ts',
-    'version.ts',
-  ],
+  ['error-text.ts', 'errors.ts', 'fifo.ts', 'lazy-require.ts', 'platform.ts', 'sent-response.ts', 'version.ts'],
+  ['clock.ts'],
+  ['timers.ts'],
   ['options', 'lifecycle.ts'],
   ['task'],
   ['events.ts'],

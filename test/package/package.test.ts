@@ -110,7 +110,8 @@ describe('the package', () => {
       console.log(JSON.stringify(loaded))`
     const loaded = (await evaluate(24, 'module', code)) as string[]
     expect(loaded).toContainEqual(expect.stringMatching(/dist\/index\.js$/))
-    const core = /\/dist\/(?:(?:task|schedule|jobs|options|ending)\/)?[a-z-]+\.c?js$|^node:(async_hooks|diagnostics_channel)$/
+    const core =
+      /\/dist\/(?:(?:task|schedule|jobs|options|ending)\/)?[a-z-]+\.c?js$|^node:(async_hooks|diagnostics_channel|events)$/
     expect(loaded.filter((url) => !core.test(url))).toEqual([])
     expect(loaded.filter((url) => url.includes('/testing/'))).toEqual([])
   })

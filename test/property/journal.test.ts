@@ -13,6 +13,8 @@ import { byTrial } from '../../src/journal/server/suspects.ts'
 import { Model } from './journal-model.ts'
 import { type Opened, Peer, World } from './journal-world.ts'
 
+vi.mock('../../src/clock.ts', () => import('../support/faked-clock.ts'))
+
 // The clock is what the commands make of it.
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] }))
 afterEach(() => void vi.useRealTimers())

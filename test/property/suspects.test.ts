@@ -5,6 +5,8 @@ import { type CommitGroup, type RunnableJobs, transition } from '../../src/journ
 import { byTrial } from '../../src/journal/server/suspects.ts'
 import { Peer, World } from './journal-world.ts'
 
+vi.mock('../../src/clock.ts', () => import('../support/faked-clock.ts'))
+
 // Processes that live one after another, on a clock of their own, with jobs that take their time, and jobs that end their process.
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] }))

@@ -1,3 +1,4 @@
+import { setImmediate } from '../../clock.ts'
 import type { ResponseGate, ScopeResponse } from '../../task/response.ts'
 
 /** A response whose bytes can be held. Its handler ends it, and Node's own response is ended; only the bytes wait. */

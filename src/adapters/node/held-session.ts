@@ -1,4 +1,5 @@
 import type { Http2Session } from 'node:http2'
+import { setImmediate } from '../../clock.ts'
 
 /** The key of the object of a session, on the session: another copy of the package finds it there. */
 const heldSession = Symbol.for('afterword.held-session')

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { Duplex } from 'node:stream'
+import { setImmediate } from '../../clock.ts'
 import { hasNodeStreams } from '../../platform.ts'
 import { ownResponse } from '../../task/address.ts'
 import { refusalBytes } from '../refusal.ts'

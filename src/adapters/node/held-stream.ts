@@ -1,4 +1,5 @@
 import type { ServerHttp2Stream } from 'node:http2'
+import { setImmediate } from '../../clock.ts'
 import { hasNodeStreams } from '../../platform.ts'
 import { breakOff, refusalHeaders } from '../refusal.ts'
 import { rehearse } from './file-response.ts'

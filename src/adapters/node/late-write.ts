@@ -1,4 +1,5 @@
 import type { ServerHttp2Stream } from 'node:http2'
+import { nextTick } from '../../clock.ts'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import type { SentResponse } from '../../sent-response.ts'
@@ -34,7 +35,7 @@ function discard(name: string, returned: 'this' | boolean | undefined): Method {
       report(new AfterwordError('AFTERWORD_LATE_WRITE', [name, method, path]))
     }
     const callback = args.at(-1)
-    if (typeof callback === 'function') process.nextTick(callback, failureOf(name, callback !== args[0]))
+    if (typeof callback === 'function') nextTick(callback, failureOf(name, callback !== args[0]))
     return returned === 'this' ? this : returned
   }
 }

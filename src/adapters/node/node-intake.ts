@@ -4,6 +4,7 @@ import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:ht
 import type { Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Afterword } from '../../afterword.ts'
+import { clearInterval, setInterval } from '../../clock.ts'
 import { hasNodeStreams } from '../../platform.ts'
 import type { Intake } from '../../shutdown.ts'
 import { tellIdleClosing } from './idle-connections.ts'

@@ -1,4 +1,5 @@
 import type { ServerHttp2Stream } from 'node:http2'
+import { clearTimeout, setImmediate, setTimeout } from '../../clock.ts'
 
 /** The interval in ms at which a write that takes long is looked at. */
 const interval = 1000

@@ -1,3 +1,4 @@
+import { setImmediate } from '../../clock.ts'
 import type { Intake } from '../../shutdown.ts'
 import type { StoppableServer } from './fetch-host.ts'
 

@@ -1,3 +1,4 @@
+import { clock } from '../../clock.ts'
 import { AfterwordError } from '../../errors.ts'
 import type { SentResponse } from '../../sent-response.ts'
 import type { ResponseGate, ScopeResponse } from '../../task/response.ts'
@@ -97,7 +98,7 @@ export class FetchResponse implements ScopeResponse {
   #sent(state: 'delivered' | 'aborted'): void {
     if (this.#isSent) return
     this.#state = state
-    if (this.host.limit !== undefined) this.host.deadline = performance.now() + this.host.limit
+    if (this.host.limit !== undefined) this.host.deadline = clock.now() + this.host.limit
     this.#callback?.(this.describe())
     this.#done()
   }

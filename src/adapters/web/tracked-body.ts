@@ -1,3 +1,5 @@
+import { setImmediate } from '../../clock.ts'
+
 /** The most bytes of a body that stays one piece, if it is there at once: the host then knows its length. */
 const onePiece = 65_536
 

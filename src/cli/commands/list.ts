@@ -1,3 +1,4 @@
+import { clock } from '../../clock.ts'
 import { Inspector } from '../../journal/inspector.ts'
 import { type Command, onJournal, takesNoId } from '../command.ts'
 import { date, Reader } from '../printed-record.ts'
@@ -13,7 +14,7 @@ export const list: Command = {
   wrong: takesNoId,
   run: onJournal(Inspector, async function* (inspector, { json }) {
     const reader = new Reader()
-    const now = Date.now()
+    const now = clock.date()
     async function* pages(first: boolean) {
       yield* inspector.records('failed', first)
       yield* inspector.records('pending', first)

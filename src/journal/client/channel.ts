@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { setTimeout } from '../../clock.ts'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import { type FolderServerOptions, type FromServer, restartCode, type ToServer } from '../protocol.ts'

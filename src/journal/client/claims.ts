@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from '../../clock.ts'
 import type { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import type { Claim, Claimer } from '../../task/record.ts'

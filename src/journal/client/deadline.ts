@@ -1,3 +1,4 @@
+import { clock } from '../../clock.ts'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import { within } from '../../timers.ts'
@@ -12,12 +13,12 @@ export class Deadline {
 
   /** @param within the time in ms */
   constructor(within: number) {
-    this.#until = performance.now() + within
+    this.#until = clock.now() + within
   }
 
   /** The time in ms that is left. */
   get left(): number {
-    return Math.max(0, this.#until - performance.now())
+    return Math.max(0, this.#until - clock.now())
   }
 
   /** Waits for a step. Reports the first one that takes too long. @returns whether the step has ended in time */

@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from '../../clock.ts'
 import type { LogFile } from './log-file.ts'
 
 /** The time in ms that Node's pool has for a sync. An app may keep all its threads busy; then the journal's thread syncs the file as well. */

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { clock, setImmediate } from '../../clock.ts'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import type { Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../../task/record.ts'
@@ -74,7 +74,7 @@ export class JournalClient implements Journal {
     const id = this.#ids.next
     const text = this.#codec.encode(args, job, id)
     this.#ids.give()
-    const [now, due] = [Date.now(), Math.ceil(delay)]
+    const [now, due] = [clock.date(), Math.ceil(delay)]
     const by = shared ? owner.free : this.#process
     const [key, otherKeys] = this.#codec.storedKey(job, uniqueKey)
     const notes = response && { response }
@@ -200,7 +200,7 @@ export class JournalClient implements Journal {
   async #closeQueues(running: ReadonlySet<StoredRecord>): Promise<boolean> {
     await this.#channel.ready()
     // Groups that were refused while there was no server are known as such by then.
-    await nextTurn()
+    await new Promise((resolve) => void setImmediate(resolve))
     this.#claims.close(running)
     await this.#log?.settled()
     this.#log?.moveAll()

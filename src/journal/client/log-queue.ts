@@ -1,3 +1,4 @@
+import { clearTimeout, clock, setImmediate, setTimeout } from '../../clock.ts'
 import { acceptEntry, entry, type RecordRow } from '../files/log-format.ts'
 import { transition } from '../protocol.ts'
 import { FrameBuffer } from './frame-buffer.ts'
@@ -83,7 +84,7 @@ export class LogQueue implements RecordQueue, WriteListener {
   change(record: Recorded, kind: number, first: string | number = 0, second: string | number = 0): void {
     const stored = record as StoredRecord
     const { recordId } = record
-    const now = Date.now()
+    const now = clock.date()
     if (kind === transition.options) {
       this.#changes.addReady(JSON.stringify([entry.options, recordId, first]))
       return this.#flushThisTurn()

@@ -1,3 +1,4 @@
+import { clearTimeout, clock } from '../../clock.ts'
 import { setTimer } from '../../timers.ts'
 import { FileSync } from './file-sync.ts'
 import type { LogFile, Segment } from './log-file.ts'
@@ -83,7 +84,7 @@ export class LogSync {
   /** Adds records and changes that are written. */
   add(records: readonly StoredRecord[], changes: readonly string[]): void {
     const next = this.#next
-    if (next.records.length === 0) next.since = performance.now()
+    if (next.records.length === 0) next.since = clock.now()
     for (const record of records) next.records.push(record)
     next.changes.push(...changes)
     this.#begin()
@@ -137,7 +138,7 @@ export class LogSync {
     const { sequence, frame } = file.current as Segment
     this.#syncing = { ...this.#next, point: { sequence, frame: frame - 1 }, covered: file.beginSync() }
     this.#next = empty()
-    const left = this.#syncing.since + longest - performance.now()
+    const left = this.#syncing.since + longest - clock.now()
     this.#timer = setTimer(this.#onLate, left)
     this.#file.begin()
   }

@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from '../../clock.ts'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 

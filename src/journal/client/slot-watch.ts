@@ -1,4 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs'
+import { clearTimeout, clock, setTimeout } from '../../clock.ts'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import type { LogFile } from './log-file.ts'
@@ -43,12 +44,12 @@ export class SlotWatch {
 
   /** The last look is a while ago. */
   get isDue(): boolean {
-    return performance.now() - this.#looked > fresh
+    return clock.now() - this.#looked > fresh
   }
 
   /** Looks whether the slot is this process's no more. A lock that was dropped is taken again. */
   get isLost(): boolean {
-    this.#looked = performance.now()
+    this.#looked = clock.now()
     const { locks, log } = this.#slot
     const isLost = locks.areLost || log.isGone
     const dropped = locks.takeDropped()

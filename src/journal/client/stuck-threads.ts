@@ -1,4 +1,5 @@
 import process from 'node:process'
+import { clock } from '../../clock.ts'
 import { pause } from '../files/pause.ts'
 
 /** The time in ms that a thread has to answer when the process ends. */
@@ -34,9 +35,8 @@ function endStuck(code: number): void {
     thread.ask(answer)
     return answer
   })
-  const until = performance.now() + longestAnswer
-  const isStuck = (answer: Int32Array) =>
-    Atomics.wait(answer, 0, 0, Math.max(0, until - performance.now())) === 'timed-out'
+  const until = clock.now() + longestAnswer
+  const isStuck = (answer: Int32Array) => Atomics.wait(answer, 0, 0, Math.max(0, until - clock.now())) === 'timed-out'
   if (!answers.some(isStuck)) return
   const signal = signals[code] ?? 'SIGKILL'
   process.removeAllListeners(signal)

@@ -1,3 +1,4 @@
+import { clearTimeout, setImmediate, setTimeout } from '../../clock.ts'
 import { type CommitGroup, type Store, type Transition, transition, transitionWidth } from '../protocol.ts'
 import type { Channel } from './channel.ts'
 import { idsOf, PendingGroup } from './pending-group.ts'

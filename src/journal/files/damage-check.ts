@@ -2,6 +2,7 @@ import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, renameSync, rm
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { clock } from '../../clock.ts'
 import { readInto } from './file-read.ts'
 import { checkIntegrity } from './integrity.ts'
 import { migrateChecked } from './schema.ts'
@@ -72,7 +73,7 @@ export function moveIfDamaged(path: string): string | undefined {
 
 /** Moves a database aside that is damaged for certain. @returns its path then */
 export function moveAside(path: string): string {
-  const suffix = `damaged-${new Date().toISOString().replaceAll(':', '-')}`
+  const suffix = `damaged-${new Date(clock.date()).toISOString().replaceAll(':', '-')}`
   for (const part of ['', '-wal', '-shm']) {
     if (existsSync(path + part)) renameSync(path + part, `${path}.${suffix}${part}`)
   }

@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
+import { clock } from '../../clock.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { Database } from '../../options/app-database.ts'
 import { moveIfDamaged } from './damage-check.ts'
@@ -114,7 +115,7 @@ export function giveSpaceBack(database: Database): boolean {
 /** Closes a database; its free pages go back to the disk, as far as there is time. @param until by `performance.now()` */
 export function shut(database: DatabaseSync, until: number): void {
   try {
-    while (performance.now() < until && !giveSpaceBack(database));
+    while (clock.now() < until && !giveSpaceBack(database));
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
   } catch {
     // Another process works with the database, or the disk is full: neither is a reason to keep it open.

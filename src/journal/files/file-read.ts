@@ -1,4 +1,5 @@
 import { readSync } from 'node:fs'
+import { clock } from '../../clock.ts'
 
 /** The number of times that a part of a file is read at most, and the time in ms for which it is tried: a bad sector may take seconds each time. */
 const mostReads = 20
@@ -20,12 +21,12 @@ export function readInto(file: number, buffer: Buffer, offset: number): number {
 }
 
 function readAgain(file: number, buffer: Buffer, offset: number): number {
-  const until = performance.now() + longestRead
+  const until = clock.now() + longestRead
   for (let tries = mostReads; ; tries--) {
     try {
       return readSync(file, buffer, 0, buffer.length, offset)
     } catch (error) {
-      if (tries === 1 || performance.now() > until) throw error
+      if (tries === 1 || clock.now() > until) throw error
     }
   }
 }

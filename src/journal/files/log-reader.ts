@@ -1,4 +1,5 @@
 import { fstatSync } from 'node:fs'
+import { clock } from '../../clock.ts'
 import { bytesAt } from './file-read.ts'
 import { LogBytes } from './log-bytes.ts'
 import { entry, frameHeadSize, parseAccepted, type RecordRow, readFrame, segmentUnit } from './log-format.ts'
@@ -46,7 +47,7 @@ export function isDamaged(contents: LogContents): boolean {
 export function failuresOf(contents: LogContents): Map<number, LoggedFailure> {
   const { failed, broken, pending } = contents
   const damaged = [...broken].filter(([id, { place }]) => wasWritten(place, contents) && !pending.has(id))
-  const failedAt = Date.now()
+  const failedAt = clock.date()
   const error = 'Its entry in the log was damaged.'
   return new Map([
     ...damaged.map(([id, { row }]) => [id, { row, attempt: row[6], failedAt, reason: 'damaged', error }] as const),

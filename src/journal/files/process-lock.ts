@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { clock } from '../../clock.ts'
 import { FileIdentity } from './file-identity.ts'
 import { FileLocks, nextDescriptor } from './file-locks.ts'
 import { makeFile } from './folder.ts'
@@ -108,9 +109,9 @@ export class ProcessLock {
     this.wasDropped = true
     if (this.#takeAgain()) return false
     const owner = ownerOf(this.path)
-    this.#busySince ??= performance.now()
+    this.#busySince ??= clock.now()
     const isOthers = owner !== undefined && owner !== this.#identity
-    return isOthers || (++this.#busy >= mostBusy && performance.now() - this.#busySince > longestBusy)
+    return isOthers || (++this.#busy >= mostBusy && clock.now() - this.#busySince > longestBusy)
   }
 
   #takeAgain(): boolean {

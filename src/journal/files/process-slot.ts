@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { clock } from '../../clock.ts'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import type { Database } from '../../options/app-database.ts'
@@ -174,7 +175,7 @@ function isEmpty(database: Database): boolean {
  * another, damaged or deleted, gives none of its keys again.
  */
 export function beginBlock(database: Database, slot: number): number {
-  const minutes = Math.floor((Date.now() - Date.UTC(2026, 0)) / 60_000)
+  const minutes = Math.floor((clock.date() - Date.UTC(2026, 0)) / 60_000)
   const row = database
     .prepare(
       `INSERT INTO afterword_slots (slot, block) VALUES (?, ?) ON CONFLICT (slot) DO UPDATE SET block = block + 1 RETURNING block`,

@@ -1,3 +1,4 @@
+import { clock } from '../../clock.ts'
 import type { Database, Statement } from '../../options/app-database.ts'
 
 /** The state of a record in one database: it was deleted there, is a process's, or is not there. */
@@ -39,7 +40,7 @@ export class WithdrawalRows {
   /** Asks the process that has a record to withdraw it. @returns the number of the row */
   ask(recordId: number): number {
     const sql = 'INSERT INTO afterword_withdrawals (record, asked) VALUES (?, ?)'
-    return Number(this.#prepare(sql).run(recordId, Date.now()).lastInsertRowid)
+    return Number(this.#prepare(sql).run(recordId, clock.date()).lastInsertRowid)
   }
 
   /** The records that processes are asked for. */

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { clock } from '../../clock.ts'
 import { idOf, recordIdOf } from '../files/record-id.ts'
 import { owner } from '../files/schema.ts'
 import { atomically } from '../files/transaction.ts'
@@ -28,7 +29,7 @@ export class FailureWriter {
         SELECT key, job, version, args, options, created, ?2, ${owner.free}, singleton FROM afterword_failed WHERE key = ?1`,
       )
       const remove = database.prepare(removeSql)
-      return (recordId) => add.run(recordId, Date.now()).changes > 0 && remove.run(recordId).changes > 0
+      return (recordId) => add.run(recordId, clock.date()).changes > 0 && remove.run(recordId).changes > 0
     })
   }
 

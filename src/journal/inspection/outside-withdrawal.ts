@@ -1,3 +1,4 @@
+import { clock } from '../../clock.ts'
 import { pause } from '../files/pause.ts'
 import { slotOf } from '../files/record-id.ts'
 import { atomically } from '../files/transaction.ts'
@@ -19,7 +20,7 @@ export class OutsideWithdrawal {
   /** @returns whether the record was withdrawn. Throws an `Error` if the process that has it does not answer */
   withdraw(recordId: number): boolean {
     let row: number | undefined
-    const until = Date.now() + longest
+    const until = clock.date() + longest
     try {
       for (;;) {
         this.#files.openNew()
@@ -38,7 +39,7 @@ export class OutsideWithdrawal {
         const asked = row
         const answer = asked === undefined ? undefined : this.#rows((rows) => rows.answerTo(asked))
         if (answer !== undefined) return answer
-        if (Date.now() > until) throw new Error(`The process that has ${recordId.toString(36)} does not answer.`)
+        if (clock.date() > until) throw new Error(`The process that has ${recordId.toString(36)} does not answer.`)
         pause(interval)
       }
     } finally {

@@ -1,3 +1,4 @@
+import { clock } from '../../clock.ts'
 import type { Database, Statement } from '../../options/app-database.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import type { LoggedFailure } from '../files/log-reader.ts'
@@ -97,7 +98,7 @@ export class AddedRecords {
     const values = [text(job), count(version, 1), text(args), text(options), count(created, 0), count(attempt, 0)]
     this.#database
       .prepare('INSERT OR IGNORE INTO afterword_failed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
-      .run(recordId, ...values, text(uniqueKey), reason, error, Date.now())
+      .run(recordId, ...values, text(uniqueKey), reason, error, clock.date())
   }
 
   /** A record that was set aside has ended after all. */

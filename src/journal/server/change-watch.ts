@@ -1,4 +1,5 @@
 import { existsSync, type FSWatcher, watch } from 'node:fs'
+import { clearInterval, clearTimeout, setInterval, setTimeout } from '../../clock.ts'
 
 /** The delays in ms after which a write is looked for, at first and at last: a commit is there a little after its write. */
 const firstDelay = 4

@@ -1,3 +1,4 @@
+import { clearTimeout, clock, setTimeout } from '../../clock.ts'
 import { idOf } from '../files/record-id.ts'
 import type { ClaimedRow, FromServer, RunnableJobs, ToServer } from '../protocol.ts'
 import type { Rooms } from './claimable-records.ts'
@@ -119,7 +120,7 @@ export class ClaimAnswers {
       next = Math.min(next, outlook.next)
     }
     for (const table of databases.tables) this.#server.on(table, () => look(table))
-    const now = Date.now()
+    const now = clock.date()
     for (const { suspect } of this.#suspects()) {
       if (isPoisonous(suspect)) due = true
       else if (!trials.areOn) {
@@ -161,7 +162,7 @@ export class ClaimAnswers {
   #wakeAt(next: number): void {
     clearTimeout(this.#wake)
     if (next === Infinity || this.#stopped) return
-    this.#wake = setTimeout(() => this.look(), Math.min(Math.max(next - Date.now(), 1), longestWait)).unref()
+    this.#wake = setTimeout(() => this.look(), Math.min(Math.max(next - clock.date(), 1), longestWait)).unref()
   }
 
   #try(table: RecordTable, fn: () => void): boolean {

@@ -1,3 +1,4 @@
+import { clock } from '../../clock.ts'
 import type { Database, Statement } from '../../options/app-database.ts'
 import { claimerOf, ownedBy, owner } from '../files/schema.ts'
 import type { ClaimedRow, RunnableJobs, Store } from '../protocol.ts'
@@ -65,12 +66,12 @@ export class ClaimableRecords {
   /** Marks records of dead processes as orphaned: a page of them, where there are any. */
   takeOver(): void {
     if (!this.hasOrphans) return
-    this.#changes.changePage(this.#isOrphan, pageSize, `owner = ${owner.orphaned}, ${dueAfterDeath}`, Date.now())
+    this.#changes.changePage(this.#isOrphan, pageSize, `owner = ${owner.orphaned}, ${dueAfterDeath}`, clock.date())
   }
 
   /** Claims records without suspicion, in the order in which they are due. @param rooms is reduced by what is claimed */
   claim(jobs: RunnableJobs, most: number, rooms: Map<string, number>): ClaimedRow[] {
-    const now = Date.now()
+    const now = clock.date()
     const isOpen = ({ job }: Kind) => (rooms.get(job) ?? 1) > 0
     const isDue = ({ crashes, head }: Kind) => crashes === 0 && head <= now
     const last = { head: now, recordId: Number.MAX_SAFE_INTEGER }
@@ -106,7 +107,7 @@ export class ClaimableRecords {
 
   /** @param rooms jobs that are full have no record to be claimed */
   outlook(jobs: RunnableJobs, rooms: Rooms): Outlook {
-    const now = Date.now()
+    const now = clock.date()
     const full = new Set<string>()
     const wanted = this.#wanted(jobs)
     let due = this.hasOrphans
@@ -141,7 +142,7 @@ export class ClaimableRecords {
 
   /** Finds a record that waits for a key which this process does not have. */
   encryptedByOthers(jobs: RunnableJobs): { readonly recordId: number; readonly job: string } | undefined {
-    const now = Date.now()
+    const now = clock.date()
     const wants = this.#runnable.of(jobs)
     return this.#kinds.all().find((kind) => wants(kind) === 'sealed' && kind.head <= now)
   }

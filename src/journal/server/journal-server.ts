@@ -1,4 +1,5 @@
 import { pid } from 'node:process'
+import { clock, setTimeout } from '../../clock.ts'
 import type { Report } from '../files/database.ts'
 import { idOf, slotOf } from '../files/record-id.ts'
 import { isBusy } from '../files/sqlite-errors.ts'
@@ -110,7 +111,7 @@ export class JournalServer {
       case 'block':
         return void this.#try(() => this.#databases.own.beginBlock(message.recordId))
       case 'group':
-        return this.#commit(message, Date.now() + longestBusy)
+        return this.#commit(message, clock.date() + longestBusy)
       case 'jobs':
         this.#jobs = message.jobs
         this.#ownJobs = { known: message.jobs.known, shared: message.jobs.known }
@@ -153,7 +154,7 @@ export class JournalServer {
     const { own, shared } = this.#databases
     const { duplicates, failures, left } = this.#groupCommit.commit(group)
     const main = store === 'shared' ? shared : own
-    if (store === 'shared' && isBusy(failures.get(shared)) && Date.now() < until) {
+    if (store === 'shared' && isBusy(failures.get(shared)) && clock.date() < until) {
       return void setTimeout(() => this.#commit(group, until), 1 + 3 * Math.random())
     }
     for (const [table, error] of failures) {
@@ -255,7 +256,7 @@ export class JournalServer {
     this.#stopLooking()
     this.#trials.endsInOrder()
     this.#trials.stop()
-    const until = performance.now() + Math.min(Math.max(leastForClose, within), mostForClose)
+    const until = clock.now() + Math.min(Math.max(leastForClose, within), mostForClose)
     this.#maintenance.leave(until, kept)
     this.#databases.close(until)
     this.#tell({ type: 'closed' })

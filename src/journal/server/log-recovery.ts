@@ -1,4 +1,5 @@
 import { renameSync, unlinkSync } from 'node:fs'
+import { clock } from '../../clock.ts'
 import type { Report } from '../files/database.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import { failuresOf, isDamaged, type LogContents, type LoggedFailure, readSegments } from '../files/log-reader.ts'
@@ -77,8 +78,8 @@ export class LogRecovery {
     try {
       return this.#segments.next()
     } catch (error) {
-      this.#failedAt ??= performance.now()
-      this.#segments = readSegments(this.#path, performance.now() - this.#failedAt > lastingError)
+      this.#failedAt ??= clock.now()
+      this.#segments = readSegments(this.#path, clock.now() - this.#failedAt > lastingError)
       this.#contents = undefined
       throw error
     }
@@ -172,7 +173,7 @@ export class LogRecovery {
     const { lastId } = contents
     if (lastId > 0) this.#own.atomically(() => this.#own.beginBlock(lastId), true)
     if (!isDamaged(contents)) return unlinkSync(this.#path)
-    const aside = `${this.#path}.damaged-${new Date().toISOString().replaceAll(':', '-')}`
+    const aside = `${this.#path}.damaged-${new Date(clock.date()).toISOString().replaceAll(':', '-')}`
     renameSync(this.#path, aside)
     this.#tell('AFTERWORD_JOURNAL_DAMAGED', [this.#path, aside])
   }
@@ -212,6 +213,6 @@ function isShared(row: RecordRow): boolean {
 /** Makes the row of a record with another owner, due its delay from now on at the latest: the clock may have been set back. */
 function ownedBy(row: RecordRow, by: number): RecordRow {
   const [id, job, version, args, options, created, attempt, runAt, delay, , uniqueKey] = row
-  const soonest = Math.min(runAt, Date.now() + delay)
+  const soonest = Math.min(runAt, clock.date() + delay)
   return [id, job, version, args, options, created, attempt, soonest, delay, by, uniqueKey]
 }

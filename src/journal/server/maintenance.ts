@@ -1,3 +1,4 @@
+import { clearTimeout, clock, setTimeout } from '../../clock.ts'
 import { isBusy } from '../files/sqlite-errors.ts'
 import type { RunnableJobs } from '../protocol.ts'
 import type { Databases } from './databases.ts'
@@ -58,7 +59,7 @@ export class Maintenance {
   #forgetAt = 0
   /** More slots wait to be looked at. */
   #more = false
-  #clock = Date.now()
+  #clock = clock.date()
   #stopped = false
 
   constructor(server: Maintained) {
@@ -114,9 +115,9 @@ export class Maintenance {
   leave(until: number, kept: readonly number[]): void {
     const { shared } = this.#server.databases
     try {
-      while (!shared.atomically(() => shared.upkeep.leave(kept)) && performance.now() < until);
+      while (!shared.atomically(() => shared.upkeep.leave(kept)) && clock.now() < until);
       // Processes that live for a moment get on with it, too.
-      for (const chore of this.#chores.splice(0)) if (performance.now() < until) chore()
+      for (const chore of this.#chores.splice(0)) if (clock.now() < until) chore()
     } catch {
       // The next process of the slot does that.
     }
@@ -144,13 +145,13 @@ export class Maintenance {
     databases.check?.()
     const inUse = { release: (slot: number) => this.#release(slot), keep: this.#releasing }
     this.#more = databases.owned.update(ownJobs, inUse)
-    if (Date.now() >= this.#forgetAt) {
+    if (clock.date() >= this.#forgetAt) {
       for (const table of databases.tables) this.#forget(table)
       this.#server.forget()
-      this.#forgetAt = Date.now() + forgetInterval
+      this.#forgetAt = clock.date() + forgetInterval
     }
-    if (Date.now() < this.#clock) for (const table of databases.tables) this.#resetClock(table)
-    this.#clock = Date.now()
+    if (clock.date() < this.#clock) for (const table of databases.tables) this.#resetClock(table)
+    this.#clock = clock.date()
     // Another process may have retried a failed record by hand.
     look()
   }
@@ -169,7 +170,7 @@ export class Maintenance {
     const { retention, maxFailed } = this.#server
     let many = false
     this.#add(table, () => {
-      const isLast = table.atomically(() => table.upkeep.forget(Date.now() - retention, maxFailed))
+      const isLast = table.atomically(() => table.upkeep.forget(clock.date() - retention, maxFailed))
       if (isLast && many) this.#add(table, () => table.upkeep.giveSpaceBack())
       many = true
       return isLast
@@ -209,7 +210,7 @@ export class Maintenance {
   readonly #onStep = (): void => {
     this.#step = undefined
     const chore = this.#chores.shift() as Chore
-    const began = performance.now()
+    const began = clock.now()
     let isLast = false
     const isDone = this.#server.try(() => {
       isLast = chore()
@@ -217,6 +218,6 @@ export class Maintenance {
     if (!isLast) this.#chores.push(chore)
     if (this.#chores.length === 0) this.#releasing.clear()
     // Half of the time is for others.
-    this.#goOn(isDone ? performance.now() - began : longPause)
+    this.#goOn(isDone ? clock.now() - began : longPause)
   }
 }

@@ -1,3 +1,4 @@
+import { clock } from '../../clock.ts'
 import { idOf } from '../files/record-id.ts'
 import { isDamage, isOutOfRange } from '../files/sqlite-errors.ts'
 import type { FromServer } from '../protocol.ts'
@@ -44,7 +45,7 @@ export class Mending {
 
   /** Moves the database of a table aside if an error says that it is damaged, and its file is. @returns whether it was moved */
   setAside(table: RecordTable, error: unknown): boolean {
-    const now = performance.now()
+    const now = clock.now()
     if (!isDamage(error) || now - (this.#checked.get(table) ?? -Infinity) < checkInterval) return false
     this.#checked.set(table, now)
     return this.#databases.setAside(table, error)
@@ -66,7 +67,7 @@ export class Mending {
 
   #mend(table: RecordTable, error: unknown): boolean {
     if (isOutOfRange(error)) return this.setOddAside(table, -anyKey, anyKey)
-    const now = performance.now()
+    const now = clock.now()
     if (!isDamage(error) || now - (this.#rebuilt.get(table) ?? -Infinity) < rebuildInterval) return false
     this.#rebuilt.set(table, now)
     try {

@@ -1,3 +1,4 @@
+import { clock } from '../../clock.ts'
 import type { Database } from '../../options/app-database.ts'
 import { slotSize } from '../files/record-id.ts'
 import { owner } from '../files/schema.ts'
@@ -69,7 +70,7 @@ export class OddRecords {
         FROM afterword_records WHERE key = ${key}
         ON CONFLICT (key) DO UPDATE SET reason = excluded.reason RETURNING key`,
       )
-      .all(Date.now())[0] as { key: number }
+      .all(clock.date())[0] as { key: number }
     this.#database.exec(`DELETE FROM afterword_records WHERE key = ${key}`)
     return recordId
   }

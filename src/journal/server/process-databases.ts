@@ -1,6 +1,7 @@
 import { existsSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { clock, setTimeout } from '../../clock.ts'
 import { DamageCheck, moveAside } from '../files/damage-check.ts'
 import { openDatabase, type Report, reportDamagedWal, shut } from '../files/database.ts'
 import { logOf } from '../files/log-format.ts'
@@ -105,7 +106,7 @@ export class ProcessDatabases implements OwnDatabases {
       if (!isLeft) continue
       this.#release(slot)
     }
-    const now = performance.now()
+    const now = clock.now()
     for (const [slot, askedAt] of this.#asked) if (now - askedAt > longestAsk) this.#asked.delete(slot)
     let room = mostAtOnce
     for (const slot of this.#all) {
@@ -129,7 +130,7 @@ export class ProcessDatabases implements OwnDatabases {
     if (isEmpty) this.#left.set(slot, this.#markOf(slot))
     lock.release()
     if (isEmpty) return
-    this.#asked.set(slot, performance.now())
+    this.#asked.set(slot, clock.now())
     this.#events.orphaned(slot)
   }
 
@@ -152,7 +153,7 @@ export class ProcessDatabases implements OwnDatabases {
     const { mtimeMs } = statSync(folder)
     // Files that were made in the very moment of the last look may not show in the date of the folder.
     const isSame = mtimeMs === this.#listedAt && !this.#isRecent
-    this.#isRecent = Date.now() - mtimeMs < dateSlack
+    this.#isRecent = clock.date() - mtimeMs < dateSlack
     if (!isSame) this.#all = slotsIn(folder).filter((slot) => !lost.includes(slot))
     this.#listedAt = mtimeMs
     this.#rounds++
@@ -266,7 +267,7 @@ export class ProcessDatabases implements OwnDatabases {
     check[Symbol.dispose]()
   }
 
-  #release(slot: number, until = performance.now() + longestShut): void {
+  #release(slot: number, until = clock.now() + longestShut): void {
     this.#close(slot, until)
     // The next process of the slot may change the files as soon as it gets the lock.
     this.#left.set(slot, this.#markOf(slot))

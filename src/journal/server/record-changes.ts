@@ -1,3 +1,4 @@
+import { clock } from '../../clock.ts'
 import type { Database, Statement } from '../../options/app-database.ts'
 import { concernsFile, isOutOfRange } from '../files/sqlite-errors.ts'
 
@@ -95,7 +96,7 @@ export class RecordChanges {
     this.#refused?.push({ recordId, why })
     try {
       this.#nested(() => {
-        this.#list.run(recordId, why, Date.now())
+        this.#list.run(recordId, why, clock.date())
         this.#delete.run(recordId)
       })
     } catch (error) {

@@ -1,3 +1,4 @@
+import { clock } from '../../clock.ts'
 import type { Database, Statement } from '../../options/app-database.ts'
 import { type Sync, setSync } from '../files/database.ts'
 import { rebuildIndexes } from '../files/integrity.ts'
@@ -165,7 +166,7 @@ export class RecordTable {
 
   /** Lists a record as failed. */
   failed(recordId: number, attempt: number, reason: string, error: string | null): void {
-    this.#fail.run(recordId, attempt, reason, error, Date.now())
+    this.#fail.run(recordId, attempt, reason, error, clock.date())
     this.#done.run(recordId, recordId)
   }
 
@@ -179,7 +180,7 @@ export class RecordTable {
 
   /** Puts a record off for `delay` ms: this process runs it then or, if `released`, any worker with room. */
   retry(recordId: number, attempt: number, delay: number, released: boolean): void {
-    this.#retry.run(recordId, attempt, Date.now(), delay, released ? owner.free : this.#process)
+    this.#retry.run(recordId, attempt, clock.date(), delay, released ? owner.free : this.#process)
   }
 
   /** Hands a claim back. */

@@ -1,6 +1,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { clock } from '../../clock.ts'
 import { DamageCheck, moveIfDamaged } from '../files/damage-check.ts'
 import { openUnmoved, type Report, reportDamagedWal, type Sync } from '../files/database.ts'
 import { makeFile } from '../files/folder.ts'
@@ -48,7 +49,7 @@ export class SharedFile {
 
   /** Opens the database, a new one where the old one is damaged. Throws where another process does not close a damaged one. */
   open(): DatabaseSync {
-    const until = performance.now() + longestWait
+    const until = clock.now() + longestWait
     for (let cause: unknown; ; pause(betweenLooks)) {
       this.#hold()
       try {
@@ -62,7 +63,7 @@ export class SharedFile {
       }
       this.close()
       this.#moveIfAlone(cause)
-      if (performance.now() > until)
+      if (clock.now() > until)
         throw unread(`"${this.path}" can't be read, or is damaged, and another process has it open`, cause)
     }
   }

@@ -1,3 +1,4 @@
+import { clock } from '../../clock.ts'
 import type { Database, Statement } from '../../options/app-database.ts'
 import { claimerOf } from '../files/schema.ts'
 import type { ClaimedRow, Store } from '../protocol.ts'
@@ -115,7 +116,7 @@ export class Suspects {
           '${mostDeaths} times in a row, a process lived without this run, and ended within ' || ${watch} || ' ms of its begin.', ?
         FROM afterword_records WHERE ${isPoison}`,
       )
-      .run(Date.now())
+      .run(clock.date())
     return this.#database
       .prepare(`DELETE FROM afterword_records WHERE ${isPoison} RETURNING key AS recordId, job`)
       .all() as {

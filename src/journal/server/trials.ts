@@ -1,3 +1,4 @@
+import { clearTimeout, clock, setTimeout } from '../../clock.ts'
 import { type ClaimedRow, type CommitGroup, transition, transitionWidth } from '../protocol.ts'
 import type { Rooms } from './claimable-records.ts'
 import type { RecordTable } from './record-table.ts'
@@ -53,7 +54,7 @@ interface Judged {
 export class Trials {
   readonly #server: Judged
   readonly #runs = new Map<number, Run>()
-  readonly #opened = performance.now()
+  readonly #opened = clock.now()
   #timer: NodeJS.Timeout | undefined
   #nextLook = Infinity
   #endsInOrder = false
@@ -64,7 +65,7 @@ export class Trials {
 
   /** A trial is under way. */
   get areOn(): boolean {
-    const now = performance.now()
+    const now = clock.now()
     for (const { isTrial, begun, watch, claimed } of this.#runs.values()) {
       if (isTrial && (begun === undefined ? now < claimed + longestStart : now < begun + watch)) return true
     }
@@ -78,13 +79,13 @@ export class Trials {
   claims(suspect: Suspect): number {
     const { runAt } = suspect
     const wait = waitOf(suspect)
-    const opened = Date.now() - (performance.now() - this.#opened)
+    const opened = clock.date() - (clock.now() - this.#opened)
     return Math.max(runAt, Math.min(opened + wait, runAt + wait))
   }
 
   /** Chooses the suspects of the next trial: one, or some of those that are suspect for the first time where these are many. */
   choose(found: readonly FoundSuspect[], most: number, rooms: Rooms): FoundSuspect[] {
-    const now = Date.now()
+    const now = clock.date()
     const left = new Map(rooms)
     const takesRoom = (job: string) => {
       const room = left.get(job) ?? Infinity
@@ -100,7 +101,7 @@ export class Trials {
 
   /** Records are claimed: those that are orphaned, and run once more, are watched. */
   claimed(table: RecordTable, rows: readonly ClaimedRow[]): void {
-    const now = performance.now()
+    const now = clock.now()
     for (const row of rows) {
       const { recordId, orphaned, crashes } = row
       if (!orphaned) continue
@@ -142,7 +143,7 @@ export class Trials {
   #begun(recordId: number): void {
     const run = this.#runs.get(recordId)
     if (run === undefined || this.#endsInOrder) return
-    run.begun = performance.now()
+    run.begun = clock.now()
     this.#lookAt(run.begun + run.nextLook)
   }
 
@@ -161,12 +162,12 @@ export class Trials {
     if (moment >= this.#nextLook) return
     this.#nextLook = moment
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(this.#look, Math.max(1, moment - performance.now())).unref()
+    this.#timer = setTimeout(this.#look, Math.max(1, moment - clock.now())).unref()
   }
 
   /** Stores what runs have told by now. */
   readonly #look = (): void => {
-    const now = performance.now()
+    const now = clock.now()
     this.#nextLook = Infinity
     const isDue = ({ begun, nextLook }: Run) => begun !== undefined && (this.#endsInOrder || begun + nextLook <= now)
     const due = [...this.#runs.values()].filter(isDue)

@@ -1,3 +1,4 @@
+import { clock } from '../../clock.ts'
 import type { Database } from '../../options/app-database.ts'
 import { giveSpaceBack, isSmall } from '../files/database.ts'
 import { slotSize } from '../files/record-id.ts'
@@ -39,7 +40,7 @@ export class Upkeep {
     const between = `BETWEEN ${slot * slotSize} AND ${(slot + 1) * slotSize - 1}`
     const page = `owner > 0 AND owner ${between} AND NOT ${this.#isMine}`
     const freed = `owner = iif(${isClaimer}, ${owner.orphanedClaim}, ${owner.orphaned}), ${dueAfterDeath}`
-    if (this.#changes.changePage(page, pageSize, freed, Date.now()) === pageSize) return false
+    if (this.#changes.changePage(page, pageSize, freed, clock.date()) === pageSize) return false
     this.#database.exec(`DELETE FROM afterword_processes WHERE process ${between} AND process <> ${this.#process}`)
     return true
   }
@@ -77,7 +78,7 @@ export class Upkeep {
         `UPDATE afterword_records SET run_at = min(run_at, ?1 + delay)
         WHERE key BETWEEN ?2 AND ?3 AND owner <= 0 AND run_at - delay > ?1 + ${clockSlack}`,
       )
-      .run(Date.now(), from, last)
+      .run(clock.date(), from, last)
     return last + 1
   }
 

@@ -1,3 +1,4 @@
+import { clearTimeout, clock, setTimeout } from '../../clock.ts'
 import { slotOf, slotSize } from '../files/record-id.ts'
 import { claimerOf } from '../files/schema.ts'
 import type { FromServer, ToServer } from '../protocol.ts'
@@ -57,7 +58,7 @@ export class Withdrawals {
     const isKnown = this.#server.try(find)
     if (recordId === undefined)
       return this.#server.tell({ type: 'withdrawn', number, done: isKnown ? false : undefined })
-    const ask = { number, recordId, until: Date.now() + longest, row: undefined }
+    const ask = { number, recordId, until: clock.date() + longest, row: undefined }
     this.#asks.add(ask)
     this.#server.try(() => this.#goOn(ask))
     this.#setTimer()
@@ -88,7 +89,7 @@ export class Withdrawals {
 
   /** Removes the rows that nobody waits for. */
   forget(): void {
-    const before = Date.now() - rowLife
+    const before = clock.date() - rowLife
     if (!this.#rows.hasOld(before)) return
     this.#server.try(() => this.#server.databases.shared.atomically(() => this.#rows.forget(before)))
   }
@@ -173,7 +174,7 @@ export class Withdrawals {
   readonly #onTime = (): void => {
     this.#timer = undefined
     for (const ask of [...this.#asks]) {
-      if (Date.now() > ask.until) this.#end(ask, undefined)
+      if (clock.date() > ask.until) this.#end(ask, undefined)
       else this.#server.try(() => this.#goOn(ask))
     }
     this.#setTimer()
