@@ -24,7 +24,13 @@ export interface Scene {
 }
 
 /** Codes that any run may report. */
-const usual = ['AFTERWORD_SLOW_TASK', 'AFTERWORD_UNFINISHED', 'AFTERWORD_POISON', 'AFTERWORD_LATE_WRITE']
+const usual = [
+  'AFTERWORD_TASK_RETRIED',
+  'AFTERWORD_SLOW_TASK',
+  'AFTERWORD_UNFINISHED',
+  'AFTERWORD_POISON',
+  'AFTERWORD_LATE_WRITE',
+]
 /** Codes that tell of a disk that fails, or of a process that is stopped while it writes. */
 const ofFaults = [
   'AFTERWORD_JOURNAL_REFUSED',

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -8,6 +8,13 @@ import { promisify } from 'node:util'
 const repository = fileURLToPath(new URL('../../', import.meta.url))
 const modules = join(repository, 'node_modules')
 const run = promisify(execFile)
+/** The files that name others as texts, and that the build of the package makes anew. */
+const namingFiles = [
+  'src/journals.js',
+  'src/jobs/thread-file.js',
+  'src/journal/server/thread-code.js',
+  'src/journal/inspection/thread-code.js',
+]
 
 /**
  * The sources of the project and some of its programs, compiled into a folder of their own: tests start many processes, and one that strips
@@ -66,5 +73,11 @@ export class Build implements Disposable {
     const file = join(this.folder, 'tsconfig.json')
     writeFileSync(file, JSON.stringify(options))
     await run(process.execPath, [join(modules, 'typescript/bin/tsc'), '-p', file])
+    // The compiler does not know those names of files that are no imports.
+    for (const path of namingFiles) {
+      const compiled = join(this.folder, path)
+      if (!existsSync(compiled)) continue
+      writeFileSync(compiled, readFileSync(compiled, 'utf8').replaceAll(/'(\.\/[\w/-]+)\.ts'/g, "'$1.js'"))
+    }
   }
 }
