@@ -1,5 +1,6 @@
 import { clock } from './clock.ts'
-import { createDefer, type Defer } from './defer.ts'
+import { createDefer } from './defer.ts'
+import type { Defer } from './defer-signature.ts'
 import { advice } from './ending/exit-cause.ts'
 import { AfterwordError, describe } from './errors.ts'
 import type { Batch, BatchHandler } from './jobs/batch.ts'
@@ -38,7 +39,11 @@ import { type CurrentTask, Task } from './task/task.ts'
 /** Arguments that are inferred elsewhere. `NoInfer` would stay around them, and no function may take fewer of those. */
 type Inferred<A extends unknown[]> = A extends unknown ? A : never
 
-/** An instance ties its parts together. Most programs use the process-wide one, `instance()`. */
+/**
+ * An instance ties its parts together. Most programs use the process-wide one, `instance()`.
+ * @example
+ * await using afterword = new Afterword({ signals: false }) // drains at the end of the block
+ */
 export class Afterword {
   /** Calls a function with its arguments after the response. */
   readonly defer: Defer

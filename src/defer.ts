@@ -1,3 +1,4 @@
+import type { Defer, Fn } from './defer-signature.ts'
 import { AfterwordError, describe } from './errors.ts'
 import { type TaskOptions, validateTask } from './options/task-options.ts'
 import { addressed } from './schedule/addressed.ts'
@@ -7,25 +8,6 @@ import { TaskDefinition } from './task/definition.ts'
 import type { JobRecord } from './task/record.ts'
 import { Scope } from './task/scope.ts'
 import { type Deferred, Task } from './task/task.ts'
-
-type Fn<A extends unknown[], R> = (...args: A) => R
-
-/** Calls a function with its arguments after the response of the request that was addressed. */
-export interface AddressedDefer {
-  /** @throws AfterwordError `AFTERWORD_NOT_A_FUNCTION`, `AFTERWORD_OVERLOADED`, `AFTERWORD_CLOSED` */
-  <A extends unknown[], R>(fn: Fn<A, R>, ...args: A): Deferred<Awaited<R>>
-  /** Binds options to the call. @throws AfterwordError `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION` */
-  with(options: TaskOptions): <A extends unknown[], R>(fn: Fn<A, R>, ...args: A) => Deferred<Awaited<R>>
-}
-
-/** Calls a function with its arguments after the response; outside a request, on the next turn. */
-export interface Defer extends AddressedDefer {
-  /**
-   * Addresses a request by what its handler was given, `req`, `res`, `c`, `ctx` or `event`, for callbacks that are called as code of another one:
-   * `defer.in(req)(audit, user)`. @throws AfterwordError `AFTERWORD_NOT_A_REQUEST`
-   */
-  in(address: object): AddressedDefer
-}
 
 /** Makes the `defer` of an instance. */
 export function createDefer(scheduler: Scheduler): Defer {

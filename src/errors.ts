@@ -216,9 +216,21 @@ export const errorTable = {
   },
 } as const satisfies Record<string, { happened: string; next: string }>
 
+/**
+ * The code of an error or a report: docs/errors.md lists all of them.
+ *
+ * @example
+ * const quiet: ErrorCode[] = ['AFTERWORD_SLOW_TASK']
+ * subscribe('report', ({ error }) => quiet.includes(error.code) || console.error(error))
+ */
 export type ErrorCode = keyof typeof errorTable
 
-/** An error of this library, thrown for a wrong call, and reported for trouble after the response. Recognise it by `code`. */
+/**
+ * An error of this library, thrown for a wrong call, and reported for trouble after the response. Recognise it by `code`.
+ *
+ * @example
+ * if (error instanceof AfterwordError && error.code === 'AFTERWORD_OVERLOADED') res.status(503).end()
+ */
 export class AfterwordError extends Error {
   override readonly name = 'AfterwordError'
   readonly code: ErrorCode

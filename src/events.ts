@@ -4,7 +4,12 @@ import { AfterwordError } from './errors.ts'
 import type { Outcome } from './task/outcome.ts'
 import type { Task } from './task/task.ts'
 
-/** The message of each event. Events of a task are sent in the async context of the code that deferred it, arguments included. */
+/**
+ * The message of each event. Events of a task are sent in the async context of the code that deferred it, arguments included.
+ *
+ * @example
+ * type Ended = Events['task:ended'] // { task, outcome }
+ */
 export interface Events {
   /** A task was accepted. */
   'task:deferred': { readonly task: Task }
@@ -38,6 +43,9 @@ export function isHeard(event: keyof Events): boolean {
  * Listens to an event until the returned function is called.
  * A listener that throws is reported on stderr; a bare `diagnostics_channel` subscriber that throws ends the process
  * (https://nodejs.org/api/diagnostics_channel.html#channelpublishmessage).
+ *
+ * @example
+ * const unsubscribe = subscribe('report', ({ error, task }) => log.error({ err: error, task: task?.name }))
  */
 export function subscribe<E extends keyof Events>(event: E, listener: (message: Events[E]) => void): () => void {
   const guarded = (message: unknown) => {

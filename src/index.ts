@@ -1,5 +1,5 @@
 export { Afterword } from './afterword.ts'
-export type { AddressedDefer, Defer } from './defer.ts'
+export type { AddressedDefer, Defer } from './defer-signature.ts'
 export { AfterwordError, type ErrorCode } from './errors.ts'
 export { type Events, subscribe } from './events.ts'
 export {

@@ -1,4 +1,9 @@
-/** A response as it was when it was sent. */
+/**
+ * A response as it was when it was sent.
+ *
+ * @example
+ * defer.with({ when: ({ status, delivered }) => delivered && status === 201 })(track, 'signup')
+ */
 export interface SentResponse {
   readonly method: string
   /** The path without its query, which may hold secrets. */

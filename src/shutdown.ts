@@ -9,7 +9,12 @@ import type { Scheduler } from './schedule/scheduler.ts'
 import type { Task } from './task/task.ts'
 import { within } from './timers.ts'
 
-/** An intake takes requests in and can be told to stop, as a server can. An adapter adds it. */
+/**
+ * An intake takes requests in and can be told to stop, as a server can. An adapter adds it.
+ *
+ * @example
+ * instance().addIntake({ stop: () => consumer.pause(), abort: () => consumer.disconnect() })
+ */
 export interface Intake {
   /** Takes no further request; resolves when the requests in flight have ended. */
   stop(): Promise<void>

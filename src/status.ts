@@ -1,6 +1,11 @@
 import type { SlowTask } from './schedule/slow-tasks.ts'
 
-/** The status of an instance, in numbers that are cheap to ask for. */
+/**
+ * The status of an instance, in numbers that are cheap to ask for.
+ *
+ * @example
+ * const { backlog, running, failed } = instance().status()
+ */
 export interface Status {
   /** Requests that have deferred something and whose response was not sent yet. */
   readonly inFlight: number

@@ -32,6 +32,12 @@ const margin = 500
  * Opens a scope for each invocation of a Lambda handler behind a function URL or an API. Lambda may freeze the process once a
  * handler has returned; so the tasks run before that: with `awslambda.streamifyResponse(withAfterword(handler))` when the
  * stream has ended, the client has its answer and does not wait; otherwise before the answer.
+ *
+ * @example
+ * export const handler = withAfterword(async (event: APIGatewayProxyEventV2, context: Context) => {
+ *   defer(track, event.rawPath)
+ *   return { statusCode: 200, body: 'hello' }
+ * })
  */
 export function withAfterword<E extends object, C extends LambdaContext, R>(handler: Handler<E, C, R>): Handler<E, C, R>
 export function withAfterword<E extends object, S extends Writable, C extends LambdaContext, R>(

@@ -24,6 +24,14 @@ interface FastifyInstance {
 /**
  * A Fastify plugin: `app.register(afterword)`. It opens a scope for each request of the instance that it is registered on,
  * and of the plugins inside; `app.close()` waits for the tasks.
+ *
+ * @example
+ * const app = fastify()
+ * await app.register(afterword)
+ * app.post('/signup', async (request) => {
+ *   defer(sendWelcome, request.body.email)
+ *   return { ok: true }
+ * })
  */
 export function afterword(fastify: FastifyInstance, _options: object, done: Done): void {
   instance().expectRequests()

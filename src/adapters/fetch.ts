@@ -7,6 +7,14 @@ export { type FetchOptions, inScope } from './web/fetch-scope.ts'
 /**
  * Opens a scope for each request of a fetch handler, `(request, env?, context?) => Response`, on Cloudflare Workers, Vercel,
  * Netlify, Deno, Bun and others. Where nothing can run after the response, its tasks run before it.
+ *
+ * @example
+ * export default {
+ *   fetch: withAfterword(async (request: Request) => {
+ *     defer(track, request.url)
+ *     return new Response('hello')
+ *   }),
+ * }
  */
 export function withAfterword<A extends [Request, ...unknown[]], R extends Answer>(
   handler: (...args: A) => R | Promise<R>,

@@ -13,7 +13,17 @@ interface H3Event {
   waitUntil: WaitUntil
 }
 
-/** Opens a scope for each request: `app.use(afterword())`, ahead of the routes. `event.waitUntil` is caught. */
+/**
+ * Opens a scope for each request: `app.use(afterword())`, ahead of the routes. `event.waitUntil` is caught.
+ *
+ * @example
+ * const app = new H3()
+ * app.use(afterword())
+ * app.post('/signup', async (event) => {
+ *   defer(sendWelcome, (await event.req.json()).email)
+ *   return { ok: true }
+ * })
+ */
 export function afterword(): (event: H3Event, next: () => unknown) => unknown {
   instance().expectRequests()
   return (event, next) => {

@@ -22,6 +22,14 @@ interface NodeEnv {
 /**
  * Opens a scope for each request: `app.use(afterword())`, ahead of all other middleware. Of one app on every host:
  * `@hono/node-server`, Bun, Deno, Cloudflare Workers. `c.executionCtx.waitUntil` works on all of them.
+ *
+ * @example
+ * const app = new Hono()
+ * app.use(afterword())
+ * app.post('/signup', async (c) => {
+ *   defer(sendWelcome, (await c.req.json()).email)
+ *   return c.json({ ok: true }, 201)
+ * })
  */
 export function afterword(): (c: HonoContext, next: () => Promise<void>) => Promise<void> {
   instance().expectRequests()

@@ -8,7 +8,17 @@ interface KoaContext {
   onerror(error: Error): void
 }
 
-/** Opens a scope for each request: `app.use(afterword())`, ahead of all other middleware. */
+/**
+ * Opens a scope for each request: `app.use(afterword())`, ahead of all other middleware.
+ *
+ * @example
+ * const app = new Koa()
+ * app.use(afterword())
+ * app.use((ctx) => {
+ *   defer(track, ctx.path)
+ *   ctx.body = 'hello'
+ * })
+ */
 export function afterword(): <R>(context: KoaContext, next: () => Promise<R>) => Promise<R> {
   instance().expectRequests()
   return (context, next) => {

@@ -19,6 +19,9 @@ import { attach } from './node-http.ts'
 /**
  * `imports: [AfterwordModule.forRoot()]` in the root module. Opens a scope for each request, on the Express and on the Fastify
  * platform; provides `Afterword` for injection; `app.close()` waits for the tasks.
+ *
+ * @example
+ * Module({ imports: [AfterwordModule.forRoot({ journal: 'data/afterword' })] })(AppModule) // or with `@`, as a decorator
  */
 export class AfterwordModule implements NestModule, OnModuleDestroy, OnApplicationShutdown {
   /**

@@ -1,6 +1,12 @@
 import type { Deferred } from '../task/task.ts'
 
-/** A batch runs once for the items of many responses. */
+/**
+ * A batch runs once for the items of many responses.
+ *
+ * @example
+ * const Track: Batch<Event> = batch('track', (events: Event[]) => db.insert(events))
+ * Track.defer(event)
+ */
 export interface Batch<T> {
   readonly name: string
   /** Adds an item after the response; outside a request, on the next turn. Its outcome is that of the run which has the item. */
@@ -12,7 +18,16 @@ export interface Batch<T> {
   in(address: object): Batch<T>
 }
 
-/** The handler of a batch returns or throws a `BatchError`: these items failed, the others are done. */
+/**
+ * The handler of a batch returns or throws a `BatchError`: these items failed, the others are done.
+ *
+ * @example
+ * batch('push', async (messages: Message[]) => {
+ *   const answers = await push.sendAll(messages)
+ *   const failed = messages.filter((_, index) => !answers[index].ok)
+ *   if (failed.length > 0) throw new BatchError(failed)
+ * })
+ */
 export class BatchError<T = unknown> extends Error {
   override readonly name = 'BatchError'
   readonly items: readonly T[]
@@ -23,4 +38,10 @@ export class BatchError<T = unknown> extends Error {
   }
 }
 
+/**
+ * The handler of a batch: all items of a run in one array.
+ *
+ * @example
+ * const insert: BatchHandler<Event> = (events) => db.insert(events)
+ */
 export type BatchHandler<T> = (items: T[]) => unknown

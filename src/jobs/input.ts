@@ -3,9 +3,21 @@ import type { SchemaIssue, StandardSchema } from '../options/standard-schema.ts'
 import { Retry } from '../task/retry.ts'
 
 type Types<S extends StandardSchema> = NonNullable<S['~standard']['types']>
-/** The arguments that a call of the job takes. */
+/**
+ * The arguments that a call of the job takes.
+ *
+ * @example
+ * const input = z.tuple([z.coerce.date()])
+ * type Arguments = InputOf<typeof input> // what `defer` takes
+ */
 export type InputOf<S extends StandardSchema> = Extract<Types<S>['input'], unknown[]>
-/** The arguments that the handler gets. */
+/**
+ * The arguments that the handler gets.
+ *
+ * @example
+ * const input = z.tuple([z.coerce.date()])
+ * type Arguments = OutputOf<typeof input> // [Date]
+ */
 export type OutputOf<S extends StandardSchema> = Extract<Types<S>['output'], unknown[]>
 
 /** Validates arguments. @returns the arguments as the schema makes them @throws AfterwordError `AFTERWORD_INVALID_INPUT`, `AFTERWORD_ASYNC_INPUT` */

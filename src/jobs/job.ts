@@ -23,7 +23,13 @@ import { inThread, threads } from './thread-pool.ts'
 import { UniqueKeys } from './unique-keys.ts'
 import type { Worker } from './worker.ts'
 
-/** A job is named, typed work. */
+/**
+ * A job is named, typed work.
+ *
+ * @example
+ * const Resize: Job<[path: string]> = job('resize', resize)
+ * Resize.with({ timeout: 60_000 }).defer('a.png')
+ */
 export interface Job<A extends unknown[] = unknown[], R = unknown> {
   readonly name: string
   /** Runs the handler after the response; outside a request, on the next turn. */
@@ -50,7 +56,12 @@ export interface Job<A extends unknown[] = unknown[], R = unknown> {
   with<B extends unknown[]>(options: CallOptions<B> & { readonly version: number }): Job<B, R>
 }
 
-/** A job whose handler is the default export of a module, run in a thread by the package `piscina`. */
+/**
+ * A job whose handler is the default export of a module, run in a thread by the package `piscina`.
+ *
+ * @example
+ * const Render = job<typeof render>('render', { thread: new URL('./render.ts', import.meta.url) })
+ */
 export interface ThreadOptions<A extends unknown[] = unknown[]> extends JobOptions<A> {
   /** The module: `new URL('./render.ts', import.meta.url)`. */
   readonly thread: URL

@@ -8,7 +8,13 @@ import { Task } from '../task/task.ts'
 import { longestTime, setTimer } from '../timers.ts'
 import type { Registry } from './registry.ts'
 
-/** The worker runs claims: records of dead processes, and records that any process may run. */
+/**
+ * The worker runs claims: records of dead processes, and records that any process may run.
+ *
+ * @example
+ * const worker = instance().work({ concurrency: 10 })
+ * worker.stop() // claims nothing more; what it has goes on
+ */
 export class Worker {
   readonly #scheduler: Scheduler
   readonly #registry: Registry

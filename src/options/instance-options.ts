@@ -1,7 +1,12 @@
 import type { JournalOptions } from './journal-options.ts'
 import { count, flag, isNumber, isObject, isText, optional, type Rules, time, validate } from './validate.ts'
 
-/** The options of `configure`. */
+/**
+ * The options of `configure`.
+ *
+ * @example
+ * configure({ journal: 'data/afterword', concurrency: 64, slowTask: 100 })
+ */
 export interface AfterwordOptions {
   /** The most scopes that may have a task waiting for a promise. @default 256 */
   readonly concurrency?: number
@@ -60,7 +65,12 @@ export interface AfterwordOptions {
   readonly maxRequestAge?: number
 }
 
-/** The options of `work`. */
+/**
+ * The options of `work`.
+ *
+ * @example
+ * instance().work({ jobs: ['render'], concurrency: 2 })
+ */
 export interface WorkOptions {
   /** Run these jobs only; records of dead processes run in any case. @default all that are defined here */
   readonly jobs?: readonly string[]
@@ -68,7 +78,12 @@ export interface WorkOptions {
   readonly concurrency?: number
 }
 
-/** The options of `drain`. */
+/**
+ * The options of `drain`.
+ *
+ * @example
+ * const { left } = await instance().drain({ timeout: 5_000 })
+ */
 export interface DrainOptions {
   /** The longest time of the drain, in ms. @default shutdownTimeout */
   readonly timeout?: number

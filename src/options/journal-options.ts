@@ -2,7 +2,12 @@ import { AfterwordError } from '../errors.ts'
 import type { AppDatabase } from './app-database.ts'
 import { count, flag, isFunction, isObject, isText, optional, type Rules, time, validate } from './validate.ts'
 
-/** The options of a journal. */
+/**
+ * The options of a journal.
+ *
+ * @example
+ * configure({ journal: { path: 'data/afterword', sync: 'full' } })
+ */
 export interface JournalOptions {
   /** The folder. Processes on one machine may share it. Either this or `database`. */
   readonly path?: string
@@ -26,6 +31,12 @@ export interface JournalOptions {
   readonly encrypt?: EncryptOptions
 }
 
+/**
+ * The keys with which a journal encrypts what it stores.
+ *
+ * @example
+ * configure({ journal: { path: 'data/afterword', encrypt: { key: process.env.JOURNAL_KEY } } })
+ */
 export interface EncryptOptions {
   /** 32 bytes, or the same as text: 64 hexadecimal digits, or base64. `undefined`, of a variable that is not set, is refused. */
   readonly key: Uint8Array | string | undefined

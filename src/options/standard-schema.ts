@@ -1,4 +1,10 @@
-/** A schema that validates values: those of zod, valibot, arktype and others are one. The definition: https://standardschema.dev */
+/**
+ * A schema that validates values: those of zod, valibot, arktype and others are one. The definition: https://standardschema.dev
+ *
+ * @example
+ * const input: StandardSchema<unknown[], [string]> = z.tuple([z.email()])
+ * job('mail', send, { input })
+ */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
     readonly version: 1

@@ -2,7 +2,12 @@ import type { SentResponse } from '../sent-response.ts'
 import type { StandardSchema } from './standard-schema.ts'
 import { count, flag, isCount, isFunction, isText, isTime, optional, type Rules, time, validate } from './validate.ts'
 
-/** Exponential backoff: `base * factor ** (attempt - 1)`, at most `max`, then full jitter. Milliseconds. */
+/**
+ * Exponential backoff: `base * factor ** (attempt - 1)`, at most `max`, then full jitter. Milliseconds.
+ *
+ * @example
+ * job('sync', sync, { retries: 8, backoff: { base: 500, factor: 3, max: 60_000 } })
+ */
 export interface ExponentialBackoff {
   /** The upper bound of the first delay. @default 1000 */
   readonly base?: number
@@ -12,10 +17,20 @@ export interface ExponentialBackoff {
   readonly max?: number
 }
 
-/** A backoff is a fixed delay in ms, an exponential one with full jitter, or a function of the attempt that failed (1, 2, …). */
+/**
+ * A backoff is a fixed delay in ms, an exponential one with full jitter, or a function of the attempt that failed (1, 2, …).
+ *
+ * @example
+ * job('sync', sync, { retries: 3, backoff: (attempt) => attempt * 1_000 })
+ */
 export type Backoff = number | ExponentialBackoff | ((attempt: number, error: unknown) => number)
 
-/** The options of `defer.with`, and of each job. */
+/**
+ * The options of `defer.with`, and of each job.
+ *
+ * @example
+ * defer.with({ when: 'success', timeout: 5_000, retries: 3 })(track, 'signup', user.id)
+ */
 export interface TaskOptions {
   /** The name, for people. In one scope a second task of the same name replaces the first. @default the job's or function's name */
   readonly name?: string
@@ -31,7 +46,12 @@ export interface TaskOptions {
   readonly now?: boolean
 }
 
-/** The options of a call of a job. */
+/**
+ * The options of a call of a job.
+ *
+ * @example
+ * await Remind.with({ key: user.id, delay: 3_600_000 }).dispatch(user.id)
+ */
 export interface CallOptions<A extends unknown[] = unknown[]> extends TaskOptions {
   /**
    * The unique key of a call, until the call is done or has failed for good: a second call of the job with the same key is not added.
@@ -44,7 +64,12 @@ export interface CallOptions<A extends unknown[] = unknown[]> extends TaskOption
   readonly delay?: number
 }
 
-/** The options of a job. Its limits hold for all calls of the job in this process. */
+/**
+ * The options of a job. Its limits hold for all calls of the job in this process.
+ *
+ * @example
+ * job('notify', callApi, { concurrency: 4, rate: { runs: 100, per: 60_000 } })
+ */
 export interface JobOptions<A extends unknown[] = unknown[]> extends CallOptions<A> {
   /** Checks the arguments, as one tuple: when it is called, and again when it is run. Not asynchronously. @default unchecked */
   readonly input?: StandardSchema
@@ -59,13 +84,23 @@ export interface JobOptions<A extends unknown[] = unknown[]> extends CallOptions
   readonly keep?: boolean
 }
 
-/** A rate lets `runs` runs begin within any `per` ms. */
+/**
+ * A rate lets `runs` runs begin within any `per` ms.
+ *
+ * @example
+ * const hundredAMinute: Rate = { runs: 100, per: 60_000 }
+ */
 export interface Rate {
   readonly runs: number
   readonly per: number
 }
 
-/** The options of `batch`. `size`, `within` and `timeout` belong to a run, the others to each item. */
+/**
+ * The options of `batch`. `size`, `within` and `timeout` belong to a run, the others to each item.
+ *
+ * @example
+ * batch('track', insert, { size: 500, within: 2_000 })
+ */
 export interface BatchOptions extends Omit<TaskOptions, 'name' | 'now'> {
   /** The number of items that are run at once, even if none of them is old. @default 100 */
   readonly size?: number

@@ -26,6 +26,9 @@ export function addressed<A extends never[], R>(what: string, address: object, c
  * Binds a callback to the request whose code runs now, and to its AsyncLocalStorage stores: for a driver that calls it as code of whichever
  * request has opened the connection. `pool.query(sql, bind((error, rows) => { defer(audit, rows) }))`
  * @throws AfterwordError `AFTERWORD_NOT_A_FUNCTION`
+ *
+ * @example
+ * pool.query(sql, bind((error, rows) => defer(audit, rows)))
  */
 export function bind<A extends unknown[], R>(callback: (...args: A) => R): (...args: A) => R {
   if (typeof callback !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['bind', describe(callback)])

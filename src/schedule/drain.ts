@@ -1,6 +1,12 @@
 import type { Scheduler } from './scheduler.ts'
 
-/** A task that has no outcome. */
+/**
+ * A task that has no outcome.
+ *
+ * @example
+ * const { left } = await instance().drain()
+ * for (const { name, id, kept } of left) console.warn(name, id, kept ? 'runs later' : 'is lost')
+ */
 export interface UnfinishedTask {
   readonly id: string
   readonly name: string
@@ -8,7 +14,12 @@ export interface UnfinishedTask {
   readonly kept: boolean
 }
 
-/** The report of a drain: how many tasks were done, and how many failed or timed out, while it lasted. */
+/**
+ * The report of a drain: how many tasks were done, and how many failed or timed out, while it lasted.
+ *
+ * @example
+ * const { done, failed, left } = await instance().drain({ timeout: 5_000 })
+ */
 export interface DrainReport {
   readonly done: number
   readonly failed: number

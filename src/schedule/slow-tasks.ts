@@ -2,7 +2,12 @@ import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import type { Task } from '../task/task.ts'
 
-/** A task that kept the event loop busy. */
+/**
+ * A task that kept the event loop busy.
+ *
+ * @example
+ * for (const { name, worst, place } of instance().status().slowest) console.log(name, worst, place)
+ */
 export interface SlowTask {
   readonly name: string
   /** The place where the task was deferred: a line of a stack trace; `undefined` if that is not known. */

@@ -1,4 +1,10 @@
-/** The outcome of a task, or of one of its attempts. */
+/**
+ * The outcome of a task, or of one of its attempts.
+ *
+ * @example
+ * const outcome = await defer(save, order).outcome
+ * if (outcome.status === 'failed') console.error(outcome.error)
+ */
 export type Outcome<T = unknown> =
   | { readonly status: 'done'; readonly value: T }
   | { readonly status: 'failed'; readonly error: unknown }
@@ -13,6 +19,10 @@ export type NotAdded = 'refused' | 'duplicate' | 'rolled-back'
  * The reason why a task did not run: `cancel()` was called, `when` said no, a later task has the same name, `onError: 'stop'` skipped
  * the task, the host's time was up, the journal did not add the record, or the record is kept: for a retry, for a worker with room, or
  * for a later process.
+ *
+ * @example
+ * const outcome = await deferred.outcome
+ * if (outcome.status === 'cancelled' && outcome.reason === 'replaced') return // a later task of that name ran
  */
 export type CancelReason = 'cancel' | 'when' | 'replaced' | 'stopped' | 'host' | NotAdded | 'kept'
 

@@ -11,7 +11,17 @@ export interface Host {
   readonly deadline?: number | undefined
 }
 
-/** A response as a scope sees it. An adapter implements it. */
+/**
+ * A response as a scope sees it. An adapter implements it.
+ *
+ * @example
+ * const response: ScopeResponse = {
+ *   whenSent: (callback) => exchange.once('sent', () => callback(response.describe())),
+ *   describe: () => ({ method, path, status: exchange.status, delivered: !exchange.broken, aborted: exchange.broken }),
+ *   end: () => exchange.end(),
+ * }
+ * instance().scope(response, () => handle(exchange))
+ */
 export interface ScopeResponse {
   readonly host?: Host | undefined
   /** The gate that this response asks before its bytes leave. `Afterword.scope` sets it. @internal */

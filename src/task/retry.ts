@@ -4,7 +4,14 @@ import { longestTime } from '../timers.ts'
 /** The key of the delay that a `Retry` decides on, on the class: another copy of the package finds it. */
 const decision = Symbol.for('afterword.retry')
 
-/** A handler throws a `Retry` where it knows better than `backoff` when to try again, or that there is no point in it. */
+/**
+ * A handler throws a `Retry` where it knows better than `backoff` when to try again, or that there is no point in it.
+ *
+ * @example
+ * const response = await fetch(url)
+ * if (response.status === 429) throw Retry.after(Number(response.headers.get('retry-after')) * 1_000)
+ * if (response.status === 410) throw Retry.never('The account is gone')
+ */
 export class Retry extends Error {
   override readonly name = 'Retry'
   /** The delay in ms; `undefined` for never. */

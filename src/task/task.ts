@@ -6,7 +6,14 @@ import type { Outcome } from './outcome.ts'
 import type { JobRecord } from './record.ts'
 import type { Scope } from './scope.ts'
 
-/** The caller's handle on a deferred task. */
+/**
+ * The caller's handle on a deferred task.
+ *
+ * @example
+ * const deferred = defer(sendReceipt, order)
+ * if (order.cancelled) deferred.cancel()
+ * const { status } = await deferred.outcome
+ */
 export interface Deferred<T = unknown> {
   /** Unique among all tasks of all processes. */
   readonly id: string
@@ -21,7 +28,15 @@ export interface Deferred<T = unknown> {
   readonly outcome: Promise<Outcome<T>>
 }
 
-/** A running task as its own code sees it. */
+/**
+ * A running task as its own code sees it.
+ *
+ * @example
+ * for (const row of rows) {
+ *   index(row)
+ *   await currentTask()?.yield() // requests have a turn
+ * }
+ */
 export interface CurrentTask {
   readonly id: string
   readonly name: string
@@ -54,6 +69,9 @@ let serials = 0
  *        │  ▲        │          ▲
  *        │  └────────┘ retry    │
  *        └──────────────────────┘ cancelled
+ *
+ * @example
+ * subscribe('task:ended', ({ task, outcome }) => console.log(task.name, task.id, outcome.status))
  */
 export class Task implements Deferred, CurrentTask {
   /** The task behind this one in the queue of its scope. */

@@ -4,14 +4,22 @@ import type { SentResponse } from '../sent-response.ts'
 import { Control, type Visit } from './control.ts'
 import type { SceneName } from './stage.ts'
 
-/** A server in a process or thread of its own, whose framework plays the scenes of a `Stage`. */
+/**
+ * A server in a process or thread of its own, whose framework plays the scenes of a `Stage`.
+ * @example
+ * const server: ContractServer = { url: `http://localhost:${port}`, close: () => stop(child) }
+ */
 export interface ContractServer {
   readonly url: string
   /** The framework's own way to stop, or SIGTERM: resolves when the server has ended. */
   close(): Promise<void>
 }
 
-/** The limits of a host; the cases that need more are left out. */
+/**
+ * The limits of a host; the cases that need more are left out.
+ * @example
+ * new AdapterContract({ start, limits: { lateWrites: false } })
+ */
 export interface ContractLimits {
   /** The host doesn't tell that a client has left. */
   readonly aborts?: false
@@ -27,20 +35,35 @@ export interface ContractLimits {
   readonly drain?: false
 }
 
+/**
+ * The options of an adapter's contract.
+ * @example
+ * const options: ContractOptions = { start: ({ control, marks }) => startServer({ CONTROL: control, MARKS: marks }) }
+ */
 export interface ContractOptions {
   /** Starts the server; its stage is `new Stage(control, marks)`. */
   start(stage: { readonly control: string; readonly marks: string }): Promise<ContractServer>
   readonly limits?: ContractLimits
 }
 
-/** One thing that an adapter must do. To be run one after another, in order. */
+/**
+ * One thing that an adapter must do. To be run one after another, in order.
+ * @example
+ * for (const { title, run } of contract.cases) test(title, run)
+ */
 export interface ContractCase {
   readonly title: string
   /** Rejects with an AssertionError where the adapter doesn't. */
   run(): Promise<void>
 }
 
-/** The contract of every adapter, as cases for any test runner: `for (const { title, run } of cases) test(title, run)`. */
+/**
+ * The contract of every adapter, as cases for any test runner: `for (const { title, run } of cases) test(title, run)`.
+ * @example
+ * const contract = new AdapterContract({ start })
+ * await contract.open()
+ * for (const { title, run } of contract.cases) test(title, run)
+ */
 export class AdapterContract implements AsyncDisposable {
   readonly cases: readonly ContractCase[]
   readonly #options: ContractOptions

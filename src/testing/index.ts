@@ -18,6 +18,11 @@ export { type Props, Stage, type StageAnswer } from './stage.ts'
 /**
  * Waits until every task of the process has ended; then a test can read their effects.
  * @throws Error that names what is left after `timeout` ms
+ *
+ * @example
+ * const response = await fetch(`${url}/signup`, { method: 'POST', body })
+ * await flush()
+ * expect(inbox).toHaveLength(1)
  */
 export async function flush(timeout = 5000): Promise<DrainReport> {
   const report = await instance().drain({ timeout })
@@ -26,7 +31,13 @@ export async function flush(timeout = 5000): Promise<DrainReport> {
   throw new Error(`Not ended within ${timeout} ms: ${left}`)
 }
 
-/** A task as it was deferred, and its outcome so far. */
+/**
+ * A task as it was deferred, and its outcome so far.
+ *
+ * @example
+ * const [task]: readonly RecordedTask[] = deferred.named('send-welcome')
+ * expect(task?.args).toEqual(['ada@example.com'])
+ */
 export interface RecordedTask {
   readonly id: string
   readonly name: string
@@ -34,7 +45,15 @@ export interface RecordedTask {
   readonly outcome: Outcome | undefined
 }
 
-/** A recording lists the tasks that are deferred from now on, until it is disposed of. */
+/**
+ * A recording lists the tasks that are deferred from now on, until it is disposed of.
+ *
+ * @example
+ * using deferred: Recording = record()
+ * await signUp('ada@example.com')
+ * await flush()
+ * expect(deferred.named('send-welcome')).toMatchObject([{ outcome: { status: 'done' } }])
+ */
 export class Recording implements Disposable {
   readonly #tasks = new Map<Task, RecordedTask>()
   readonly #unsubscribe: (() => void)[]
@@ -66,7 +85,14 @@ export class Recording implements Disposable {
   }
 }
 
-/** Begins a recording: `using deferred = record()`. */
+/**
+ * Begins a recording: `using deferred = record()`.
+ *
+ * @example
+ * using deferred = record()
+ * await signUp('ada@example.com')
+ * expect(deferred.named('send-welcome')).toHaveLength(1)
+ */
 export function record(): Recording {
   return new Recording()
 }
@@ -74,6 +100,9 @@ export function record(): Recording {
 /**
  * Calls `fn` as if it were a request's handler, then runs what it deferred, and resolves when that has ended.
  * @param response the response for `when` and `currentTask().request`; by default a delivered `GET /` with status 200
+ *
+ * @example
+ * const { value, outcomes } = await runInline(() => signUp('ada@example.com'), { status: 201 })
  */
 export function runInline<T>(
   fn: () => T,

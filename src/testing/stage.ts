@@ -3,13 +3,24 @@ import { subscribe } from '../events.ts'
 import { currentTask, defer } from '../instance.ts'
 import type { SentResponse } from '../sent-response.ts'
 
-/** The answer that the framework is to give. */
+/**
+ * The answer that the framework is to give.
+ *
+ * @example
+ * const { status, body }: StageAnswer = await stage.play(ctx.path, { res: ctx.res })
+ */
 export interface StageAnswer {
   readonly status: number
   readonly body: string | AsyncIterable<string>
 }
 
-/** The properties that the framework under test gives besides the path. */
+/**
+ * The properties that the framework under test gives besides the path.
+ *
+ * @example
+ * const props: Props = { res: ctx.res, address: ctx, httpError: (status) => ctx.throw(status) }
+ * await stage.play(ctx.path, props)
+ */
 export interface Props {
   /** The response of `node:http` or `node:http2`, where there is one. */
   readonly res?: { write(chunk: string): unknown; end(chunk: string): unknown }
@@ -32,7 +43,16 @@ export interface StageEvent {
   readonly reports: readonly string[]
 }
 
-/** Plays the scenes of the adapter contract in a server, on any runtime; the test is at the other end of `control`. */
+/**
+ * Plays the scenes of the adapter contract in a server, on any runtime; the test is at the other end of `control`.
+ *
+ * @example
+ * const stage = new Stage(process.env.CONTROL, process.env.MARKS)
+ * app.use(async (ctx) => {
+ *   const { status, body } = await stage.play(ctx.path, { res: ctx.res })
+ *   Object.assign(ctx, { status, body })
+ * })
+ */
 export class Stage {
   readonly #control: string
   readonly #marks: string | undefined

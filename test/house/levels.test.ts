@@ -11,7 +11,7 @@ const house = [
   ['timers.ts'],
   ['options', 'lifecycle.ts'],
   ['task'],
-  ['events.ts'],
+  ['events.ts', 'defer-signature.ts'],
   ['schedule', 'journal'],
   ['defer.ts', 'status.ts', 'journals.ts'],
   ['jobs', 'no-journals.ts'],

@@ -9,7 +9,13 @@ import { hasNodeStreams } from '../../platform.ts'
 import type { Intake } from '../../shutdown.ts'
 import { tellIdleClosing } from './idle-connections.ts'
 
-/** A server of `node:http`, `node:https` or `node:http2`. */
+/**
+ * A server of `node:http`, `node:https` or `node:http2`.
+ *
+ * @example
+ * const servers: NodeServer[] = [http.createServer(handle), http2.createSecureServer(tls, handle)]
+ * for (const server of servers) attach(server)
+ */
 export type NodeServer = Server | HttpsServer | Http2Server | Http2SecureServer
 
 /** The interval in ms at which a shutdown closes kept-alive connections that became idle. */

@@ -10,13 +10,33 @@ import { Http1Response } from './http1-response.ts'
 import { Http2Response } from './http2-response.ts'
 import { NodeIntake, type NodeServer } from './node-intake.ts'
 
-/** A request and its response as Node hands them to a framework. */
+/**
+ * A request and its response as Node hands them to a framework.
+ *
+ * @example
+ * import { enter, type Request, type Response } from 'afterword/node-http'
+ *
+ * const middleware = (req: Request, res: Response, next: () => void) => enter(instance(), req, res, next)
+ */
 export type NodeRequest = IncomingMessage | Http2ServerRequest
+/**
+ * A response as Node hands it to a framework.
+ *
+ * @example
+ * import { enter, type Request, type Response } from 'afterword/node-http'
+ *
+ * const middleware = (req: Request, res: Response, next: () => void) => enter(instance(), req, res, next)
+ */
 export type NodeResponse = ServerResponse | Http2ServerResponse
 /** The way of a framework to answer an error of one of its requests. */
 export type AnswerError = (error: Error) => unknown
 
-/** Calls `fn` in the scope of a request, for middleware, and makes the server of the request part of the shutdown. */
+/**
+ * Calls `fn` in the scope of a request, for middleware, and makes the server of the request part of the shutdown.
+ *
+ * @example
+ * const middleware = (req: Request, res: Response, next: () => void) => enterServed(req, res, next)
+ */
 export function enterServed<T>(
   req: NodeRequest,
   res: NodeResponse,
@@ -31,7 +51,12 @@ export function enterServed<T>(
   return enter(instance(), req, res, fn, host, answerError)
 }
 
-/** Calls `fn` in the scope of a request, opened here or before. */
+/**
+ * Calls `fn` in the scope of a request, opened here or before.
+ *
+ * @example
+ * enter(instance(), req, res, () => handle(req, res))
+ */
 export function enter<T>(
   afterword: Afterword,
   req: NodeRequest,

@@ -8,6 +8,12 @@ import { FetchResponse } from './fetch-response.ts'
 /** The answer of a handler; Bun wants none after `server.upgrade`. */
 export type Answer = Response | undefined
 
+/**
+ * The options of `withAfterword`.
+ *
+ * @example
+ * withAfterword(handler, { limit: 60_000 })
+ */
 export interface FetchOptions {
   /** The time in ms for which the host lets work go on after the response. @default on Cloudflare Workers 29000, else without limit */
   readonly limit?: number
@@ -15,7 +21,12 @@ export interface FetchOptions {
 
 let intake: FetchIntake | undefined
 
-/** Calls `handle` in the scope of a request. @returns the response that the host is to send */
+/**
+ * Calls `handle` in the scope of a request. @returns the response that the host is to send
+ *
+ * @example
+ * app.use((event, next) => inScope(event.request, [event.env, event.context], next))
+ */
 export async function inScope(
   request: Request,
   extras: readonly unknown[],
