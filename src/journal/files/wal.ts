@@ -1,4 +1,5 @@
-import { copyFileSync, existsSync, readFileSync } from 'node:fs'
+import { closeSync, copyFileSync, existsSync, fstatSync, openSync } from 'node:fs'
+import { bytesAt } from './file-read.ts'
 
 // The file beside a database in which SQLite commits: https://sqlite.org/fileformat2.html#the_write_ahead_log
 
@@ -15,9 +16,9 @@ const magic = 0x377f0682
 export function keepDamagedWal(database: string): string | undefined {
   const path = walOf(database)
   try {
-    if (!existsSync(path) || !isDamaged(readFileSync(path))) return undefined
+    if (!existsSync(path) || !isDamaged(bytesOf(path))) return undefined
     // Another process may have been writing meanwhile. Damage stays.
-    const bytes = readFileSync(path)
+    const bytes = bytesOf(path)
     if (!isDamaged(bytes)) return undefined
     const aside = `${path}.damaged-${bytes.toString('hex', 16, 24)}`
     if (existsSync(aside)) return undefined
@@ -25,6 +26,16 @@ export function keepDamagedWal(database: string): string | undefined {
     return aside
   } catch {
     return undefined
+  }
+}
+
+/** Reads a file. An error that passes must not hide damage. */
+function bytesOf(path: string): Buffer {
+  const file = openSync(path, 'r')
+  try {
+    return bytesAt(file, 0, fstatSync(file).size)
+  } finally {
+    closeSync(file)
   }
 }
 
