@@ -162,6 +162,32 @@ test('a log is recovered page by page; one that can not be opened is not taken f
   lock.release()
 })
 
+test('a delay lasts no longer than it was given where the clock was set back before the recovery of a log', () => {
+  const { lock, process } = openProcessSlot(folder)
+  const file = new LogFile(log(), false, () => {})
+  const frame = new FrameBuffer()
+  const tomorrow = Date.now() + 86_400_000
+  for (const [i, by] of [0, process].entries()) {
+    frame.add(acceptEntry([process + 1 + i, 'send', 1, '[]', null, tomorrow, 0, tomorrow + 200, 200, by, null]), '[]')
+  }
+  file.advance(frame.size)
+  file.write(frame)
+  file.close(false)
+  using own = openDatabase(join(folder, '1.db'), 'normal', tell)
+  using shared = openDatabase(join(folder, 'shared.db'), 'normal', tell)
+  const options = { process: process + 2 ** 44, sync: 'normal' as const }
+  const table = new RecordTable(own, { ...options, store: 'own', adopted: true })
+  const sharedTable = new RecordTable(shared, { ...options, store: 'shared' })
+  const recovery = new LogRecovery(log(), lock.slot, table, () => sharedTable, tell)
+  while (recovery.step());
+  for (const database of [own, shared]) {
+    const due = database.prepare('SELECT run_at AS due FROM afterword_records').all() as { due: number }[]
+    expect(due).toHaveLength(1)
+    expect(due[0]?.due).toBeLessThanOrEqual(Date.now() + 200)
+  }
+  lock.release()
+})
+
 describe('a damaged log', () => {
   test('a last frame that was not written to its end is none: nothing is reported', async () => {
     await leave('first', 'second')

@@ -32,7 +32,7 @@ export class AddedRecords {
 
   /** Stores a record, unless the table has it already. */
   insert([id, job, version, args, options, created, attempt, runAt, delay, by]: RecordRow): void {
-    this.#insert.run(id, job, version, args, options, created, attempt, runAt, delay, by, null)
+    this.#insert.run(id, job, version, args, options, created, attempt, soonest(runAt, delay), delay, by, null)
   }
 
   /**
@@ -45,7 +45,8 @@ export class AddedRecords {
     const other =
       otherKeys === null ? undefined : (this.#byOtherKeys.get(job, otherKeys) as { key: number } | undefined)
     if (other !== undefined) return other.key === id ? undefined : other.key
-    const values = [id, job, version, args, options, created, attempt, runAt, delay, by, uniqueKey] as const
+    const due = soonest(runAt, delay)
+    const values = [id, job, version, args, options, created, attempt, due, delay, by, uniqueKey] as const
     if (Number(this.#share.run(...values).changes) > 0 || uniqueKey === null) return undefined
     const existing = (this.#byUniqueKey.get(job, uniqueKey) as { key: number } | undefined)?.key
     return existing === id ? undefined : existing
@@ -105,4 +106,9 @@ export class AddedRecords {
   forgetAside(recordId: number): void {
     this.#database.prepare("DELETE FROM afterword_failed WHERE key = ? AND reason = 'damaged'").run(recordId)
   }
+}
+
+/** The moment at which a record is due that comes from a log: its delay from now on at the latest, for the clock may have been set back since. */
+function soonest(runAt: number, delay: number): number {
+  return Math.min(runAt, clock.date() + delay)
 }

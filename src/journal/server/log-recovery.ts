@@ -210,9 +210,8 @@ function isShared(row: RecordRow): boolean {
   return row[9] === owner.free || row[10] !== null
 }
 
-/** Makes the row of a record with another owner, due its delay from now on at the latest: the clock may have been set back. */
+/** Makes the row of a record with another owner. */
 function ownedBy(row: RecordRow, by: number): RecordRow {
   const [id, job, version, args, options, created, attempt, runAt, delay, , uniqueKey] = row
-  const soonest = Math.min(runAt, clock.date() + delay)
-  return [id, job, version, args, options, created, attempt, soonest, delay, by, uniqueKey]
+  return [id, job, version, args, options, created, attempt, runAt, delay, by, uniqueKey]
 }
