@@ -2,6 +2,7 @@ import type { Defer, Fn } from './defer-signature.ts'
 import { AfterwordError, describe } from './errors.ts'
 import { type TaskOptions, validateTask } from './options/task-options.ts'
 import { addressed } from './schedule/addressed.ts'
+import { notePlace } from './schedule/defer-places.ts'
 import type { Scheduler } from './schedule/scheduler.ts'
 import { sharedConnections } from './schedule/shared-connections.ts'
 import { TaskDefinition } from './task/definition.ts'
@@ -44,7 +45,7 @@ export function addTask(
   if (current?.state === 'idle') sharedConnections.late(definition.label ?? 'defer', current)
   const scope = apart || current === undefined ? new Scope(scheduler) : current
   const task = new Task(scope, definition, fn, args, record)
-  scheduler.slowTasks.sample(task)
+  notePlace(task)
   scope.add(task)
   // A task that runs apart from the response belongs to it all the same: the response leaves when the record is stored.
   if (record !== undefined && scope !== current) current?.expect(record)

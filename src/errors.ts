@@ -1,3 +1,5 @@
+import { escapeControls } from './control-characters.ts'
+
 /**
  * The table of every code, with the text of what happened and what to do next; `%s` stands for a value.
  * `docs/errors.md` holds the same texts, and a test compares them.
@@ -149,7 +151,7 @@ export const errorTable = {
     next: 'It is kept, and tried again in %s ms, then at longer intervals, %s times at most. afterword show tells the last error; the last failure is reported in full.',
   },
   AFTERWORD_TASK_TIMED_OUT: {
-    happened: 'The task %s did not end within %s ms in attempt %s.',
+    happened: 'The task %s did not end within %s ms in attempt %s. The task was deferred at %s.',
     next: 'Pass currentTask().signal to what it waits for, or raise its timeout.',
   },
   AFTERWORD_TASK_SKIPPED: {
@@ -165,7 +167,7 @@ export const errorTable = {
     next: 'The cause is attached. Name those that failed with a BatchError; the others are then done.',
   },
   AFTERWORD_SLOW_TASK: {
-    happened: 'The task %s kept the event loop busy for %s ms. The task was deferred at %s.',
+    happened: 'The task %s kept the event loop busy for %s ms of CPU time. The task was deferred at %s.',
     next: 'Requests waited meanwhile: split it with await currentTask().yield(), or run it as a job in a thread.',
   },
   AFTERWORD_STALLED: {
@@ -247,7 +249,7 @@ export class AfterwordError extends Error {
     const { happened, next } = errorTable[code]
     const rest = values.values()
     super(
-      `${happened} ${next}`.replaceAll('%s', () => String(rest.next().value)),
+      `${happened} ${next}`.replaceAll('%s', () => escapeControls(String(rest.next().value))),
       options,
     )
     this.code = code

@@ -1,6 +1,9 @@
+import type { AsyncResource } from 'node:async_hooks'
 import { channel } from 'node:diagnostics_channel'
-import { errorText, longestText } from './error-text.ts'
+import { inOneLine } from './control-characters.ts'
 import { AfterwordError } from './errors.ts'
+import { printedError } from './printed-error.ts'
+import { ReportLimit } from './report-limit.ts'
 import type { Outcome } from './task/outcome.ts'
 import type { Task } from './task/task.ts'
 
@@ -19,7 +22,7 @@ export interface Events {
   'task:retrying': { readonly task: Task; readonly outcome: Outcome; readonly delay: number }
   /** The task has its outcome. */
   'task:ended': { readonly task: Task; readonly outcome: Outcome }
-  /** Trouble came up after the response. The report is printed to stderr while no listener is there. */
+  /** Trouble came up after the response. The report is printed to stderr while no listener is there: of each code and name a few in 10 s. */
   report: { readonly error: AfterwordError; readonly task?: Task | undefined }
 }
 
@@ -52,31 +55,36 @@ export function subscribe<E extends keyof Events>(event: E, listener: (message: 
     try {
       listener(message as Events[E])
     } catch (cause) {
-      print(new AfterwordError('AFTERWORD_CALLBACK_FAILED', [`subscribe("${event}")`], { cause }))
+      printLimited(new AfterwordError('AFTERWORD_CALLBACK_FAILED', [`subscribe("${event}")`], { cause }), event)
     }
   }
   channels[event].subscribe(guarded)
   return () => void channels[event].unsubscribe(guarded)
 }
 
-/** Reports trouble once, to the listeners, else to stderr. All reports go through here. Never throws. */
-export function report(error: AfterwordError, task?: Task): void {
-  if (isHeard('report')) channels.report.publish({ error, task } satisfies Events['report'])
-  else print(error)
+/**
+ * Reports trouble once, to the listeners, else to stderr. All reports go through here. Never throws.
+ * @param context the async context of the request that the report belongs to
+ */
+export function report(error: AfterwordError, task?: Task, context: AsyncResource | undefined = task?.context): void {
+  if (context === undefined) tell(error, task)
+  else context.runInAsyncScope(tell, undefined, error, task)
 }
 
-/** A cause as it is printed: some have the body of a response in their message, of which the beginning is enough. */
-function brief(cause: unknown): unknown {
-  const text = errorText(cause)
-  return text.length < longestText ? cause : `${text}…`
+function tell(error: AfterwordError, task: Task | undefined): void {
+  if (isHeard('report')) channels.report.publish({ error, task } satisfies Events['report'])
+  else printLimited(error, task?.name)
 }
 
 /** Prints an error in one line, then its cause. Never throws. */
 export function print(error: AfterwordError): void {
-  try {
-    console.error(`${error.code}: ${error.message}`, ...('cause' in error ? [brief(error.cause)] : []))
-  } catch {
-    // A cause may throw while it is being printed; the line above is then all there is to say.
-    console.error(`${error.code}: ${error.message}`)
-  }
+  console.error(printedError(error))
+}
+
+const limit = new ReportLimit((line) => console.error(line))
+
+/** @param name the name of the task; without one the first name in the message, of a batch or a job, tells what the report is about */
+function printLimited(error: AfterwordError, name = /"(.*?)"/.exec(error.message)?.[1]): void {
+  const kind = name === undefined ? error.code : `${error.code} of ${inOneLine(JSON.stringify(name))}`
+  if (limit.admits(kind)) print(error)
 }

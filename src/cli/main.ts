@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { once } from 'node:events'
 import { inspect } from 'node:util'
+import { escapeControls } from '../control-characters.ts'
 import { outputOf, usage, WrongUsage } from './command-line.ts'
 import { complain } from './terminal.ts'
 
@@ -27,7 +28,7 @@ async function main(args: string[]): Promise<number | undefined> {
       process.stderr.write(`\n${usage}`)
       return 2
     }
-    if (cause !== undefined) process.stderr.write(`${inspect(cause)}\n`)
+    if (cause !== undefined) process.stderr.write(`${escapeControls(inspect(cause))}\n`)
     process.exit(1)
   }
 }

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { escapeControls } from '../control-characters.ts'
 import { recordIdOf } from '../journal/files/record-id.ts'
 import { decode } from '../journal/format/encoding.ts'
 import { hashMark, keyIdOf } from '../journal/format/encrypted-text.ts'
@@ -73,12 +74,12 @@ export class Reader {
 
 const isEmpty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0
 
-/** Prints stored values; a text that can't be decoded stays as it is. */
+/** Prints stored values, or a text that can't be decoded. */
 function said(text: string, say: (values: unknown[]) => unknown): unknown {
   try {
     return say(decode(text))
   } catch {
-    return text
+    return escapeControls(text)
   }
 }
 

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { escapeInJson, inOneLine } from '../control-characters.ts'
 
 /** The pages of values that are printed. */
 type Pages<T> = Iterable<readonly T[]> | AsyncIterable<readonly T[]>
@@ -12,9 +13,10 @@ export async function* table<T>(
   pages: (first: boolean) => Pages<T>,
   cellsOf: (value: T) => readonly string[],
 ): AsyncGenerator<string> {
+  const escaped = (value: T) => cellsOf(value).map(inOneLine)
   let widths = columns.map((column) => column.length)
   for await (const page of pages(true)) {
-    const rows = page.map(cellsOf)
+    const rows = page.map(escaped)
     widths = widths.map((width, i) => Math.max(width, ...rows.map((row) => row[i]?.length ?? 0)))
   }
   const line = (cells: readonly string[]) =>
@@ -23,7 +25,7 @@ export async function* table<T>(
       .join('  ')
       .trimEnd()
   yield `${styleText('bold', line(columns), { stream: process.stdout })}\n`
-  for await (const page of pages(false)) yield page.map((value) => `${line(cellsOf(value))}\n`).join('')
+  for await (const page of pages(false)) yield page.map((value) => `${line(escaped(value))}\n`).join('')
 }
 
 /** Makes one JSON array, a line for each value. */
@@ -32,7 +34,7 @@ export async function* jsonArray<T>(pages: Pages<T>, of: (value: T) => unknown):
   for await (const page of pages) {
     let text = ''
     for (const value of page) {
-      text += before + JSON.stringify(of(value))
+      text += before + escapeInJson(JSON.stringify(of(value)))
       before = ',\n'
     }
     yield text

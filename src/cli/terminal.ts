@@ -1,12 +1,13 @@
 import { styleText } from 'node:util'
 import { clearInterval, setInterval } from '../clock.ts'
+import { escapeControls } from '../control-characters.ts'
 
 /** The escape sequence that goes back to the start of the line and empties it. */
 export const clearLine = '\r\x1b[K'
 
 /** Prints a sentence about trouble to stderr. */
 export function complain(sentence: string): void {
-  process.stderr.write(`${styleText('red', sentence, { stream: process.stderr })}\n`)
+  process.stderr.write(`${styleText('red', escapeControls(sentence), { stream: process.stderr })}\n`)
 }
 
 const width = () => process.stdout.columns || 80

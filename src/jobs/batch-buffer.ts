@@ -109,13 +109,22 @@ export class BatchBuffer implements TaskBuffer {
 function troubleOf(outcome: Outcome): Outcome | undefined {
   if (isTrouble(outcome)) return outcome
   const { value } = outcome as { value?: unknown }
-  return value instanceof BatchError ? { status: 'failed', error: value } : undefined
+  return isBatchError(value) ? { status: 'failed', error: value } : undefined
 }
 
 /** The tasks whose items the error names; all tasks where the error names none of them. */
 function failedOf(tasks: readonly Task[], trouble: Outcome): Set<Task> {
   const error = trouble.status === 'failed' ? trouble.error : undefined
-  const items = error instanceof BatchError ? new Set(error.items) : undefined
+  const items = isBatchError(error) ? new Set(error.items) : undefined
   const named = tasks.filter(({ args }) => items?.has(args[0]))
   return new Set(named.length > 0 ? named : tasks)
+}
+
+/** Handlers throw and return what they like: a proxy may throw when it is asked for its class. */
+function isBatchError(value: unknown): value is BatchError {
+  try {
+    return value instanceof BatchError
+  } catch {
+    return false
+  }
 }

@@ -201,7 +201,8 @@ export class Backlog {
       const left = scope.since + maxRequestAge - clock.now()
       if (left > 0) return this.#watchAge(left)
       const { method, path } = scope.describe()
-      report(new AfterwordError('AFTERWORD_STUCK', [method, path, maxRequestAge]))
+      const { context } = scope.queue.first ?? scope
+      report(new AfterwordError('AFTERWORD_STUCK', [method, path, maxRequestAge]), undefined, context)
       scope.release()
     }
   }

@@ -10,6 +10,7 @@ import type { Task } from '../task/task.ts'
 import { setTimer } from '../timers.ts'
 import type { Backlog } from './backlog.ts'
 import type { Current } from './current.ts'
+import { timedOut } from './run.ts'
 
 /** The number of failed attempts of a kept task after which a drain does not hurry the next one. */
 const mostHurried = 5
@@ -101,9 +102,10 @@ export class Completion {
     if (isHeard('task:ended')) this.#current.enterCaller(task, () => channel.publish({ task, outcome }))
     const { internal, buffer } = task.definition
     const error = internal || buffer !== undefined ? undefined : errorOf(task, outcome)
+    const { context } = task
     task.end(outcome)
     task.scope.remove(task)
-    if (error !== undefined) report(error, task)
+    if (error !== undefined) report(error, task, context)
   }
 
   #retry(task: Task, outcome: Outcome, delay: number): void {
@@ -164,7 +166,7 @@ function errorOf(task: Task, outcome: Outcome): AfterwordError | undefined {
     case 'failed':
       return new AfterwordError('AFTERWORD_TASK_FAILED', [task.title, task.attempt], { cause: outcome.error })
     case 'timed-out':
-      return new AfterwordError('AFTERWORD_TASK_TIMED_OUT', [task.title, outcome.after, task.attempt])
+      return timedOut(task, outcome.after)
     case 'cancelled':
       if (outcome.reason === 'stopped') return new AfterwordError('AFTERWORD_TASK_SKIPPED', [task.title])
       if (outcome.reason === 'host') return new AfterwordError('AFTERWORD_OUT_OF_TIME', [task.title])

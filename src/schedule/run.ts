@@ -5,6 +5,7 @@ import type { Outcome } from '../task/outcome.ts'
 import type { Task } from '../task/task.ts'
 import { setTimer } from '../timers.ts'
 import type { Current } from './current.ts'
+import { placeOf } from './defer-places.ts'
 
 /**
  * Runs one attempt of a task. Never throws, never rejects. A function that returns no promise costs none.
@@ -61,19 +62,25 @@ async function settled(value: PromiseLike<unknown>): Promise<Outcome> {
 /** The first of the outcome and the end of the task's time. A rejection that comes after that is reported, not lost. */
 function withinTime(task: Task, outcome: Promise<Outcome>): Promise<Outcome> {
   const timeout = Math.min(task.definition.settings.timeout, task.scope.timeLeft)
+  const { context } = task
   return new Promise((resolve) => {
-    let timedOut = false
+    let isOver = false
     const timer = setTimer(() => {
-      timedOut = true
+      isOver = true
       resolve({ status: 'timed-out', after: timeout })
-      task.abort(new AfterwordError('AFTERWORD_TASK_TIMED_OUT', [task.title, timeout, task.attempt]))
+      task.abort(timedOut(task, timeout))
     }, timeout)
     void outcome.then((outcome) => {
       clearTimeout(timer)
-      if (!timedOut) resolve(outcome)
+      if (!isOver) resolve(outcome)
       else if (outcome.status === 'failed') {
-        report(new AfterwordError('AFTERWORD_LATE_REJECTION', [task.title], { cause: outcome.error }), task)
+        report(new AfterwordError('AFTERWORD_LATE_REJECTION', [task.title], { cause: outcome.error }), task, context)
       }
     })
   })
+}
+
+/** Makes the error of a task whose time is up. */
+export function timedOut(task: Task, after: number): AfterwordError {
+  return new AfterwordError('AFTERWORD_TASK_TIMED_OUT', [task.title, after, task.attempt, placeOf(task)])
 }

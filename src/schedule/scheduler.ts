@@ -35,7 +35,7 @@ export class Scheduler implements ScopeRunner {
   readonly backlog: Backlog
   readonly completion: Completion
   readonly missingAdapter = new MissingAdapterWatch()
-  readonly slowTasks = new SlowTasks()
+  readonly slowTasks: SlowTasks
   /** The buffers of batches with items in them: a drain does not wait for them to become full. */
   readonly buffers = new Set<TaskBuffer>()
 
@@ -58,6 +58,7 @@ export class Scheduler implements ScopeRunner {
     this.backlog = new Backlog(settings, this.#ready)
     this.completion = new Completion(this.backlog, this.current, lifecycle)
     this.#turnBudget = new TurnBudget(settings)
+    this.slowTasks = new SlowTasks(settings)
     this.#places = new Places(settings, this.backlog, () => !this.#ready.empty)
   }
 
@@ -291,10 +292,9 @@ export class Scheduler implements ScopeRunner {
   /** Runs one attempt. The clock is read once for each, at its end: the next attempt begins there. */
   #attempt(task: Task): Outcome | Promise<Outcome> {
     this.backlog.begin(task)
+    const began = this.slowTasks.begins(this.#now)
     const outcome = run(task, this.current)
-    const began = this.#now
-    this.#now = clock.now()
-    if (this.#now - began > this.settings.slowTask) this.slowTasks.add(task, this.#now - began)
+    if ((this.#now = clock.now()) - began > this.settings.slowTask) this.slowTasks.add(task, began, this.#now)
     return outcome
   }
 }

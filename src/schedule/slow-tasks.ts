@@ -1,6 +1,9 @@
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
+import type { AfterwordSettings } from '../options/instance-options.ts'
+import { isolatesRequests } from '../platform.ts'
 import type { Task } from '../task/task.ts'
+import { knownPlace, placeOf } from './defer-places.ts'
 
 /**
  * A task that kept the event loop busy.
@@ -12,53 +15,54 @@ export interface SlowTask {
   readonly name: string
   /** The place where the task was deferred: a line of a stack trace; `undefined` if that is not known. */
   readonly place: string | undefined
-  /** The longest time, in ms. */
+  /** The longest time, in ms of the thread's CPU time. */
   readonly worst: number
   /** The number of times that the task took longer than `slowTask`. */
   readonly count: number
 }
 
-/** The number of first tasks whose place is noted; then one in `notedEach`: a stack trace costs as much as dozens of tasks. */
-const firstNoted = 100
-const notedEach = 1024
-/** The most frames between the caller and this module. */
-const mostFrames = 8
-/** The most places, and the most slow tasks, that are remembered. */
+/** The most slow tasks that are remembered. */
 const mostKnown = 1000
 /** The number of slow tasks that `worst` lists. */
 const mostTold = 5
+/** The time in ms within which the CPU time is read once: a reading costs as much as some tasks. */
+const precision = 2
 
-/** Reports tasks that keep the event loop busy, with the place where they were deferred. */
+/** Reports tasks that keep the event loop busy, with the place where they were deferred. A task that had to wait for a busy machine is not slow. */
 export class SlowTasks {
-  /** The places by the source of a task: the text of a function tells one closure from another. */
-  readonly #places = new Map<string, string>()
+  readonly #settings: AfterwordSettings
   readonly #slow = new Map<string, SlowTask>()
-  #left = firstNoted
-  #calls = 0
+  /** The last reading of the CPU time, and its moment by `performance.now()`. */
+  #cpu: number | undefined
+  #readAt = -Infinity
 
-  /** Notes where a task is deferred, now and then. */
-  sample(task: Task): void {
-    if (this.#left > 0) this.#left--
-    else if (++this.#calls % notedEach !== 0) return
-    const { source } = task
-    if (this.#places.size >= mostKnown && !this.#places.has(source)) return
-    const place = callerPlace()
-    if (place !== undefined) this.#places.set(source, place)
+  constructor(settings: AfterwordSettings) {
+    this.#settings = settings
   }
 
-  /** A task kept the event loop busy for so many ms. */
-  add(task: Task, ms: number): void {
+  /** A task begins. @returns `now` */
+  begins(now: number): number {
+    if (now - this.#readAt < precision) return now
+    this.#cpu = cpuTime()
+    this.#readAt = now
+    return now
+  }
+
+  /** A task kept the thread from `began` to `now`, by `performance.now()`. */
+  add(task: Task, began: number, now: number): void {
+    const cpu = cpuTime()
+    // The code between the last reading and the task has used no more than that time.
+    const used = cpu === undefined || this.#cpu === undefined ? Infinity : cpu - this.#cpu - (began - this.#readAt)
+    const ms = Math.min(used, now - began)
+    if (ms <= this.#settings.slowTask) return
     const { source } = task
-    const place = this.#places.get(source)
-    // The task will be slow again: its place is wanted.
-    if (place === undefined) this.#left = firstNoted
+    const place = knownPlace(task)
     const known = this.#slow.get(source)
     if (known !== undefined || this.#slow.size < mostKnown) {
       const { worst = 0, count = 0 } = known ?? {}
       this.#slow.set(source, { name: task.name, place, worst: Math.max(worst, ms), count: count + 1 })
     }
-    const where = place === undefined ? 'a place that was not noted' : place
-    report(new AfterwordError('AFTERWORD_SLOW_TASK', [task.title, Math.round(ms), where]), task)
+    report(new AfterwordError('AFTERWORD_SLOW_TASK', [task.title, Math.round(ms), placeOf(task)]), task)
   }
 
   /** The slowest tasks. */
@@ -67,19 +71,8 @@ export class SlowTasks {
   }
 }
 
-/** Finds the innermost line of the stack that is not in this package. In a bundle there is none. */
-function callerPlace(): string | undefined {
-  const own = /^file:.*\/(?=schedule\/slow-tasks\.[jt]s$)/.exec(import.meta.url)?.[0]
-  if (own === undefined) return undefined
-  const { pathname } = new URL(own)
-  const { stackTraceLimit, prepareStackTrace } = Error
-  Error.stackTraceLimit = mostFrames
-  // Call sites are read as objects unless positions are mapped: the text of the whole stack would cost several times as much.
-  const maps = prepareStackTrace !== undefined || process.sourceMapsEnabled
-  if (!maps) Error.prepareStackTrace = (_error, sites) => sites.map((site) => `at ${site}`).join('\n')
-  const { stack = '' } = new Error()
-  Error.stackTraceLimit = stackTraceLimit
-  Error.prepareStackTrace = prepareStackTrace
-  const line = stack.split('\n').find((line) => /^\s*at /.test(line) && !line.includes(pathname))
-  return line?.replace(/^\s*at /, '')
+/** Reads the CPU time of the thread, in ms; before Node 23.9 that of the process, whose other threads seldom compute. Workers have neither. */
+function cpuTime(): number | undefined {
+  const usage = isolatesRequests ? undefined : (process.threadCpuUsage?.() ?? process.cpuUsage())
+  return usage && (usage.user + usage.system) / 1000
 }

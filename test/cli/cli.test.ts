@@ -305,3 +305,40 @@ test("afterword takes the file of an app's own database", async () => {
   expect(await afterword('discard', file, task.id)).toMatchObject({ code: 0 })
   expect(await json('list', file)).toEqual([])
 })
+
+test('no command prints control characters of names, arguments, keys or errors; --json escapes them', async () => {
+  const evil = '\x1b[2J\x1b]0;pwned\x07\r\x9b2K\x7f'
+  using _reports = new Reports()
+  const own = new Afterword({ journal: folder })
+  const fail = (what: string) => Promise.reject(new Error(`no such address: ${what}\n\tsecond line`))
+  const deferred = own.job(`evil ${evil}`, fail, { retries: 0, key: (what) => what }).defer(evil)
+  await deferred.outcome
+  await own.close()
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
+  const controls = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/
+  for (const args of [
+    ['list'],
+    ['show', deferred.id],
+    ['status'],
+    ['retry', evil],
+    ['retry', '--all'],
+    ['status', evil],
+  ]) {
+    const [command = '', ...rest] = args
+    for (const options of [[], ['--json']]) {
+      const { stdout, stderr } = await afterword(command, folder, ...rest, ...options)
+      expect(stdout).not.toMatch(controls)
+      expect(stderr).not.toMatch(controls)
+    }
+  }
+})
+
+test('afterword show --json gives control characters back', async () => {
+  const evil = '\x1b[2J\x9b2K\x7f'
+  using _reports = new Reports()
+  const own = new Afterword({ journal: folder })
+  const deferred = own.job('evil', (what: string) => Promise.reject(new Error(what)), { retries: 0 }).defer(evil)
+  await deferred.outcome
+  await own.close()
+  expect(await json('show', folder, deferred.id)).toMatchObject({ args: [evil], error: expect.stringContaining(evil) })
+})

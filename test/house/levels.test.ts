@@ -6,10 +6,11 @@ import { filesIn, importsOf } from './source.ts'
  * levels, and never from a neighbour on the same level.
  */
 const house = [
+  ['control-characters.ts'],
   ['error-text.ts', 'errors.ts', 'fifo.ts', 'lazy-require.ts', 'platform.ts', 'sent-response.ts', 'version.ts'],
   ['clock.ts'],
   ['timers.ts'],
-  ['options', 'lifecycle.ts'],
+  ['options', 'lifecycle.ts', 'printed-error.ts', 'report-limit.ts'],
   ['task'],
   ['events.ts', 'defer-signature.ts'],
   ['schedule', 'journal'],

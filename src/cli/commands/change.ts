@@ -1,3 +1,4 @@
+import { inOneLine } from '../../control-characters.ts'
 import { FailedRecords } from '../../journal/failed-records.ts'
 import type { Changed } from '../../journal/inspection/listed.ts'
 import { type Command, onJournal } from '../command.ts'
@@ -47,7 +48,7 @@ function changing({ does, become, not, change }: Changing): Command {
         yield summary(counts, become)
       } else {
         for await (const page of pages()) {
-          yield page.map(({ id, done }) => `${id} is ${done ? become : not}\n`).join('')
+          yield page.map(({ id, done }) => `${inOneLine(id)} is ${done ? become : not}\n`).join('')
         }
       }
       return counts.left === 0

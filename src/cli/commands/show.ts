@@ -1,3 +1,4 @@
+import { escapeControls, escapeInJson, inOneLine } from '../../control-characters.ts'
 import { Inspector } from '../../journal/inspector.ts'
 import { type Command, onJournal } from '../command.ts'
 import { forPeople, Reader } from '../printed-record.ts'
@@ -12,13 +13,13 @@ export const show: Command = {
   run: onJournal(Inspector, async function* (inspector, { ids: [id = ''], json }) {
     const found = await inspector.find(id)
     const reader = new Reader()
-    if (json) yield `${JSON.stringify(found ? reader.print(found) : null)}\n`
+    if (json) yield `${escapeInJson(JSON.stringify(found ? reader.print(found) : null))}\n`
     else if (found === undefined) complain(`There is no record ${id}.`)
     else {
       const { args, options, error, ...rest } = reader.print(found, forPeople)
-      const lines = Object.entries(rest).map(([name, value]) => `${name.padEnd(9)} ${value}`)
+      const lines = Object.entries(rest).map(([name, value]) => `${name.padEnd(9)} ${inOneLine(String(value))}`)
       if (options !== undefined) lines.push(`options   ${options}`)
-      yield `${lines.join('\n')}\nargs      ${args}\n${error ? `\n${error}\n` : ''}`
+      yield `${lines.join('\n')}\nargs      ${args}\n${error ? `\n${escapeControls(error)}\n` : ''}`
     }
     return found !== undefined
   }),

@@ -1,3 +1,4 @@
+import { inOneLine } from '../../control-characters.ts'
 import type { Stuck } from '../../journal/inspection/listed.ts'
 import { Inspector } from '../../journal/inspector.ts'
 import { type Command, onJournal, takesNoId } from '../command.ts'
@@ -33,5 +34,5 @@ export const status: Command = {
 
 function told({ job, version, state, count }: Stuck): string {
   const lack = state === 'unknown' ? 'knows that' : 'has their key'
-  return `${count} of "${job}", version ${version}: no living process ${lack}\n`
+  return `${count} of "${inOneLine(job)}", version ${version}: no living process ${lack}\n`
 }

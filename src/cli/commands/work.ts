@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Afterword } from '../../afterword.ts'
+import { inOneLine } from '../../control-characters.ts'
 import { type Command, takesNoId } from '../command.ts'
 import { StatusLine } from '../terminal.ts'
 
@@ -23,7 +24,7 @@ export const work: Command = {
     if (json)
       yield `${JSON.stringify({ event: 'start', pid: process.pid, jobs: names, concurrency: worker.concurrency })}\n`
     else
-      yield `afterword works on ${names.join(', ') || 'nothing: no job is defined'} (${worker.concurrency} at once)\n`
+      yield `afterword works on ${inOneLine(names.join(', ')) || 'nothing: no job is defined'} (${worker.concurrency} at once)\n`
     return undefined
   },
 }
