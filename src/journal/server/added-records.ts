@@ -52,6 +52,17 @@ export class AddedRecords {
     return existing === id ? undefined : existing
   }
 
+  /** Finds those of the ids whose records are here, pending or listed as failed. */
+  storedOf(ids: readonly number[]): Set<number> {
+    const rows = this.#database
+      .prepare(`
+        WITH asked (key) AS MATERIALIZED (SELECT value FROM json_each(?))
+        SELECT key FROM asked WHERE EXISTS (SELECT 1 FROM afterword_records WHERE afterword_records.key = asked.key)
+        UNION SELECT key FROM asked WHERE EXISTS (SELECT 1 FROM afterword_failed WHERE afterword_failed.key = asked.key)`)
+      .all(JSON.stringify(ids)) as { key: number }[]
+    return new Set(rows.map(({ key }) => key))
+  }
+
   /** The highest id of a record that was moved here from the log of a dead process of a slot: the records up to it are moved or done. */
   lastMoved(slot: number): number {
     return this.#last('SELECT moved AS record FROM afterword_slots WHERE slot = ?1 AND moved BETWEEN ?2 AND ?3', slot)

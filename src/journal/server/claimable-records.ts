@@ -26,6 +26,8 @@ export interface Outlook {
 
 /** The claimable records of a database, which no process runs: finds and claims them. */
 export class ClaimableRecords {
+  /** The log of the slot is not read to its end: none of the records can be claimed before. */
+  isRecovering = false
   readonly #store: Store
   readonly #runnable: RunnableKinds
   readonly #isAdopted: boolean
@@ -127,6 +129,7 @@ export class ClaimableRecords {
   }
 
   #wanted(jobs: RunnableJobs): Kind[] {
+    if (this.isRecovering) return []
     const wants = this.#runnable.of(jobs)
     return this.#kinds.all().filter((kind) => wants(kind) === 'runs')
   }
@@ -137,7 +140,7 @@ export class ClaimableRecords {
 
   /** Some records of dead processes are not marked as orphaned yet. A million of them at once would keep other statements waiting. */
   get hasOrphans(): boolean {
-    return this.#isAdopted && this.#anyOrphan.get() !== undefined
+    return this.#isAdopted && !this.isRecovering && this.#anyOrphan.get() !== undefined
   }
 
   /** Finds a record that waits for a key which this process does not have. */
@@ -154,7 +157,7 @@ export class ClaimableRecords {
 
   /** The database has records that this process runs, or could run at some time. */
   isFor(jobs: RunnableJobs): boolean {
-    return this.hasOrphans || this.#anyMine.get() !== undefined || this.#wanted(jobs).length > 0
+    return this.isRecovering || this.hasOrphans || this.#anyMine.get() !== undefined || this.#wanted(jobs).length > 0
   }
 }
 

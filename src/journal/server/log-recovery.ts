@@ -26,7 +26,8 @@ interface LeftRecord {
 /**
  * A recovery moves the records of a dead process from its log to the databases: those that only its process could run to the database of
  * its slot, the others to the shared one. The database of the slot notes how far the recovery has come, in the same transaction: should
- * this process die as well, the next recovery goes on there.
+ * this process die as well, the next recovery goes on there. Until it has ended, no record in the database of the slot may run: one that the
+ * dead process has moved there itself may be pending in the log still.
  */
 export class LogRecovery {
   readonly #path: string
@@ -105,15 +106,18 @@ export class LogRecovery {
   }
 
   #movePage({ pending }: LogContents, ids: readonly number[]): void {
-    const rows = pending.rows(ids.filter((id) => pending.has(id)))
-    const failures = ids.flatMap((id) => this.#failures.get(id) ?? [])
+    const { added } = this.#own
+    // The process itself has moved these, and did not live to note it in the log. Nobody has run them since.
+    const stored = added.storedOf(ids)
+    const left = ids.filter((id) => !stored.has(id))
+    const rows = pending.rows(left.filter((id) => pending.has(id)))
+    const failures = left.flatMap((id) => this.#failures.get(id) ?? [])
     const page = [
       ...Array.from(rows, (row): LeftRecord => ({ row, failure: undefined })),
       ...failures.map((failure): LeftRecord => ({ row: failure.row, failure })),
     ].sort((a, b) => a.row[0] - b.row[0])
     const forwarded = page.flatMap(({ row, failure }) => (failure === undefined && isShared(row) ? [row] : []))
     if (forwarded.length > 0) this.#inShared((shared) => this.#forward(shared, forwarded))
-    const { added } = this.#own
     const others = page.filter(({ row, failure }) => failure !== undefined || !isShared(row))
     const store = ({ row, failure }: LeftRecord) =>
       failure === undefined ? added.insert(ownedBy(row, owner.orphaned)) : added.insertFailed(failure)

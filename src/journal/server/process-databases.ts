@@ -215,7 +215,9 @@ export class ProcessDatabases implements OwnDatabases {
     } catch (error) {
       if (!this.#isNewer(slot, error)) throw error
     }
-    if (found !== undefined) found.recovery = undefined
+    if (found === undefined) return false
+    found.recovery = undefined
+    found.table.claimable.isRecovering = false
     return false
   }
 
@@ -254,6 +256,7 @@ export class ProcessDatabases implements OwnDatabases {
     const table = new RecordTable(database, { store: 'own', process, sync, adopted: isAdopted, slot, keyIds })
     const log = logOf(this.#options.folder, slot)
     const recovery = adopted ? new LogRecovery(log, slot, table, this.#shared, this.#tell) : undefined
+    table.claimable.isRecovering = recovery !== undefined
     this.#slots.set(slot, { table, database, check: new DamageCheck(this.#pathOf(slot)), recovery })
     return table
   }
