@@ -169,7 +169,7 @@ export class Afterword {
   async cancel(id: string): Promise<boolean> {
     const { journal } = this.#registry
     const task = this.#scheduler.backlog.find(id)
-    if (task === undefined) return journal?.withdraw(String(id)) ?? false
+    if (task === undefined || task.record?.isShared) return journal?.withdraw(String(id)) ?? false
     const isCancelled = task.cancel()
     // Should this process die now, no other one runs the record.
     if (isCancelled && task.record !== undefined) await journal?.flushed()

@@ -19,6 +19,7 @@ import type { Worker } from './worker.ts'
  * in a scope of its own, and gives its items their outcomes.
  */
 export class BatchBuffer implements TaskBuffer {
+  readonly runsTasks = true
   readonly #name: string
   readonly #handler: BatchHandler<never>
   readonly #scheduler: Scheduler
@@ -47,7 +48,12 @@ export class BatchBuffer implements TaskBuffer {
     this.#runs = new TaskDefinition(validateTask('batch', { timeout: options.timeout }), name, { internal: true })
   }
 
-  add(task: Task): void {
+  add(task: Task): true {
+    this.#add(task)
+    return true
+  }
+
+  #add(task: Task): void {
     if (!isWanted(task)) return void this.#scheduler.completion.cancel(task, 'when')
     task.scope.track(task)
     this.#tasks.push(task)

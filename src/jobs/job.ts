@@ -1,23 +1,26 @@
 import { addTask } from '../defer.ts'
 import { AfterwordError, describe } from '../errors.ts'
+import { validateCancel } from '../options/cancel-options.ts'
 import {
   type BatchOptions,
   type CallOptions,
   type JobOptions,
+  type JobSettings,
   validateBatch,
-  validateCancel,
   validateJob,
 } from '../options/task-options.ts'
 import { addressed } from '../schedule/addressed.ts'
 import { Limiter } from '../schedule/limiter.ts'
 import type { Scheduler } from '../schedule/scheduler.ts'
-import { TaskDefinition } from '../task/definition.ts'
+import { type TaskBuffer, TaskDefinition } from '../task/definition.ts'
 import type { JobRecord, Journal } from '../task/record.ts'
 import type { Deferred, Task } from '../task/task.ts'
 import type { Batch, BatchHandler } from './batch.ts'
 import { BatchBuffer } from './batch-buffer.ts'
+import { DebounceBuffer } from './debounce-buffer.ts'
 import { type Handler, JobDefinition } from './definition.ts'
 import type { DefinitionSite } from './definition-site.ts'
+import { LaneBuffer } from './lane-buffer.ts'
 import type { Registry } from './registry.ts'
 import { inThread, threads } from './thread-pool.ts'
 import { UniqueKeys } from './unique-keys.ts'
@@ -75,6 +78,17 @@ export class Jobs {
   readonly #registry: Registry
   readonly #worker: Worker
   readonly #uniqueKeys = new UniqueKeys()
+  readonly #lanes = new Map<string, TaskBuffer>()
+  readonly #debounced = new Map<string, TaskBuffer>()
+  /** Lets go of tasks whose records are stored for any process. */
+  readonly #unloading: TaskBuffer = {
+    runsTasks: true,
+    add: (task) => {
+      this.#scheduler.completion.unload(task)
+      return true
+    },
+    flush() {},
+  }
 
   constructor(scheduler: Scheduler, registry: Registry, worker: Worker) {
     this.#scheduler = scheduler
@@ -97,11 +111,20 @@ export class Jobs {
     const limiter = isLimited ? (earlier ?? new Limiter(most, rate)) : undefined
     const signal = () => (this.#scheduler.current.task as Task).signal
     const handler = thread === undefined ? (given as Handler) : inThread(name, thread, transfer, signal)
-    const tasks = new TaskDefinition(settings, name, { limiter })
+    const tasks = new TaskDefinition(settings, name, { limiter, buffer: this.#bufferOf(name, settings) })
     const definition = new JobDefinition(tasks, settings, handler, version)
     this.#registry.add(definition, work, site)
     this.#worker.tellJobs()
     return this.#handle(definition)
+  }
+
+  /** The buffer in which calls wait that are in memory: one for all definitions of a job. */
+  #bufferOf(name: string, { lane, debounce }: JobSettings): TaskBuffer | undefined {
+    const buffers = lane === undefined ? this.#debounced : this.#lanes
+    if (lane === undefined && debounce === undefined) return undefined
+    const buffer = buffers.get(name) ?? (lane === undefined ? new DebounceBuffer(this.#scheduler) : new LaneBuffer())
+    buffers.set(name, buffer)
+    return buffer
   }
 
   batch<T>(name: string, handler: BatchHandler<T>, options: BatchOptions, site: DefinitionSite | undefined): Batch<T> {
@@ -159,14 +182,19 @@ export class Jobs {
   #defer(definition: JobDefinition, args: readonly unknown[], isDispatched = false): Task {
     const { name, settings, tasks, handler } = definition
     const uniqueKey = definition.uniqueKey(args)
+    definition.lane(args)
     const journal = this.#journalOf(definition)
     const isApart = isDispatched || settings.now
     const asksResponse = settings.when !== 'always' && !isApart
     const response = asksResponse ? this.#scheduler.current.scope?.response : undefined
     const record = journal?.create(definition.call(args, uniqueKey, isDispatched, response))
-    const task = addTask(this.#scheduler, tasks, handler, args, isApart, record)
+    const ofTask = record?.isShared ? definition.sharedTasks(this.#unloading) : tasks
+    const task = addTask(this.#scheduler, ofTask, handler, args, isApart, record)
+    task.expiresAt = definition.expiresAt
     if (record?.isClaim) this.#worker.expect(task, name)
-    if (record === undefined && uniqueKey !== undefined) this.#uniqueKeys.claim(task, name, uniqueKey)
+    // Debounced calls of one key replace each other.
+    const isUnique = record === undefined && settings.debounce === undefined
+    if (isUnique && uniqueKey !== undefined) this.#uniqueKeys.claim(task, name, uniqueKey, settings.uniqueFor)
     return task
   }
 
@@ -177,17 +205,19 @@ export class Jobs {
     if (lifecycle.state === 'closed') throw new AfterwordError('AFTERWORD_CLOSED', [name])
     const journal = this.#journalOf(definition)
     if (journal === undefined && settings.delay > 0) throw new AfterwordError('AFTERWORD_NEEDS_JOURNAL', [name])
-    if (journal === undefined || (settings.delay === 0 && journal.hasRoom(name))) {
+    const isAtOnce = settings.delay === 0 && definition.shared === undefined
+    if (journal === undefined || (isAtOnce && journal.hasRoom(name))) {
       const task = this.#defer(definition, args, true)
       await stored(task.record, definition.uniqueKey(args) !== undefined)
       return task.id
     }
     const uniqueKey = definition.uniqueKey(args)
     const call = definition.call(args, uniqueKey)
-    const record = journal.create({ ...call, delay: settings.delay, shared: true })
+    const record = journal.create({ delay: settings.delay, ...call, shared: true })
     current.scope?.expect(record)
     record.submit((why) => void (why === 'refused' && current.scope?.refused()))
-    await stored(record, uniqueKey !== undefined)
+    // Whoever calls after this one, in whichever process, comes after it in its lane.
+    await stored(record, uniqueKey !== undefined || definition.shared !== undefined)
     return record.id
   }
 }
@@ -207,10 +237,10 @@ function jobIn(job: Job<never[]>, address: object): Job<never[]> {
   }
 }
 
-/** Resolves when a record is accepted; one with a unique key, when it is known which record stands for it. */
-async function stored(record: JobRecord | undefined, hasKey: boolean): Promise<void> {
+/** Resolves when a record is accepted, and known to the other processes if it has to be, for its unique key or its lane. */
+async function stored(record: JobRecord | undefined, isKnown: boolean): Promise<void> {
   await record?.entered
-  if (hasKey && record?.isAccepted) await record.ready
+  if (isKnown && record?.isAccepted) await record.ready
 }
 
 /** @throws AfterwordError `AFTERWORD_INVALID_OPTION` where the module of a thread job is no URL */

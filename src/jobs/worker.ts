@@ -107,13 +107,14 @@ export class Worker {
 
   /** @internal */
   withdraw(id: string): boolean | undefined {
-    return this.#scheduler.backlog.find(id)?.cancel()
+    const task = this.#scheduler.backlog.find(id)
+    return task?.record?.isShared ? undefined : task?.cancel()
   }
 
   /** Runs each claim in a scope of its own. @internal */
   take(claims: readonly Claim[]): void {
     if (this.#scheduler.lifecycle.state === 'closed') return
-    for (const { record, job, version, args, options, response, attempt } of claims) {
+    for (const { record, job, version, args, options, response, attempt, expiresAt } of claims) {
       const known = this.#registry.find(job)
       if (known === undefined) continue
       const { tasks } = options === undefined ? known : known.with(options)
@@ -121,6 +122,9 @@ export class Worker {
       scope.sent = response
       const task = rootContext.runInAsyncScope(() => new Task(scope, tasks, known.handlerOf(version), args, record))
       task.attempt = attempt
+      task.expiresAt = expiresAt
+      // Batches alone hold claims: others have waited in the database.
+      task.isDue = !tasks.buffer?.runsTasks
       this.expect(task, job)
       scope.add(task)
     }

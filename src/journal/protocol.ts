@@ -63,6 +63,8 @@ export const transition = {
   begin: 5,
   /** The options and notes of the record are others: the text to store. */
   options: 6,
+  /** The record is done, and its unique key stays taken for a time, in ms. */
+  doneWithKey: 7,
 } as const
 
 /** A job's name and version. */

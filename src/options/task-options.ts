@@ -1,4 +1,6 @@
+import { AfterwordError, describe } from '../errors.ts'
 import type { SentResponse } from '../sent-response.ts'
+import { type Debounce, isDebounce } from './debounce.ts'
 import type { StandardSchema } from './standard-schema.ts'
 import { count, flag, isCount, isFunction, isText, isTime, optional, type Rules, time, validate } from './validate.ts'
 
@@ -60,6 +62,8 @@ export interface CallOptions<A extends unknown[] = unknown[]> extends TaskOption
   readonly key?: string | ((...args: A) => string)
   /** The version of the arguments; with a journal, a process that knows only earlier versions leaves the record to others. @default the job's, 1 */
   readonly version?: number
+  /** The time in ms since the call after which no run begins: the outcome is `cancelled`, `expired`. @default none */
+  readonly expires?: number
   /** The least time in ms before the run. `dispatch` only, and with a journal, which lets any process run the job then. @default 0 */
   readonly delay?: number
 }
@@ -82,6 +86,21 @@ export interface JobOptions<A extends unknown[] = unknown[]> extends CallOptions
   readonly rate?: Rate
   /** Keep the calls in the journal, if there is one. @default true */
   readonly keep?: boolean
+  /**
+   * The time in ms for which the unique key stays taken once a call is done: a webhook that is delivered again is not handled again. With a
+   * journal, in all processes. @default 0
+   */
+  readonly uniqueFor?: number
+  /**
+   * The lane of a call: all calls run, those of one lane one at a time, in the order of the calls. A call that waits for its retry
+   * keeps its lane waiting. With a journal this holds among all processes, and any process with room runs a call. @default none
+   */
+  readonly lane?: (...args: A) => string
+  /**
+   * Many calls with one `key` become one run, with the arguments of the last call. With a journal this holds among all processes, and any
+   * process with room makes the run. @default none
+   */
+  readonly debounce?: Debounce
 }
 
 /**
@@ -122,18 +141,24 @@ export interface TaskSettings extends Readonly<Required<Omit<TaskOptions, 'name'
   readonly name: string | undefined
   /** `undefined` for a job that leaves it to the place where its calls are. */
   readonly retries: number | undefined
+  /** The time in ms for which the unique key of a job stays taken after a call is done. */
+  readonly uniqueFor?: number
 }
 
 /** Job options with every default in place. */
 export interface JobSettings extends TaskSettings {
   readonly key: CallOptions<never[]>['key'] | undefined
   readonly version: number
+  readonly expires: number | undefined
   readonly delay: number
   readonly input: StandardSchema | undefined
   readonly upgrade: JobOptions<never[]>['upgrade'] | undefined
   readonly concurrency: number
   readonly rate: Rate | undefined
   readonly keep: boolean
+  readonly uniqueFor: number
+  readonly lane: JobOptions<never[]>['lane'] | undefined
+  readonly debounce: Debounce | undefined
 }
 
 const taskRules: Rules<TaskOptions> = {
@@ -158,6 +183,7 @@ const callRules: Rules<CallOptions<never[]>> = {
   retries: { ...count(0, 0), default: undefined as never },
   key: optional('a non-empty string or a function of the arguments', (value) => isText(value) || isFunction(value)),
   version: { ...count(1, 1), accepts: (value) => isCount(1)(value) && Number.isSafeInteger(value) },
+  expires: optional('a number of milliseconds, 0 or more', isTime),
   delay: time(0),
 }
 
@@ -170,6 +196,9 @@ const jobRules: Rules<JobOptions<never[]>> = {
   concurrency: count(Infinity, 1),
   rate: optional('{ runs, per }: a whole number, 1 or more, within that many milliseconds', isRate),
   keep: flag(true),
+  uniqueFor: time(0),
+  lane: optional('a function of the arguments', isFunction),
+  debounce: optional('{ quiet, longest }: numbers of milliseconds', isDebounce),
 }
 
 const { name: _name, now: _now, ...itemRules } = taskRules
@@ -202,7 +231,24 @@ export function validateTask(place: string, given: TaskOptions): TaskSettings {
 }
 
 export function validateJob(place: string, given: JobOptions<never[]>): JobSettings {
-  return validate(place, jobRules, given)
+  return checkTogether(place, validate(place, jobRules, given))
+}
+
+/** Checks options that don't go together. @throws AfterwordError `AFTERWORD_INVALID_OPTION` */
+function checkTogether(place: string, settings: JobSettings): JobSettings {
+  const { key, uniqueFor, lane, debounce, when, delay } = settings
+  const refuse = (option: string, expected: string, got: unknown) => {
+    throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, option, expected, describe(got)])
+  }
+  if (uniqueFor > 0 && key === undefined) refuse('uniqueFor', 'left out where there is no key', uniqueFor)
+  if (debounce === undefined && lane === undefined) return settings
+  const which = debounce === undefined ? 'lane' : 'debounce'
+  if (debounce !== undefined && key === undefined) refuse('debounce', 'left out where there is no key', debounce)
+  if (debounce !== undefined && lane !== undefined) refuse('debounce', 'left out where there is a lane', debounce)
+  if (debounce !== undefined && uniqueFor > 0) refuse('debounce', 'left out where there is uniqueFor', debounce)
+  if (when !== 'always') refuse('when', `'always' where there is ${which}`, when)
+  if (delay > 0) refuse('delay', `left out where there is ${which}`, delay)
+  return settings
 }
 
 const boundKeys = ['timeout', 'retries', 'backoff'] as const
@@ -224,10 +270,20 @@ export function checkBound(stored: unknown): BoundOptions | undefined {
   return bound
 }
 
-/** Checks options that are bound to a job later. @returns those that were given, and no defaults @param latest the job's own version */
-export function validateCall(place: string, given: CallOptions<never[]>, latest: number): Partial<TaskSettings> {
+/**
+ * Checks options that are bound to a job later.
+ * @param job the options of the job @param latest the job's own version @returns those that were given, and no defaults
+ */
+export function validateCall(
+  place: string,
+  given: CallOptions<never[]>,
+  job: JobSettings,
+  latest: number,
+): Partial<TaskSettings> {
   const resolved = validate(place, { ...callRules, version: upTo(latest) }, given)
-  return Object.fromEntries(Object.keys(given).map((key) => [key, resolved[key as keyof CallOptions]]))
+  const bound = Object.fromEntries(Object.keys(given).map((key) => [key, resolved[key as keyof CallOptions]]))
+  checkTogether(place, { ...job, ...bound })
+  return bound
 }
 
 const upTo = (most: number) => ({
@@ -235,15 +291,6 @@ const upTo = (most: number) => ({
   expected: `a whole number, 1 to ${most}`,
   accepts: (value: unknown) => isCount(1)(value) && (value as number) <= most,
 })
-
-const cancelRules: Rules<{ readonly key: string }> = {
-  key: { default: '', required: true, expected: 'a non-empty string', accepts: isText },
-}
-
-/** Checks what is to be cancelled. @throws AfterwordError `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION` */
-export function validateCancel(place: string, given: { readonly key: string }): { readonly key: string } {
-  return validate(place, cancelRules, given)
-}
 
 export function validateBatch(place: string, given: BatchOptions): Required<BatchOptions> {
   return validate(place, batchRules, given)

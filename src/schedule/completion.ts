@@ -12,6 +12,9 @@ import type { Backlog } from './backlog.ts'
 import type { Current } from './current.ts'
 import { timedOut } from './run.ts'
 
+/** The reasons for which a task is cancelled that is in order itself. */
+const byCaller: ReadonlySet<CancelReason> = new Set(['cancel', 'replaced', 'stopped', 'host', 'when'])
+
 /** The number of failed attempts of a kept task after which a drain does not hurry the next one. */
 const mostHurried = 5
 /** The most characters of an error in a line. */
@@ -37,14 +40,14 @@ export class Completion {
       this.#retry(task, outcome, delay)
       return false
     }
-    task.record?.finish(outcome, task.attempt)
+    task.record?.finish(outcome, task.attempt, task.definition.settings.uniqueFor)
     this.#end(task, outcome)
     return true
   }
 
-  /** Cancels a task. @returns false if the task has begun */
+  /** Cancels a task. @returns false if the task has begun, or is for any process */
   cancel(task: Task, reason: CancelReason): boolean {
-    if (task.state !== 'waiting') return false
+    if (task.state !== 'waiting' || (task.record?.isShared && byCaller.has(reason))) return false
     const outcome: Outcome = { status: 'cancelled', reason }
     this.#stopWaiting(task)
     task.record?.finish(outcome, task.attempt)
@@ -101,7 +104,7 @@ export class Completion {
     const channel = channels['task:ended']
     if (isHeard('task:ended')) this.#current.enterCaller(task, () => channel.publish({ task, outcome }))
     const { internal, buffer } = task.definition
-    const error = internal || buffer !== undefined ? undefined : errorOf(task, outcome)
+    const error = internal || buffer?.runsTasks ? undefined : errorOf(task, outcome)
     const { context } = task
     task.end(outcome)
     task.scope.remove(task)

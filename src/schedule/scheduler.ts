@@ -243,8 +243,7 @@ export class Scheduler implements ScopeRunner {
     }
     if (task === undefined) return 'empty'
     const { buffer } = task.definition
-    if (buffer !== undefined) {
-      buffer.add(task)
+    if (buffer !== undefined && !task.isDue && buffer.add(task)) {
       this.#now = clock.now()
       return 'done'
     }
@@ -283,6 +282,7 @@ export class Scheduler implements ScopeRunner {
     for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
       if (task.state !== 'waiting') continue
       if (task.record !== undefined && this.lifecycle.isPast('stopping')) this.completion.unload(task)
+      else if (task.expiresAt !== undefined && clock.date() > task.expiresAt) this.completion.cancel(task, 'expired')
       else if (scope.timeLeft > leastTimeLeft) return task
       else this.completion.cancel(task, 'host')
     }

@@ -25,9 +25,13 @@ export interface WaitingRun {
   resume(): void
 }
 
-/** A buffer collects the tasks of a batch: one run serves them all, and gives each its outcome. */
+/** A buffer holds tasks whose turn has come: for others of their batch, for those before them, or for their last caller. */
 export interface TaskBuffer {
-  add(task: Task): void
+  /** The buffer makes the runs of its tasks, gives them their outcomes, and reports those. */
+  readonly runsTasks: boolean
+  /** @returns false if the task need not wait */
+  add(task: Task): boolean
+  /** Lets the tasks go that would only wait for time. */
   flush(): void
 }
 

@@ -16,7 +16,7 @@ export type Outcome<T = unknown> =
 export type NotAdded = 'refused' | 'duplicate' | 'rolled-back'
 
 /**
- * The reason why a task did not run: `cancel()` was called, `when` said no, a later task has the same name, `onError: 'stop'` skipped
+ * The reason why a task did not run: it was cancelled, its time was past (`expires`), `when` said no, a later task has the same name, `onError: 'stop'` skipped
  * the task, the host's time was up, the journal did not add the record, or the record is kept: for a retry, for a worker with room, or
  * for a later process.
  *
@@ -24,7 +24,7 @@ export type NotAdded = 'refused' | 'duplicate' | 'rolled-back'
  * const outcome = await deferred.outcome
  * if (outcome.status === 'cancelled' && outcome.reason === 'replaced') return // a later task of that name ran
  */
-export type CancelReason = 'cancel' | 'when' | 'replaced' | 'stopped' | 'host' | NotAdded | 'kept'
+export type CancelReason = 'cancel' | 'expired' | 'when' | 'replaced' | 'stopped' | 'host' | NotAdded | 'kept'
 
 /** The attempt did not succeed. */
 export function isTrouble(outcome: Outcome): boolean {

@@ -16,6 +16,8 @@ export interface JobRecord {
   readonly refusal: AfterwordError | undefined
   /** The run waits for this promise, which never rejects: until then the journal may not add the record. `undefined` for a record that may run. */
   readonly ready: Promise<void> | undefined
+  /** Any process with room runs the record: this one has made it, and may not cancel it by itself. */
+  readonly isShared: boolean
   /** A worker has claimed the record: it leaves the memory of this process when it is tried again. */
   readonly isClaim: boolean
   /** Hands the record to the journal; nothing to do for one that was claimed. @param onRejected is called if the journal does not add it */
@@ -28,8 +30,8 @@ export interface JobRecord {
   noteResponse(sent: SentResponse): void
   /** The record is tried again, `delay` ms from now. @param outcome that of the attempt */
   retry(attempt: number, delay: number, outcome: Outcome): void
-  /** The record has its outcome. */
-  finish(outcome: Outcome, attempt: number): void
+  /** The record has its outcome. @param uniqueFor the time in ms for which its unique key stays taken, if it is done */
+  finish(outcome: Outcome, attempt: number, uniqueFor?: number): void
 }
 
 /** A call of a job that is to be stored. */
@@ -43,6 +45,12 @@ export interface JobCall {
   readonly response?: SentResponse | undefined
   /** No other record of the job with this key is added until this one is done. */
   readonly uniqueKey?: string | undefined
+  /** The moment by `Date.now()` after which the call does not run. */
+  readonly expiresAt?: number | undefined
+  /** One call of each lane runs at a time, in order. */
+  readonly lane?: string | undefined
+  /** The call takes the place of one with its unique key that waits, for so many ms since the first of them at most. */
+  readonly longest?: number | undefined
   /** The call is due in so many ms. */
   readonly delay?: number
   /** The call stays in no memory: a worker with room claims it. */
@@ -60,6 +68,8 @@ export interface Claim {
   readonly options: BoundOptions | undefined
   /** The response on which the `when` of the record depends, as far as it was known when its process ended. */
   readonly response: SentResponse | undefined
+  /** The moment by `Date.now()` after which the record does not run. */
+  readonly expiresAt: number | undefined
   /** The number of runs that have failed. */
   readonly attempt: number
 }

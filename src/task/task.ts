@@ -85,6 +85,10 @@ export class Task implements Deferred, CurrentTask {
   attempt = 0
   /** The task as it is stored. @internal */
   readonly record: JobRecord | undefined
+  /** The moment by `Date.now()` after which no run begins. @internal */
+  expiresAt: number | undefined
+  /** A buffer has let the task go, or need not hold it: its turn has come. @internal */
+  isDue = false
   /** The earlier task with the same unique key, which stands for this one. @internal */
   original: Task | undefined
 

@@ -45,6 +45,13 @@ function mustCompile() {
   // @ts-expect-error: the argument is missing
   void Send.dispatch()
   void Send.cancel({ key: 'a@b.c' })
+  job('lane', send, { lane: (to) => to, expires: 1000 })
+  job('debounced', send, { key: (to) => to, debounce: { quiet: 1000, longest: 5000 } })
+  job('unique', send, { key: (to) => to, uniqueFor: 1000 })
+  // @ts-expect-error: a lane is a text
+  job('lane', send, { lane: (_to, copies) => copies })
+  // @ts-expect-error: the quiet time is missing
+  job('debounced', send, { key: 'one', debounce: { longest: 5000 } })
   // @ts-expect-error: by the key alone
   void Send.cancel('a@b.c')
 }

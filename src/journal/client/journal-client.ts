@@ -1,9 +1,7 @@
-import { clock, setImmediate } from '../../clock.ts'
+import { setImmediate } from '../../clock.ts'
 import { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import type { Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../../task/record.ts'
-import type { RecordRow } from '../files/log-format.ts'
-import { owner } from '../files/schema.ts'
 import { type ClaimedRow, type FromServer, type KnownJob, type Store, transition } from '../protocol.ts'
 import type { Channel } from './channel.ts'
 import { Claims } from './claims.ts'
@@ -12,9 +10,10 @@ import type { Codec } from './codec.ts'
 import { Deadline } from './deadline.ts'
 import type { LogQueue } from './log-queue.ts'
 import { RecordIds } from './record-ids.ts'
+import { RecordMaker } from './record-maker.ts'
 import type { RecordQueue } from './record-queue.ts'
 import type { SlotLocks } from './slot-locks.ts'
-import { StoredRecord } from './stored-record.ts'
+import type { StoredRecord } from './stored-record.ts'
 import { Withdrawing } from './withdrawing.ts'
 import type { WriteQueue } from './write-queue.ts'
 
@@ -35,11 +34,11 @@ interface ClientParts {
 /** The journal's client, in the thread of the requests: makes records, and has a server store them (docs/journal.md). */
 export class JournalClient implements Journal {
   readonly #channel: Channel
-  readonly #process: number
   readonly #queues: ClientParts['queues']
   readonly #accepting: RecordQueue
   readonly #log: LogQueue | undefined
   readonly #codec: Codec
+  readonly #records: RecordMaker
   readonly #locks: SlotLocks
   readonly #claims: Claims
   readonly #claimer: Claimer
@@ -51,7 +50,6 @@ export class JournalClient implements Journal {
   readonly #closed = Promise.withResolvers<void>()
 
   constructor({ process, channel, queues, accepting, log, codec, locks }: ClientParts, claimer: Claimer) {
-    this.#process = process
     this.#channel = channel
     this.#queues = queues
     this.#accepting = accepting
@@ -61,6 +59,8 @@ export class JournalClient implements Journal {
     this.#claims = new Claims((claim) => channel.post(claim), claimer)
     this.#claimer = claimer
     this.#ids = new RecordIds(process, (recordId) => channel.post({ type: 'block', recordId }))
+    const forward = log === undefined ? undefined : queues.shared
+    this.#records = new RecordMaker({ process, ids: this.#ids, codec, accepting, forward, claims: this.#claims })
     this.#withdrawing = new Withdrawing({ claimer, channel, codec, flushed: () => this.flushed() })
     channel.open({
       message: (message) => this.#receive(message),
@@ -70,27 +70,7 @@ export class JournalClient implements Journal {
   }
 
   create(call: JobCall): StoredRecord {
-    const { job, version, args, options, response, uniqueKey, delay = 0, shared = false, asClaim = false } = call
-    const id = this.#ids.next
-    const text = this.#codec.encode(args, job, id)
-    this.#ids.give()
-    const [now, due] = [clock.date(), Math.ceil(delay)]
-    const by = shared ? owner.free : this.#process
-    const [key, otherKeys] = this.#codec.storedKey(job, uniqueKey)
-    const notes = response && { response }
-    const stored = this.#codec.encodeOptions(options, notes, job, id)
-    const row: RecordRow = [id, job, version, text, stored, now, 0, now + due, due, by, key]
-    const forward = this.#log !== undefined && (shared || key !== null) ? this.#queues.shared : undefined
-    return new StoredRecord(this.#accepting, id, {
-      added: { row, accepting: this.#accepting },
-      otherKeys,
-      forward,
-      claims: asClaim ? this.#claims : undefined,
-      codec: this.#codec,
-      job,
-      bound: options,
-      notes,
-    })
+    return this.#records.make(call)
   }
 
   withdraw(of: Parameters<Journal['withdraw']>[0]): Promise<boolean> {

@@ -28,6 +28,7 @@ interface StoredRecordOptions {
   readonly job: string
   /** The options that are bound to the call. */
   readonly bound?: BoundOptions | undefined
+  readonly isShared?: boolean
   readonly notes?: Notes | undefined
 }
 
@@ -63,6 +64,7 @@ export class StoredRecord implements JobRecord {
   /** The claims, if the record is one of them: then it goes back to all workers when it is tried again. */
   readonly #claims: Claims | undefined
   readonly #orphaned: boolean
+  readonly isShared: boolean
   readonly #codec: Codec
   readonly #job: string
   readonly #bound: BoundOptions | undefined
@@ -76,7 +78,18 @@ export class StoredRecord implements JobRecord {
   constructor(
     queue: ChangeQueue,
     recordId: number,
-    { added, otherKeys = null, forward, claims, orphaned = false, codec, job, bound, notes }: StoredRecordOptions,
+    {
+      added,
+      otherKeys = null,
+      forward,
+      claims,
+      orphaned = false,
+      isShared = false,
+      codec,
+      job,
+      bound,
+      notes,
+    }: StoredRecordOptions,
   ) {
     this.#queue = queue
     this.recordId = recordId
@@ -85,6 +98,7 @@ export class StoredRecord implements JobRecord {
     this.#added = added
     this.#claims = claims
     this.#orphaned = orphaned
+    this.isShared = isShared
     this.#codec = codec
     this.#job = job
     this.#bound = bound
@@ -226,7 +240,7 @@ export class StoredRecord implements JobRecord {
     this.#left?.resolve()
   }
 
-  finish(outcome: Outcome, attempt: number): void {
+  finish(outcome: Outcome, attempt: number, uniqueFor = 0): void {
     switch (outcome.status) {
       case 'failed': {
         const error = this.#codec.encodeError(troubleText(outcome), this.#job, this.recordId)
@@ -237,6 +251,9 @@ export class StoredRecord implements JobRecord {
         this.#change(transition.failed, attempt, `timed-out\n${troubleText(outcome)}`)
         break
       case 'done':
+        if (uniqueFor > 0) this.#change(transition.doneWithKey, uniqueFor)
+        else if (this.#isStored) this.#queue.done(this)
+        break
       case 'cancelled':
         if (this.#isStored) this.#queue.done(this)
     }

@@ -65,14 +65,23 @@ export type RecordRow = readonly [
   delay: number,
   owner: number,
   uniqueKey: string | null,
+  more?: RecordMore | undefined,
 ]
+
+/** The values that few records have. */
+export interface RecordMore {
+  /** The lane, as it is stored. */
+  readonly lane?: string | undefined
+  /** The record takes the place of one with its unique key that waits, for so many ms since the first of them at most. */
+  readonly longest?: number | undefined
+}
 
 /**
  * Makes the entry of a record that is accepted, up to the stored arguments, which follow as they are. Stored arguments have neither tabs nor
  * line breaks: JSON escapes those.
  */
 export function acceptEntry(row: RecordRow): string {
-  const [id, job, version, , options, created, attempt, runAt, delay, by, uniqueKey] = row
+  const [id, job, version, , options, created, attempt, runAt, delay, by, uniqueKey, more] = row
   // Records that are accepted in the same millisecond have most values in common.
   const isLike =
     last !== undefined &&
@@ -84,9 +93,11 @@ export function acceptEntry(row: RecordRow): string {
     last[7] === runAt &&
     last[8] === delay &&
     last[9] === by &&
-    last[10] === uniqueKey
+    last[10] === uniqueKey &&
+    last[11] === more
   if (!isLike) {
-    lastValues = JSON.stringify([job, version, options, created, attempt, runAt, delay, by, uniqueKey]).slice(1)
+    const values = [job, version, options, created, attempt, runAt, delay, by, uniqueKey]
+    lastValues = JSON.stringify(more === undefined ? values : [...values, more]).slice(1)
     last = row
   }
   return `[${entry.accept},${id},${lastValues}\t`

@@ -111,7 +111,7 @@ export class PendingRecords {
 export function changed(row: RecordRow, changes: Changes | undefined): RecordRow {
   if (changes === undefined) return row
   const [id, job, version, args, storedOptions, created, ...rest] = row
-  const [firstAttempt, firstRunAt, firstDelay, owner, uniqueKey] = rest
+  const [firstAttempt, firstRunAt, firstDelay, owner, uniqueKey, more] = rest
   const { options = storedOptions, attempt = firstAttempt, runAt = firstRunAt, delay = firstDelay } = changes
-  return [id, job, version, args, options, created, attempt, runAt, delay, owner, uniqueKey]
+  return [id, job, version, args, options, created, attempt, runAt, delay, owner, uniqueKey, more]
 }

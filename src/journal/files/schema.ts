@@ -12,7 +12,12 @@ export const owner = {
   orphaned: -1,
   /** The process that had claimed the record has died: any worker may claim it. */
   orphanedClaim: -2,
+  /** Another record of its lane goes first: nobody may claim it. */
+  queued: -3,
 } as const
+
+/** The owners of records that a process may claim. */
+export const claimableOwners = [owner.free, owner.orphaned, owner.orphanedClaim]
 
 /**
  * The number by which a process owns its claims: the one after its own number, which is even. Should the process end, its claims are for
@@ -96,6 +101,31 @@ const migrations: readonly string[] = [
   CREATE TABLE afterword_withdrawals (
     number INTEGER PRIMARY KEY, record INTEGER NOT NULL, asked INTEGER NOT NULL, answer INTEGER
   ) STRICT;
+
+  -- The unique keys of records that are done, and that stay taken until a moment.
+  CREATE TABLE afterword_keys (
+    job TEXT NOT NULL, singleton TEXT NOT NULL, record INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (job, singleton)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX afterword_key_ends ON afterword_keys (until);
+
+  -- The lane of a record: one record of each lane of a job runs at a time, in the order of their places. The others are 'queued'.
+  ALTER TABLE afterword_records ADD COLUMN lane TEXT;
+  ALTER TABLE afterword_records ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE afterword_failed ADD COLUMN lane TEXT;
+  CREATE INDEX afterword_lanes ON afterword_records (job, lane, place) WHERE lane IS NOT NULL;
+  CREATE TRIGGER afterword_lane_enter AFTER INSERT ON afterword_records WHEN NEW.lane IS NOT NULL BEGIN
+    UPDATE afterword_records SET
+      place = 1 + (SELECT max(place) FROM afterword_records WHERE lane IS NOT NULL AND job = NEW.job AND lane = NEW.lane),
+      owner = iif(EXISTS (
+        SELECT 1 FROM afterword_records WHERE lane IS NOT NULL AND job = NEW.job AND lane = NEW.lane AND key <> NEW.key
+      ), ${owner.queued}, NEW.owner)
+    WHERE key = NEW.key;
+  END;
+  CREATE TRIGGER afterword_lane_leave AFTER DELETE ON afterword_records WHEN OLD.lane IS NOT NULL BEGIN
+    UPDATE afterword_records SET owner = ${owner.free} WHERE owner = ${owner.queued} AND key = (
+      SELECT key FROM afterword_records WHERE lane IS NOT NULL AND job = OLD.job AND lane = OLD.lane ORDER BY place LIMIT 1
+    );
+  END;
   `,
 ]
 

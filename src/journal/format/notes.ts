@@ -5,16 +5,19 @@ import { decode } from './encoding.ts'
 export interface Notes {
   /** The response on which the `when` of the record depends. */
   readonly response?: SentResponse | undefined
+  /** The moment by `Date.now()` after which the record does not run. */
+  readonly expiresAt?: number | undefined
   /** The text of the error of the last attempt. */
   readonly error?: string | undefined
 }
 
 /** Reads notes: what is no note is left out. Throws an error where the text is none that was encoded. */
 export function readNotes(text: string): Notes {
-  const [notes] = decode(text) as [{ response?: Partial<SentResponse>; error?: unknown } | null | undefined]
-  const { response, error } = notes ?? {}
+  const [notes] = decode(text) as [Partial<Record<keyof Notes, unknown>> | null | undefined]
+  const { response, expiresAt, error } = notes ?? {}
   return {
     ...(typeof response === 'object' && response !== null && { response: sentResponse(response) }),
+    ...(typeof expiresAt === 'number' && { expiresAt }),
     ...(typeof error === 'string' && { error }),
   }
 }

@@ -25,8 +25,8 @@ export class FailureWriter {
   retry(ids: readonly string[] | undefined): Generator<Changed[]> {
     return this.#change(ids, (database) => {
       const add = database.prepare(
-        `INSERT OR IGNORE INTO afterword_records (key, job, version, args, options, created, run_at, owner, singleton)
-        SELECT key, job, version, args, options, created, ?2, ${owner.free}, singleton FROM afterword_failed WHERE key = ?1`,
+        `INSERT OR IGNORE INTO afterword_records (key, job, version, args, options, created, run_at, owner, singleton, lane)
+        SELECT key, job, version, args, options, created, ?2, ${owner.free}, singleton, lane FROM afterword_failed WHERE key = ?1`,
       )
       const remove = database.prepare(removeSql)
       return (recordId) => add.run(recordId, clock.date()).changes > 0 && remove.run(recordId).changes > 0

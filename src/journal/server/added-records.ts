@@ -4,19 +4,33 @@ import type { RecordRow } from '../files/log-format.ts'
 import type { LoggedFailure } from '../files/log-reader.ts'
 import { slotOf, slotSize } from '../files/record-id.ts'
 
+/** A record that has a unique key. */
+type Existing = { readonly key: number; readonly owner: number; readonly created: number } | undefined
+
+/** In JSON, all forms in which a unique key may be stored. */
+const allKeys = (uniqueKey: string, others: string | null) => JSON.stringify([uniqueKey, ...JSON.parse(others ?? '[]')])
+
+/** In SQL: lists a record as failed, unless it is listed. */
+const insertFailed = `INSERT OR IGNORE INTO afterword_failed
+  (key, job, version, args, options, created, attempt, singleton, reason, error, failed_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
 /** Adds records to a database: those that come from a log, or, in an app's own database, from the app. */
 export class AddedRecords {
   readonly #database: Database
   readonly #insert: Statement
   readonly #share: Statement
   readonly #byUniqueKey: Statement
-  readonly #byOtherKeys: Statement
+  readonly #byKeys: Statement
+  readonly #spentKeys: Statement
+  readonly #freeKey: Statement
+  readonly #delete: Statement
   readonly #forwarded: Statement
 
   constructor(database: Database) {
     this.#database = database
     const insert =
-      'INTO afterword_records (key, job, version, args, options, created, attempt, run_at, delay, owner, singleton) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+      'INTO afterword_records (key, job, version, args, options, created, attempt, run_at, delay, owner, singleton, lane) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
     this.#insert = database.prepare(`INSERT ${insert} ON CONFLICT (key) DO NOTHING`)
     this.#forwarded = database.prepare(
       'INSERT INTO afterword_forwarded VALUES (?, ?) ON CONFLICT (slot) DO UPDATE SET record = max(record, excluded.record)',
@@ -25,14 +39,19 @@ export class AddedRecords {
       `INSERT ${insert} ON CONFLICT (key) DO NOTHING ON CONFLICT (job, singleton) WHERE singleton IS NOT NULL DO NOTHING`,
     )
     this.#byUniqueKey = database.prepare('SELECT key FROM afterword_records WHERE job = ? AND singleton = ?')
-    this.#byOtherKeys = database.prepare(
-      'SELECT key FROM afterword_records WHERE job = ? AND singleton IN (SELECT value FROM json_each(?))',
+    this.#byKeys = database.prepare(
+      'SELECT key, owner, created FROM afterword_records WHERE job = ? AND singleton IN (SELECT value FROM json_each(?))',
     )
+    this.#spentKeys = database.prepare(
+      'SELECT record AS key FROM afterword_keys WHERE job = ? AND singleton IN (SELECT value FROM json_each(?)) AND until > ?',
+    )
+    this.#freeKey = database.prepare('UPDATE afterword_records SET singleton = NULL WHERE key = ?')
+    this.#delete = database.prepare('DELETE FROM afterword_records WHERE key = ?')
   }
 
   /** Stores a record, unless the table has it already. */
   insert([id, job, version, args, options, created, attempt, runAt, delay, by]: RecordRow): void {
-    this.#insert.run(id, job, version, args, options, created, attempt, soonest(runAt, delay), delay, by, null)
+    this.#insert.run(id, job, version, args, options, created, attempt, soonest(runAt, delay), delay, by, null, null)
   }
 
   /**
@@ -41,12 +60,16 @@ export class AddedRecords {
    * @returns the id of another record of the same job that has the unique key
    */
   share(row: RecordRow, otherKeys: string | null = null): number | undefined {
-    const [id, job, version, args, options, created, attempt, runAt, delay, by, uniqueKey] = row
-    const other =
-      otherKeys === null ? undefined : (this.#byOtherKeys.get(job, otherKeys) as { key: number } | undefined)
+    const [id, job, version, args, options, created, attempt, runAt, delay, by, uniqueKey, more] = row
+    if (more?.longest !== undefined) return this.#debounce(row, otherKeys)
+    if (uniqueKey !== null) {
+      const spent = this.#spentKeys.get(job, allKeys(uniqueKey, otherKeys), clock.date()) as Existing
+      if (spent !== undefined) return spent.key
+    }
+    const other = otherKeys === null ? undefined : (this.#byKeys.get(job, otherKeys) as Existing)
     if (other !== undefined) return other.key === id ? undefined : other.key
-    const due = soonest(runAt, delay)
-    const values = [id, job, version, args, options, created, attempt, due, delay, by, uniqueKey] as const
+    const [due, lane] = [soonest(runAt, delay), more?.lane ?? null]
+    const values = [id, job, version, args, options, created, attempt, due, delay, by, uniqueKey, lane] as const
     if (Number(this.#share.run(...values).changes) > 0 || uniqueKey === null) return undefined
     const existing = (this.#byUniqueKey.get(job, uniqueKey) as { key: number } | undefined)?.key
     return existing === id ? undefined : existing
@@ -61,6 +84,26 @@ export class AddedRecords {
         UNION SELECT key FROM asked WHERE EXISTS (SELECT 1 FROM afterword_failed WHERE afterword_failed.key = asked.key)`)
       .all(JSON.stringify(ids)) as { key: number }[]
     return new Set(rows.map(({ key }) => key))
+  }
+
+  /**
+   * Stores a record in place of the one with its unique key that waits. The time since the first of them counts on. A record that runs goes
+   * on without the key.
+   */
+  #debounce([id, ...rest]: RecordRow, otherKeys: string | null): undefined {
+    const [job, version, args, options, firstCreated, attempt, firstRunAt, quiet, by, uniqueKey, more] = rest
+    let [created, runAt] = [firstCreated, soonest(firstRunAt, quiet)]
+    const existing = this.#byKeys.get(job, allKeys(uniqueKey as string, otherKeys)) as Existing
+    if (existing?.key === id) return undefined
+    if (existing !== undefined && existing.owner > 0) this.#freeKey.run(existing.key)
+    else if (existing !== undefined) {
+      created = Math.min(created, existing.created)
+      this.#delete.run(existing.key)
+    }
+    runAt = Math.min(runAt, created + (more?.longest as number))
+    const delay = Math.max(0, runAt - clock.date())
+    this.#share.run(id, job, version, args, options, created, attempt, runAt, delay, by, uniqueKey, null)
+    return undefined
   }
 
   /** The highest id of a record that was moved here from the log of a dead process of a slot: the records up to it are moved or done. */
@@ -97,7 +140,7 @@ export class AddedRecords {
   insertFailed({ row, attempt, reason, error, failedAt }: LoggedFailure): void {
     const [id, job, version, args, options, created] = row
     this.#database
-      .prepare('INSERT OR IGNORE INTO afterword_failed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+      .prepare(insertFailed)
       .run(id, job, version, args, options, created, attempt, row[10], reason, error, failedAt)
   }
 
@@ -108,9 +151,7 @@ export class AddedRecords {
       Number.isSafeInteger(value) ? Math.max(value as number, least) : least
     const text = (value: unknown) => (value === null ? null : String(value))
     const values = [text(job), count(version, 1), text(args), text(options), count(created, 0), count(attempt, 0)]
-    this.#database
-      .prepare('INSERT OR IGNORE INTO afterword_failed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
-      .run(recordId, ...values, text(uniqueKey), reason, error, clock.date())
+    this.#database.prepare(insertFailed).run(recordId, ...values, text(uniqueKey), reason, error, clock.date())
   }
 
   /** A record that was set aside has ended after all. */

@@ -238,6 +238,8 @@ export function applyTransition(
       return table.retry(id as number, first as number, second as number, kind === transition.release)
     case transition.handBack:
       return trials === undefined ? table.handBack(id as number) : trials.handBack(table, id as number)
+    case transition.doneWithKey:
+      return table.doneWithKey(id as number, first as number)
     case transition.options:
       return table.setOptions(id as number, String(first))
     case transition.begin:

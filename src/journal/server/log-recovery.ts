@@ -216,6 +216,6 @@ function isShared(row: RecordRow): boolean {
 
 /** Makes the row of a record with another owner. */
 function ownedBy(row: RecordRow, by: number): RecordRow {
-  const [id, job, version, args, options, created, attempt, runAt, delay, , uniqueKey] = row
-  return [id, job, version, args, options, created, attempt, runAt, delay, by, uniqueKey]
+  const [id, job, version, args, options, created, attempt, runAt, delay, , uniqueKey, more] = row
+  return [id, job, version, args, options, created, attempt, runAt, delay, by, uniqueKey, more]
 }

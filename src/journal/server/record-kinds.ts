@@ -1,5 +1,5 @@
 import type { Database, Statement } from '../../options/app-database.ts'
-import { owner } from '../files/schema.ts'
+import { claimableOwners, owner } from '../files/schema.ts'
 import type { RunnableJobs } from '../protocol.ts'
 
 /** A kind of claimable records: those of one owner, job, version and key. A process runs all of them or none. */
@@ -29,7 +29,7 @@ const asKind = `owner, kind, key AS recordId, job, version, crashes, run_at AS h
  */
 const allSql = `
   WITH RECURSIVE kinds (owner, kind, key, job, version, crashes, run_at) AS (
-    SELECT column1, '', 0, '', 0, 0, 0 FROM (VALUES (${Object.values(owner).join('), (')}))
+    SELECT column1, '', 0, '', 0, 0, 0 FROM (VALUES (${claimableOwners.join('), (')}))
     UNION ALL
     SELECT ${columns('first')} FROM kinds CROSS JOIN afterword_records AS first WHERE first.key = (
       SELECT key FROM afterword_records AS loose

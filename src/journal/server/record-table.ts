@@ -45,6 +45,7 @@ export class RecordTable {
   readonly #retry: Statement
   readonly #handBack: Statement
   readonly #setOptions: Statement
+  readonly #keepKey: Statement
 
   constructor(database: Database, options: RecordTableOptions) {
     const { store, process, sync, isForeign, slot, keyIds = [] } = options
@@ -66,12 +67,15 @@ export class RecordTable {
     const mine = `key = ?1 AND ${this.#isMine}`
     this.#done = database.prepare(`DELETE FROM afterword_records WHERE key BETWEEN ?1 AND ?2 AND ${this.#isMine}`)
     this.#fail = database.prepare(`
-      INSERT OR REPLACE INTO afterword_failed (key, job, version, args, options, created, attempt, singleton, reason, error, failed_at)
-      SELECT key, job, version, args, options, created, ?2, singleton, ?3, ?4, ?5 FROM afterword_records WHERE ${mine}`)
+      INSERT OR REPLACE INTO afterword_failed (key, job, version, args, options, created, attempt, singleton, lane, reason, error, failed_at)
+      SELECT key, job, version, args, options, created, ?2, singleton, lane, ?3, ?4, ?5 FROM afterword_records WHERE ${mine}`)
     this.#retry = database.prepare(
       `UPDATE afterword_records SET attempt = ?2, run_at = ?3 + ?4, delay = ?4, crashes = 0, owner = ?5 WHERE ${mine}`,
     )
     this.#handBack = database.prepare(`UPDATE afterword_records SET owner = ${owner.free} WHERE ${mine}`)
+    this.#keepKey = database.prepare(`
+      INSERT OR REPLACE INTO afterword_keys (job, singleton, record, until)
+      SELECT job, singleton, key, ?2 FROM afterword_records WHERE ${mine} AND singleton IS NOT NULL`)
     this.#setOptions = database.prepare(`UPDATE afterword_records SET options = ?2 WHERE ${mine}`)
   }
 
@@ -162,6 +166,12 @@ export class RecordTable {
       this.#done.run(sorted[first] as number, last)
       first = i
     }
+  }
+
+  /** Deletes a record that is done, whose unique key stays taken. @param ms the time for which it does */
+  doneWithKey(recordId: number, ms: number): void {
+    this.#keepKey.run(recordId, clock.date() + ms)
+    this.#done.run(recordId, recordId)
   }
 
   /** Lists a record as failed. */

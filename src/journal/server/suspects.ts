@@ -112,7 +112,8 @@ export class Suspects {
     this.#database
       .prepare(
         `INSERT OR REPLACE INTO afterword_failed
-        SELECT key, job, version, args, options, created, attempt, singleton, 'poison',
+          (key, job, version, args, options, created, attempt, singleton, lane, reason, error, failed_at)
+        SELECT key, job, version, args, options, created, attempt, singleton, lane, 'poison',
           '${mostDeaths} times in a row, a process lived without this run, and ended within ' || ${watch} || ' ms of its begin.', ?
         FROM afterword_records WHERE ${isPoison}`,
       )

@@ -93,6 +93,12 @@ export class Upkeep {
       this.#database.prepare(`DELETE FROM afterword_failed WHERE key IN (${old})`).run(before).changes,
       this.#database.prepare(`DELETE FROM afterword_failed WHERE key IN (${more})`).run(most).changes,
     ]
+    const { changes: keys } = this.#database
+      .prepare(
+        `DELETE FROM afterword_keys WHERE (job, singleton) IN (SELECT job, singleton FROM afterword_keys WHERE until < ? LIMIT ${pageSize})`,
+      )
+      .run(clock.date())
+    changes.push(keys)
     return changes.every((count) => Number(count) < pageSize)
   }
 

@@ -26,7 +26,12 @@ export interface SiblingSettings {
   readonly upgrades?: boolean
   readonly key?: string
   /** The limits of some of its jobs. */
-  readonly limits?: Record<string, Pick<JobOptions, 'concurrency' | 'rate'>>
+  readonly limits?: Record<
+    string,
+    Pick<JobOptions, 'concurrency' | 'rate' | 'uniqueFor' | 'debounce'> & { key?: string }
+  >
+  /** The jobs whose second argument is the lane of the call. */
+  readonly lanes?: readonly string[]
 }
 
 export type ToSibling =
@@ -41,7 +46,7 @@ export type ToSibling =
   | { type: 'copy'; to: string }
 
 const [folder = '', json = '{}'] = process.argv.slice(2)
-const { name, options, knows, version = 1, upgrades = false, key, limits }: SiblingSettings = JSON.parse(json)
+const { name, options, knows, version = 1, upgrades = false, key, limits, lanes }: SiblingSettings = JSON.parse(json)
 const tell = (message: object) => process.send?.(message)
 
 // On a busy machine any task is slow.
@@ -97,6 +102,7 @@ const jobs = Object.fromEntries(
         ...(upgrades && { upgrade: upgrade as never }),
         ...(key !== undefined && { key }),
         ...limits?.[name],
+        ...(lanes?.includes(name) && { lane: (_what: string, lane: unknown) => String(lane) }),
       }
       return [name, job(name, handler, { version, backoff: 0, ...more })]
     }),

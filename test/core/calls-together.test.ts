@@ -1,0 +1,214 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Afterword, type AfterwordOptions, type JobOptions } from '../../src/index.ts'
+import { Reports } from '../support/reports.ts'
+import { Turns } from '../support/turns.ts'
+
+let folder: string
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-together-'))))
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const places: Record<string, () => AfterwordOptions> = {
+  'in a journal': () => ({ journal: folder }),
+  'in an encrypted journal': () => ({ journal: { path: folder, encrypt: { key: '7'.repeat(64) } } }),
+  'in a database of the app': () => ({ journal: { database: new DatabaseSync(join(folder, 'app.db')) } }),
+  'in memory': () => ({}),
+}
+const duplicate = { status: 'cancelled', reason: 'duplicate' }
+const hour = 3_600_000
+
+describe.each(Object.keys(places))('%s,', (place) => {
+  const open = () => new Afterword({ shutdownTimeout: 0, ...places[place]?.() })
+
+  test('uniqueFor: the key stays taken once the call is done, for that time', async () => {
+    await using afterword = open()
+    const runs: string[] = []
+    const run = (what: string) => void runs.push(what)
+    const Hook = afterword.job('hook', run, { key: (what) => what, uniqueFor: hour })
+    const first = Hook.defer('a')
+    expect(await first.outcome).toMatchObject({ status: 'done' })
+    const second = Hook.defer('a')
+    expect(await second.outcome).toEqual(duplicate)
+    await second.accepted
+    expect(second.id).toBe(first.id)
+    expect(await Hook.dispatch('a')).toBe(first.id)
+    expect(await Hook.defer('b').outcome).toMatchObject({ status: 'done' })
+    expect(runs).toEqual(['a', 'b'])
+  })
+
+  test('uniqueFor: the key is free after that time, and at once where the call has failed or was cancelled', async () => {
+    await using afterword = open()
+    using _reports = new Reports()
+    const runs: string[] = []
+    const run = (what: string) => {
+      runs.push(what)
+      if (what === 'fails') throw new Error('no luck')
+    }
+    const options: JobOptions<[string]> = { key: (what) => what, uniqueFor: 1, retries: 0 }
+    const Brief = afterword.job('brief', run, options)
+    await Brief.defer('brief').outcome
+    let outcome = await Brief.defer('brief').outcome
+    while (outcome.status !== 'done') {
+      await new Promise(setImmediate)
+      outcome = await Brief.defer('brief').outcome
+    }
+    const Long = afterword.job('long', run, { ...options, uniqueFor: hour })
+    for (let call = 0; call < 2; call++) expect(await Long.defer('fails').outcome).toMatchObject({ status: 'failed' })
+    const cancelled = Long.defer('cancelled')
+    expect(cancelled.cancel()).toBe(true)
+    expect(await Long.defer('cancelled').outcome).toMatchObject({ status: 'done' })
+    expect(runs).toEqual(['brief', 'brief', 'fails', 'fails', 'cancelled'])
+  })
+
+  test('expires: a call that has waited for longer does not run', async () => {
+    await using afterword = open()
+    const turns = new Turns()
+    const Call = afterword.job('call', (what: string) => turns.take(what), { concurrency: 1 })
+    const first = Call.defer('first')
+    await turns.taken('first')
+    const late = Call.with({ expires: 1 }).defer('late')
+    const inTime = Call.with({ expires: hour }).defer('in time')
+    await late.accepted
+    const since = Date.now()
+    while (Date.now() <= since + 2) await new Promise(setImmediate)
+    turns.end('first')
+    await first.outcome
+    expect(await late.outcome).toEqual({ status: 'cancelled', reason: 'expired' })
+    await turns.taken('in time')
+    turns.end('in time')
+    expect(await inTime.outcome).toMatchObject({ status: 'done' })
+    expect(turns.all).toEqual(['first', 'in time'])
+  })
+
+  test('lane: all calls run, one at a time for each lane, in order, and lanes side by side', async () => {
+    await using afterword = open()
+    const turns = new Turns()
+    const Sync = afterword.job('sync', (account: string, n: number) => turns.take(`${account}${n}`), {
+      lane: (account) => account,
+    })
+    for (const n of [1, 2, 3]) for (const account of ['a', 'b']) Sync.defer(account, n)
+    for (const n of [1, 2, 3]) {
+      await Promise.all([turns.taken(`a${n}`), turns.taken(`b${n}`)])
+      expect(turns.waiting.toSorted()).toEqual([`a${n}`, `b${n}`])
+      turns.end(`a${n}`)
+      turns.end(`b${n}`)
+    }
+    expect(turns.all.filter((what) => what.startsWith('a'))).toEqual(['a1', 'a2', 'a3'])
+  })
+
+  test('lane: a call that fails, or is cancelled, lets the next one run', async () => {
+    await using afterword = open()
+    using _reports = new Reports()
+    const runs: string[] = []
+    const began = Promise.withResolvers<void>()
+    const end = Promise.withResolvers<void>()
+    const last = Promise.withResolvers<void>()
+    const run = async (what: string) => {
+      runs.push(what)
+      if (what === 'last') last.resolve()
+      if (what !== 'fails') return
+      began.resolve()
+      await end.promise
+      throw new Error('no luck')
+    }
+    const Sync = afterword.job('sync', run, { lane: () => 'one', retries: 0 })
+    Sync.defer('fails')
+    await began.promise
+    const cancelled = Sync.defer('cancelled')
+    await cancelled.accepted
+    expect(await afterword.cancel(cancelled.id)).toBe(true)
+    Sync.defer('last')
+    end.resolve()
+    await last.promise
+    expect(runs).toEqual(['fails', 'last'])
+  })
+
+  test('debounce: many calls of a key make one run, with the arguments of the last one', async () => {
+    await using afterword = open()
+    const runs: [string, number][] = []
+    const ran = new Map(['a', 'b'].map((key) => [key, Promise.withResolvers<void>()]))
+    const run = (key: string, n: number) => {
+      runs.push([key, n])
+      ran.get(key)?.resolve()
+    }
+    const Index = afterword.job('index', run, { key: (key) => key, debounce: { quiet: 300 } })
+    for (let n = 1; n <= 20; n++) for (const key of ['a', 'b']) Index.defer(key, n)
+    await Promise.all(Array.from(ran.values(), ({ promise }) => promise))
+    expect(runs.toSorted()).toEqual([
+      ['a', 20],
+      ['b', 20],
+    ])
+  })
+
+  test('debounce: a run comes at the latest `longest` after the first call', async () => {
+    await using afterword = open()
+    const ran = Promise.withResolvers<number>()
+    const Index = afterword.job('index', (n: number) => ran.resolve(n), {
+      key: 'one',
+      debounce: { quiet: hour, longest: 200 },
+    })
+    Index.defer(1)
+    await Index.dispatch(2)
+    expect(await ran.promise).toBe(2)
+  })
+})
+
+describe('in memory,', () => {
+  test('debounce: earlier calls are replaced, and a drain waits for no further one', async () => {
+    await using afterword = new Afterword()
+    const runs: number[] = []
+    const Index = afterword.job('index', (n: number) => void runs.push(n), { key: 'one', debounce: { quiet: hour } })
+    const [first, second] = [Index.defer(1), Index.defer(2)]
+    expect(await first.outcome).toEqual({ status: 'cancelled', reason: 'replaced' })
+    expect(await afterword.drain()).toMatchObject({ done: 1, left: [] })
+    expect(await second.outcome).toMatchObject({ status: 'done' })
+    expect(runs).toEqual([2])
+  })
+
+  test('expires: a task that waits for its retry does not run again', async () => {
+    await using afterword = new Afterword()
+    let runs = 0
+    const fail = () => {
+      runs++
+      throw new Error('no luck')
+    }
+    const Call = afterword.job('call', fail, { expires: 20, backoff: 40, retries: 5 })
+    expect(await Call.defer().outcome).toMatchObject({ status: 'cancelled', reason: 'expired' })
+    expect(runs).toBe(1)
+  })
+})
+
+describe('options that do not go together', () => {
+  const send = (_to: string) => {}
+  const key = (to: string) => to
+  const debounce = { quiet: 1 }
+  test.each<[string, object]>([
+    ['debounce to be left out where there is no key', { debounce }],
+    ['debounce to be left out where there is a lane', { debounce, key, lane: key }],
+    ['debounce to be left out where there is uniqueFor', { debounce, key, uniqueFor: 1 }],
+    ["when to be 'always' where there is debounce", { debounce, key, when: 'success' }],
+    ["when to be 'always' where there is lane", { lane: key, when: 'success' }],
+    ['delay to be left out where there is lane', { lane: key, delay: 1 }],
+    ['uniqueFor to be left out where there is no key', { uniqueFor: 1 }],
+    ['debounce to be { quiet, longest }', { debounce: { quiet: 2, longest: '3' }, key }],
+    ['debounce to be { quiet, longest }', { debounce: { quiet: 2, most: 3 }, key }],
+    ['lane to be a function of the arguments', { lane: 'one' }],
+    ['expires to be a number of milliseconds', { expires: -1 }],
+  ])('are refused: %s', (message, options) => {
+    const afterword = new Afterword()
+    expect(() => afterword.job('send', send, options)).toThrow(`job("send"): expected ${message}`)
+  })
+
+  test('are refused where they are bound to a call', () => {
+    const Send = new Afterword().job('send', send, { lane: key })
+    expect(() => Send.with({ delay: 1 })).toThrow('job("send").with: expected delay to be left out where there is lane')
+  })
+
+  test.each([[7], [''], [undefined]])('a lane that is no text is refused at the call: %j', (lane) => {
+    const Send = new Afterword().job('send', send, { lane: () => lane as never })
+    expect(() => Send.defer('a')).toThrow('job("send"): expected its lane to be a non-empty string')
+  })
+})
