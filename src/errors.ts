@@ -5,9 +5,13 @@ import { escapeControls } from './control-characters.ts'
  * `docs/errors.md` holds the same texts, and a test compares them.
  */
 export const errorTable = {
+  AFTERWORD_OLD_NODE: {
+    happened: 'Node %s is too old for Afterword.',
+    next: 'Use Node %s or later.',
+  },
   AFTERWORD_NOT_A_FUNCTION: {
     happened: '%s expects a function, got %s.',
-    next: 'Pass the function itself and its arguments after it: defer(fn, ...args).',
+    next: 'Did you mean defer(save) instead of defer(save())? Pass the function itself, and its arguments after it: defer(fn, ...args).',
   },
   AFTERWORD_NOT_A_REQUEST: {
     happened: '%s expects what stands for a request, got %s.',
@@ -143,7 +147,7 @@ export const errorTable = {
     next: 'Answer 503 with Retry-After (the error carries both), or raise maxBacklog if memory allows it.',
   },
   AFTERWORD_TASK_FAILED: {
-    happened: 'The task %s failed in attempt %s.',
+    happened: 'The task %s failed in attempt %s%s.',
     next: 'The cause is attached; the other tasks of its scope ran all the same.',
   },
   AFTERWORD_TASK_RETRIED: {
@@ -152,7 +156,7 @@ export const errorTable = {
   },
   AFTERWORD_TASK_TIMED_OUT: {
     happened: 'The task %s did not end within %s ms in attempt %s. The task was deferred at %s.',
-    next: 'Pass currentTask().signal to what it waits for, or raise its timeout.',
+    next: 'Pass currentTask()?.signal to what it waits for, or raise its timeout.',
   },
   AFTERWORD_TASK_SKIPPED: {
     happened: "The task %s was skipped because an earlier task of its scope did not succeed and onError is 'stop'.",
@@ -163,20 +167,20 @@ export const errorTable = {
     next: 'Make the tasks of a request shorter, or do it elsewhere: Cloudflare Workers end all work 30 s after the response.',
   },
   AFTERWORD_BATCH_FAILED: {
-    happened: 'The batch "%s" failed for %s of %s items in their last attempt.',
+    happened: 'The batch "%s" failed for %s of %s items in their last attempt%s.',
     next: 'The cause is attached. Name those that failed with a BatchError; the others are then done.',
   },
   AFTERWORD_SLOW_TASK: {
     happened: 'The task %s kept the event loop busy for %s ms of CPU time. The task was deferred at %s.',
-    next: 'Requests waited meanwhile: split it with await currentTask().yield(), or run it as a job in a thread.',
+    next: 'Requests waited meanwhile: split it with await currentTask()?.yield(), or run it as a job in a thread.',
   },
   AFTERWORD_STALLED: {
     happened: '%s tasks take all places, and none of them has ended in %s s: %s others wait. Those that run are %s.',
-    next: 'Pass currentTask().signal to what they wait for, give them a shorter timeout, or raise concurrency.',
+    next: 'Pass currentTask()?.signal to what they wait for, give them a shorter timeout, or raise concurrency.',
   },
   AFTERWORD_LATE_REJECTION: {
     happened: 'The task %s rejected after it had timed out.',
-    next: 'Its outcome stays timed-out; pass currentTask().signal to what it waits for.',
+    next: 'Its outcome stays timed-out; pass currentTask()?.signal to what it waits for.',
   },
   AFTERWORD_LATE_WRITE: {
     happened: '%s was called on the response to %s %s after it had been sent.',
@@ -204,7 +208,7 @@ export const errorTable = {
     next: 'Its tasks run now. End every response, or use defer.with({ now: true }) in streams that stay open.',
   },
   AFTERWORD_CALLBACK_FAILED: {
-    happened: 'A function given to %s threw.',
+    happened: 'A function given to %s threw%s.',
     next: 'The cause is attached; nothing else was affected.',
   },
   AFTERWORD_NO_SIGNALS: {
@@ -267,6 +271,7 @@ export function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
   if (typeof value === 'function') return 'a function'
   if (Array.isArray(value)) return 'an array'
+  if (value instanceof Promise) return 'a promise'
   if (typeof value === 'object') return 'an object'
   return typeof value === 'bigint' ? `${value}n` : String(value)
 }

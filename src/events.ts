@@ -2,6 +2,7 @@ import type { AsyncResource } from 'node:async_hooks'
 import { channel } from 'node:diagnostics_channel'
 import { inOneLine } from './control-characters.ts'
 import { AfterwordError } from './errors.ts'
+import { lostThis } from './lost-this.ts'
 import { printedError } from './printed-error.ts'
 import { ReportLimit } from './report-limit.ts'
 import type { Outcome } from './task/outcome.ts'
@@ -55,7 +56,8 @@ export function subscribe<E extends keyof Events>(event: E, listener: (message: 
     try {
       listener(message as Events[E])
     } catch (cause) {
-      printLimited(new AfterwordError('AFTERWORD_CALLBACK_FAILED', [`subscribe("${event}")`], { cause }), event)
+      const values = [`subscribe("${event}")`, lostThis(listener, cause)]
+      printLimited(new AfterwordError('AFTERWORD_CALLBACK_FAILED', values, { cause }), event)
     }
   }
   channels[event].subscribe(guarded)

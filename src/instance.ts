@@ -1,5 +1,6 @@
 import { Afterword } from './afterword.ts'
 import type { Defer } from './defer-signature.ts'
+import { requireNode } from './node-version.ts'
 import type { AfterwordOptions } from './options/instance-options.ts'
 
 /** The key of the process-wide instance. Two copies of the package in one process (bundled twice, two versions) find the same instance. */
@@ -123,5 +124,6 @@ export const waitUntil: Afterword['waitUntil'] = (promise) => instance().waitUnt
  */
 export const currentTask: Afterword['currentTask'] = () => instance().currentTask()
 
+requireNode()
 // The instance is made with the module, not at the first call, which may come in a request: a wrong set-up is seen from the first request on.
 instance()

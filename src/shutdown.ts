@@ -4,6 +4,7 @@ import { processEnd } from './ending/process-end.ts'
 import { AfterwordError } from './errors.ts'
 import { isHeard, print, report } from './events.ts'
 import type { Registry } from './jobs/registry.ts'
+import { lostThis } from './lost-this.ts'
 import { type DrainReport, drain } from './schedule/drain.ts'
 import type { Scheduler } from './schedule/scheduler.ts'
 import type { Task } from './task/task.ts'
@@ -196,7 +197,7 @@ async function callInOrder(functions: readonly (() => unknown)[]): Promise<void>
     try {
       await fn()
     } catch (cause) {
-      report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['onShutdown'], { cause }))
+      report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['onShutdown', lostThis(fn, cause)], { cause }))
     }
   }
 }

@@ -1,6 +1,7 @@
 import { clearTimeout } from '../clock.ts'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
+import { lostThis } from '../lost-this.ts'
 import { type BatchOptions, validateTask } from '../options/task-options.ts'
 import { isolatesRequests } from '../platform.ts'
 import { rootContext } from '../schedule/current.ts'
@@ -84,10 +85,11 @@ export class BatchBuffer implements TaskBuffer {
 
   #run(tasks: readonly Task[]): void {
     let begun: Task[] = []
+    const handler = this.#handler
     const handle = () => {
       begun = tasks.filter(({ state }) => state === 'waiting')
       for (const task of begun) this.#scheduler.backlog.begin(task)
-      return begun.length === 0 ? undefined : this.#handler(begun.map(({ args }) => args[0] as never))
+      return begun.length === 0 ? undefined : handler(begun.map(({ args }) => args[0] as never))
     }
     const scope = new Scope(this.#scheduler)
     const run = new Task(scope, this.#runs, handle, [])
@@ -107,7 +109,8 @@ export class BatchBuffer implements TaskBuffer {
     // The batch makes one report for all of them; items that are tried again have no outcome yet.
     if (lost === 0) return
     const cause = trouble?.status === 'failed' ? trouble.error : trouble
-    report(new AfterwordError('AFTERWORD_BATCH_FAILED', [this.#name, lost, tasks.length], { cause }))
+    const hint = lostThis(this.#handler, cause)
+    report(new AfterwordError('AFTERWORD_BATCH_FAILED', [this.#name, lost, tasks.length, hint], { cause }))
   }
 }
 

@@ -111,7 +111,7 @@ export class Jobs {
     const limiter = isLimited ? (earlier ?? new Limiter(most, rate)) : undefined
     const signal = () => (this.#scheduler.current.task as Task).signal
     const handler = thread === undefined ? (given as Handler) : inThread(name, thread, transfer, signal)
-    const tasks = new TaskDefinition(settings, name, { limiter, buffer: this.#bufferOf(name, settings) })
+    const tasks = new TaskDefinition(settings, name, { handler, limiter, buffer: this.#bufferOf(name, settings) })
     const definition = new JobDefinition(tasks, settings, handler, version)
     this.#registry.add(definition, work, site)
     this.#worker.tellJobs()

@@ -3,6 +3,7 @@ import { errorText } from '../error-text.ts'
 import { AfterwordError } from '../errors.ts'
 import { channels, isHeard, report } from '../events.ts'
 import type { Lifecycle } from '../lifecycle.ts'
+import { lostThis } from '../lost-this.ts'
 import { type CancelReason, isTrouble, type Outcome } from '../task/outcome.ts'
 import type { JobRecord } from '../task/record.ts'
 import { retriesOf, retryDelay } from '../task/retry.ts'
@@ -146,7 +147,7 @@ function delayOf(task: Task, outcome: Outcome): number | undefined {
   try {
     return retryDelay(definition.settings, { attempt, error, isKept: record !== undefined })
   } catch (cause) {
-    report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['backoff'], { cause }), task)
+    report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['backoff', ''], { cause }), task)
     return undefined
   }
 }
@@ -154,20 +155,26 @@ function delayOf(task: Task, outcome: Outcome): number | undefined {
 /** Reports the first failure of a kept task in one line: hours may pass until the last one, which is reported in full. */
 function reportFirst(task: Task, outcome: Outcome, delay: number): void {
   const left = retriesOf(task.definition.settings, true)
-  report(new AfterwordError('AFTERWORD_TASK_RETRIED', [task.title, inOneLine(outcome), Math.ceil(delay), left]), task)
+  report(
+    new AfterwordError('AFTERWORD_TASK_RETRIED', [task.title, inOneLine(task, outcome), Math.ceil(delay), left]),
+    task,
+  )
 }
 
-function inOneLine(outcome: Outcome): string {
+function inOneLine(task: Task, outcome: Outcome): string {
   if (outcome.status === 'timed-out') return `it did not end within ${outcome.after} ms`
-  const line = errorText((outcome as { error?: unknown }).error).split('\n', 1)[0] as string
-  return line.length > mostOfError ? `${line.slice(0, mostOfError)}…` : line
+  const { error } = outcome as { error?: unknown }
+  const line = errorText(error).split('\n', 1)[0] as string
+  return (line.length > mostOfError ? `${line.slice(0, mostOfError)}…` : line) + lostThis(task.fn, error)
 }
 
 /** Makes the error that is reported for an outcome; none where all went as the caller asked. */
 function errorOf(task: Task, outcome: Outcome): AfterwordError | undefined {
   switch (outcome.status) {
     case 'failed':
-      return new AfterwordError('AFTERWORD_TASK_FAILED', [task.title, task.attempt], { cause: outcome.error })
+      return new AfterwordError('AFTERWORD_TASK_FAILED', [task.title, task.attempt, lostThis(task.fn, outcome.error)], {
+        cause: outcome.error,
+      })
     case 'timed-out':
       return timedOut(task, outcome.after)
     case 'cancelled':

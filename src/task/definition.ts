@@ -36,6 +36,7 @@ export interface TaskBuffer {
 }
 
 interface DefinitionParts {
+  readonly handler?: ((...args: never[]) => unknown) | undefined
   readonly limiter?: RunLimiter | undefined
   readonly buffer?: TaskBuffer | undefined
   readonly internal?: boolean
@@ -46,14 +47,21 @@ export class TaskDefinition {
   readonly settings: TaskSettings
   /** The name of the tasks where their options give none: that of the job or batch. */
   readonly label: string | undefined
+  /** The handler as the app gave it: what a task calls may be made of it. */
+  readonly handler: ((...args: never[]) => unknown) | undefined
   readonly limiter: RunLimiter | undefined
   readonly buffer: TaskBuffer | undefined
   /** Made by the library itself: a full backlog accepts such tasks, and their maker reports their trouble. */
   readonly internal: boolean
 
-  constructor(settings: TaskSettings, label?: string, { limiter, buffer, internal = false }: DefinitionParts = {}) {
+  constructor(
+    settings: TaskSettings,
+    label?: string,
+    { handler, limiter, buffer, internal = false }: DefinitionParts = {},
+  ) {
     this.settings = settings
     this.label = label
+    this.handler = handler
     this.limiter = limiter
     this.buffer = buffer
     this.internal = internal

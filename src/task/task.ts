@@ -45,7 +45,7 @@ export interface CurrentTask {
   /** Aborts when the task's time is up. */
   readonly signal: AbortSignal
   /**
-   * Gives requests a turn, for tasks that compute for long: `await currentTask().yield()` in their loops. Resolves at once while
+   * Gives requests a turn, for tasks that compute for long: `await currentTask()?.yield()` in their loops. Resolves at once while
    * the slice of the task lasts. Rejects with the reason of `signal` once the time is up.
    */
   yield(): Promise<void>
@@ -130,6 +130,11 @@ export class Task implements Deferred, CurrentTask {
   /** The function by which calls are told apart: the same for all calls of a job, or of one function. @internal */
   get source(): string {
     return this.definition.label ?? String(this.#fn)
+  }
+
+  /** The function of the app; `undefined` once the task has ended. @internal */
+  get fn(): ((...args: never[]) => unknown) | undefined {
+    return this.definition.handler ?? this.#fn
   }
 
   /** The name for people, and the id that tells the task from others of that name. */

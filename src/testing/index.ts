@@ -99,7 +99,7 @@ export function record(): Recording {
 
 /**
  * Calls `fn` as if it were a request's handler, then runs what it deferred, and resolves when that has ended.
- * @param response the response for `when` and `currentTask().request`; by default a delivered `GET /` with status 200
+ * @param response the response for `when` and `currentTask()?.request`; by default a delivered `GET /` with status 200
  *
  * @example
  * const { value, outcomes } = await runInline(() => signUp('ada@example.com'), { status: 201 })

@@ -7,8 +7,17 @@ import { filesIn, importsOf } from './source.ts'
  */
 const house = [
   ['control-characters.ts'],
-  ['error-text.ts', 'errors.ts', 'fifo.ts', 'lazy-require.ts', 'platform.ts', 'sent-response.ts', 'version.ts'],
-  ['clock.ts'],
+  [
+    'error-text.ts',
+    'errors.ts',
+    'fifo.ts',
+    'lazy-require.ts',
+    'lost-this.ts',
+    'platform.ts',
+    'sent-response.ts',
+    'version.ts',
+  ],
+  ['clock.ts', 'node-version.ts'],
   ['timers.ts'],
   ['options', 'lifecycle.ts', 'printed-error.ts', 'report-limit.ts'],
   ['task'],

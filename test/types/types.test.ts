@@ -21,6 +21,11 @@ function mustCompile() {
   defer(() => {})
   defer.with({ retries: 2, when: (response) => response.status === 404 })(send, 'a@b.c')
   waitUntil(send('a@b.c'))
+  void (async () => {
+    await currentTask()?.yield()
+    // @ts-expect-error: outside a task there is none
+    await currentTask().yield()
+  })
   onSent(() => {})
   // @ts-expect-error: the argument is missing
   defer(send)

@@ -30,7 +30,7 @@ export function track(promise: PromiseLike<unknown>): void {
     // The backlog is full or closed, and does not accept the promise: at least its failure is reported, and no unhandled rejection.
     report(error as AfterwordError)
     Promise.resolve(promise).then(undefined, (cause) => {
-      report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['waitUntil'], { cause }))
+      report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['waitUntil', ''], { cause }))
     })
   }
 }
