@@ -90,6 +90,9 @@ const kinds: readonly [kind: string, query: string][] = [
   ['track', ''],
 ]
 const sharedKeys = 5
+/** The ms for which no process may serve, and the looks, two in each second, for which one may serve without an answer. */
+const longestStart = 30_000
+const mostLooks = 4
 /** The kinds of calls that earlier releases have kept as well. */
 const keptBy: Readonly<Record<Release, typeof kinds>> = {
   version1: kinds.filter(([kind, query]) => !['nest', 'key', 'track'].includes(kind) && query !== 'late'),
@@ -136,13 +139,21 @@ export class Load {
     }
   }
 
-  /** Resolves when so many further requests have been answered, or after 2 s: while a disk is stalled, nothing is. */
-  async answers(count: number): Promise<void> {
+  /**
+   * Resolves when so many further requests have been answered, or when a process has served for 2 s: while a disk is stalled, nothing is
+   * answered. A busy machine takes longer to start a process, which would be killed without having done anything.
+   */
+  async answers(count: number, isServing: () => boolean): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#wanted = { count: this.#answers + count, resolve }
-    const timer = setTimeout(resolve, 2000)
+    const until = performance.now() + longestStart
+    let looks = 0
+    const timer = setInterval(() => {
+      looks = isServing() ? looks + 1 : 0
+      if (looks >= mostLooks || performance.now() > until) resolve()
+    }, 500)
     await promise
-    clearTimeout(timer)
+    clearInterval(timer)
   }
 
   end(): void {

@@ -121,6 +121,11 @@ export class Round implements AsyncDisposable {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
+  /** Some process answers requests. */
+  get #isServing(): boolean {
+    return this.#places.some(({ life }) => life.address !== undefined)
+  }
+
   get #lives(): Life[] {
     return [...[...this.#earlier, ...this.#places].flatMap(({ lives }) => lives), ...this.#others]
   }
@@ -151,7 +156,7 @@ export class Round implements AsyncDisposable {
     this.#earlier.push(place)
     await place.life.listening
     const clients = [this.#load.run(place), this.#load.run(place), this.#load.run(place)]
-    await this.#load.answers(200)
+    await this.#load.answers(200, () => place.life.address !== undefined)
     const over = place.end()
     this.#kills += place.life.kill()
     await over
@@ -159,7 +164,7 @@ export class Round implements AsyncDisposable {
   }
 
   async #act(action: Action): Promise<void> {
-    await this.#load.answers(action.after)
+    await this.#load.answers(action.after, () => this.#isServing)
     if (action.pause > 0) await wait(action.pause)
     switch (action.do) {
       case 'kill':
