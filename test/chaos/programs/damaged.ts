@@ -33,7 +33,7 @@ export interface Result {
 }
 
 /** The ms without any news after which a call is taken for lost, and for one of a damaged file whose damage was reported; and the most in all. */
-const patience = { silent: 12_000, reported: 400, most: 90_000 } as const
+const patience = { silent: 30_000, reported: 400, most: 120_000 } as const
 
 const kinds = ['deferred', 'dispatched', 'delayed', 'keyed', 'retried', 'failed'] as const
 
