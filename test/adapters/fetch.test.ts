@@ -193,6 +193,7 @@ test('withAfterword() keeps a small body in one piece, and passes a stream on', 
   const atOnce = await handler(request('/at-once'), context)
   expect([atOnce.status, atOnce.headers.get('x-name'), atOnce.headers.getSetCookie()]).toEqual([202, 'Ada', ['a=1']])
   expect(await atOnce.text()).toBe('x'.repeat(60_000))
+  await Promise.all(context.work)
 
   const streaming = await handler(request('/streams'), context)
   const reader = streaming.body?.getReader()

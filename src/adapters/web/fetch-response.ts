@@ -59,7 +59,8 @@ export class FetchResponse implements ScopeResponse {
       if (held !== undefined) await held
       // Without tasks the body is left alone: it may be a file that the host sends by itself.
       const waits = this.#callback !== undefined && !this.host.before && this.#method !== 'HEAD'
-      if (waits && response !== undefined && response.body !== null) return await trackBody(response, this)
+      const tracked = waits && response !== undefined ? await trackBody(response, this) : undefined
+      if (tracked !== undefined) return tracked
     } catch {
       response = refused()
       this.#status = response.status

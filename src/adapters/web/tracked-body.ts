@@ -13,8 +13,25 @@ interface BodyTracker {
   ended(whole: boolean): void
 }
 
-/** Makes the same response, whose body tells when the host has taken its last byte. Rejects as `stored` does while nothing was sent. */
-export async function trackBody(response: Response, follower: BodyTracker): Promise<Response> {
+/**
+ * Makes the same response, whose body tells when the host has taken its last byte; `undefined` if there is no body. Rejects as `stored` does while
+ * nothing was sent.
+ */
+export async function trackBody(response: Response, follower: BodyTracker): Promise<Response | undefined> {
+  // Before the body is asked for: Bun then forgets a type that the body has brought along.
+  const headers = new Headers(Bun && response.headers)
+  if (impliesType(response)) {
+    const bytes = new Uint8Array(await response.clone().arrayBuffer())
+    if (bytes.length <= onePiece) {
+      await follower.stored()
+      follower.ended(true)
+      return response
+    }
+    headers.set('content-type', typeOf(bytes))
+  }
+  if (response.body === null) return undefined
+  // A host may have properties of its own in its responses: the response itself is their best copy.
+  const init = Bun === undefined ? response : { status: response.status, statusText: response.statusText, headers }
   const reader = (response.body as ReadableStream<Uint8Array>).getReader()
   const chunks: Uint8Array[] = []
   let size = 0
@@ -31,9 +48,44 @@ export async function trackBody(response: Response, follower: BodyTracker): Prom
     pending = undefined
   }
   await follower.stored()
-  if (!whole) return new Response(track(reader, chunks, pending, follower), response)
+  // Bun gives a piece a type where the headers have none, and a stream none.
+  const isStream = !whole || (Bun !== undefined && !headers.has('content-type'))
+  if (isStream) return new Response(track(reader, chunks, pending, follower), init)
   follower.ended(true)
-  return new Response(new Blob(chunks as Uint8Array<ArrayBuffer>[]), response)
+  return new Response(joined(chunks, size), init)
+}
+
+/** Joins bytes to one array: Deno knows the length of that, and none of a blob. */
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}
+
+const { Bun } = globalThis as { Bun?: { inspect(value: unknown): string } }
+
+/**
+ * Bun sends a text and bytes with a type that is no entry of the headers, and sends the one for bytes once somebody has asked for the body.
+ * Only the text that describes such a response tells that its body is no stream.
+ */
+function impliesType(response: Response): boolean {
+  return (
+    Bun !== undefined && !response.headers.has('content-type') && /\bBlob \([^()]*\)\n\}$/.test(Bun.inspect(response))
+  )
+}
+
+/** The type that Bun gives to a text, or to bytes. */
+function typeOf(bytes: Uint8Array): string {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return 'text/plain;charset=utf-8'
+  } catch {
+    return 'application/octet-stream'
+  }
 }
 
 function track(
