@@ -3,7 +3,7 @@ import { errorText, longestText } from './error-text.ts'
 import type { AfterwordError } from './errors.ts'
 
 /** The folder of this package, as it stands in stacks, with or without `file://`; none in a bundle. */
-const own = /^file:\/\/(\/.*\/)printed-error\.[jt]s$/.exec(import.meta.url)?.[1]
+const own = /^file:\/\/(\/.*\/)printed-error\.c?[jt]s$/.exec(import.meta.url)?.[1]
 
 /** Makes the text of an error as it is printed: one line, then its cause. Never throws. */
 export function printedError(error: AfterwordError): string {

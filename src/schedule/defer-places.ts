@@ -44,7 +44,7 @@ export function placeOf(task: Task): string {
 
 /** Finds the innermost line of the stack that is not in this package. In a bundle there is none. */
 function callerPlace(): string | undefined {
-  const own = /^file:.*\/(?=schedule\/defer-places\.[jt]s$)/.exec(import.meta.url)?.[0]
+  const own = /^file:.*\/(?=schedule\/defer-places\.c?[jt]s$)/.exec(import.meta.url)?.[0]
   if (own === undefined) return undefined
   const { pathname } = new URL(own)
   const { stackTraceLimit, prepareStackTrace } = Error

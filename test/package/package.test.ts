@@ -89,6 +89,32 @@ describe('the package', () => {
     expect(await evaluate(node, 'commonjs', requires)).toBe('fine')
   })
 
+  it.each(versions)('loads where require() knows no ES modules, on Node %i', async (node) => {
+    for (const peer of ['h3', '@nestjs']) await linkPeer(peer)
+    // These adapters call code of frameworks that are ES modules themselves.
+    const names = subpaths.filter((path) => !/h3|nest/.test(path)).map((path) => path.replace('.', 'afterword'))
+    const code = `
+      const all = ${JSON.stringify(names)}.map((name) => require(name))
+      const { configure, job, instance } = require('afterword')
+      configure({ journal: 'data-cjs-${node}' })
+      const Job = job('job', (n) => 2 * n)
+      Job.defer(21).outcome.then(async ({ value }) => {
+        await instance().close()
+        console.log(JSON.stringify([value, require.resolve('afterword').endsWith('cjs/index.cjs')]))
+      })`
+    const args = ['--disable-warning=ExperimentalWarning', '--no-experimental-require-module', '-e', code]
+    const { stdout } = await run(nodes[node], args, { cwd: project })
+    expect(JSON.parse(stdout)).toEqual([42, true])
+  })
+
+  it.each(versions)('is one instance for import and require on Node %i', async (node) => {
+    const code = `import('afterword').then((imported) => {
+      const required = require('afterword')
+      console.log(JSON.stringify([imported.AfterwordError === required.AfterwordError, imported.instance() === required.instance()]))
+    })`
+    expect(await evaluate(node, 'commonjs', code)).toEqual([true, true])
+  })
+
   it('has types that are whole: a project that checks those of its packages compiles', async () => {
     for (const peer of ['@types', 'undici-types', 'h3', '@nestjs', 'next']) await linkPeer(peer)
     const imports = subpaths.map((path, n) => `export * as all${n} from '${path.replace('.', 'afterword')}'`)
