@@ -73,6 +73,35 @@ describe('after() of Next', () => {
     expect(reports.codes).toEqual(['AFTERWORD_CLOSED'])
   })
 
+  test("hands the work to a platform's own request context, until it has ended", async () => {
+    const handed: Promise<unknown>[] = []
+    const key = Symbol.for('@next/request-context')
+    const platform = globalThis as { [key]?: { get(): object } | undefined }
+    const before = platform[key]
+    platform[key] = { get: () => ({ waitUntil: (work: Promise<unknown>) => handed.push(work) }) }
+    try {
+      const ran: string[] = []
+      const { promise, resolve } = Promise.withResolvers<void>()
+      callAfter(async () => {
+        await promise
+        ran.push('callback')
+      })
+      callAfter(promise.then(() => ran.push('promise')))
+      expect(handed).toHaveLength(2)
+      close()
+      resolve()
+      await Promise.all(handed)
+      expect(ran.toSorted()).toEqual(['callback', 'promise'])
+      using reports = new Reports()
+      callAfter(Promise.reject(new Error('no luck')))
+      await Promise.all(handed)
+      await instance().drain()
+      expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
+    } finally {
+      platform[key] = before
+    }
+  })
+
   test('leaves no promise to the unlimited waitUntil', async () => {
     callAfter(() => {})
     callAfter(Promise.resolve())

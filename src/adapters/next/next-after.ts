@@ -3,7 +3,7 @@ import type { AfterwordError } from '../../errors.ts'
 import { report } from '../../events.ts'
 import { instance } from '../../instance.ts'
 import type { Task } from '../../task/task.ts'
-import { track } from '../web/platform-context.ts'
+import { handToPlatform, track } from '../web/platform-context.ts'
 
 type Callback = () => unknown
 
@@ -62,7 +62,10 @@ function catchCallsOf(afterContext: Partial<AfterContext> | null | undefined): v
   if (typeof addCallback !== 'function' || typeof addThenable !== 'function') return
   Object.assign(prototype as object, {
     [caught]: true,
-    addThenable: track,
+    addThenable(promise: PromiseLike<unknown>) {
+      track(promise)
+      handToPlatform(promise)
+    },
     addCallback(this: AfterContext, callback: Callback, workUnitStore: unknown) {
       this[callbacks] ??= new Callbacks(this)
       addCallback.call(this, this[callbacks].add(callback), workUnitStore)
@@ -87,6 +90,7 @@ class Callbacks {
       this.#whole = promise
       // The task that waits for it reports it; it may have timed out by then.
       promise.catch(() => {})
+      handToPlatform(promise)
     }
   }
 

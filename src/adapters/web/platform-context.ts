@@ -20,6 +20,15 @@ export function provideRequestContext(name: '@next/request-context' | '@vercel/r
   platform[Symbol.for(name)] ??= { get: () => context }
 }
 
+/** Hands work to the platform that Next finds in its own way, if there is one: it may freeze the process once nothing is handed over any more. */
+export function handToPlatform(work: PromiseLike<unknown>): void {
+  const platform = globalThis as { [key: symbol]: { get?(): RequestContext | undefined } | undefined }
+  const context = platform[Symbol.for('@next/request-context')]?.get?.()
+  if (context === undefined || own in context || typeof context.waitUntil !== 'function') return
+  // The work is reported by Afterword, and by no platform besides.
+  context.waitUntil(Promise.resolve(work).then(undefined, () => {}))
+}
+
 const context: RequestContext = { waitUntil: track, [own]: true }
 
 /** Takes the promise into the drain and the reports. Never throws: the callers are frameworks in the midst of a request. */
