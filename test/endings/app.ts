@@ -65,7 +65,16 @@ export class App extends ConsoleProgram {
   async request(): Promise<void> {
     const before = this.gate.visits.filter((visit) => visit === 'held mail').length
     await (await fetch(this.#url)).text()
-    await this.gate.visited('held mail', before + 1)
+    await this.visited('held mail', before + 1)
+  }
+
+  /** Resolves when the gate was visited under that name, that many times. Rejects if the app ends without. */
+  async visited(name: string, times = 1): Promise<void> {
+    const ended = this.exited.then((code) => {
+      throw new Error(`The app ended with ${code}, without "${name}".\n${this.stdout}\n${this.stderr}`)
+    })
+    ended.catch(() => {})
+    await Promise.race([this.gate.visited(name, times), ended])
   }
 
   /** Resolves when the app takes no further connection. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { createClient } from '../support/client.ts'
@@ -27,7 +28,7 @@ describe.each(fronts)(
       const client = createClient(host.protocol, app.port, marks)
       expect((await client.visit('/').answer).body.toString()).toBe('ok')
       // The task knows the status: it began when the response was sent.
-      await app.gate.visited('held mail 200')
+      await app.visited('held mail 200')
       app.kill('SIGTERM')
       await app.printed(/stopping/)
       app.gate.release()
@@ -41,7 +42,7 @@ describe.each(fronts)(
       using marks = new Marks()
       const client = createClient(host.protocol, app.port, marks)
       const { answer } = client.visit('/slow')
-      await app.gate.visited('held answer')
+      await app.visited('held answer')
       app.kill('SIGTERM')
       await app.printed(/stopping/)
       app.gate.release()
@@ -62,7 +63,7 @@ describe.each(http1Hosts)('an upgraded connection, $protocol on Node $node', (ho
     using marks = new Marks()
     const client = createClient(host.protocol, app.port, marks)
     const { answer } = client.visit('/slow')
-    await app.gate.visited('held answer')
+    await app.visited('held answer')
     app.kill('SIGTERM')
     await app.printed(/stopping/)
     wire.write('still here')
@@ -72,5 +73,23 @@ describe.each(http1Hosts)('an upgraded connection, $protocol on Node $node', (ho
     expect(await app.exited).toBe(0)
     expect(app.gate.visits).toContain('slow ran')
     client.close()
+  })
+})
+
+describe.each(['express', 'fastify'])('a route for WebSockets, %s', (framework) => {
+  const routes = fileURLToPath(new URL('programs/websocket-routes.ts', import.meta.url))
+
+  test('its tasks run at once, outside any request, and SIGTERM does not wait for the socket', async () => {
+    const command = (node: string) => [node, '--disable-warning=ExperimentalWarning', routes, framework]
+    await using app = await App.start({ command })
+    const socket = new WebSocket(`ws://127.0.0.1:${app.port}/room`)
+    await once(socket, 'open')
+    await app.visited('joined of undefined')
+    socket.send('hello')
+    await once(socket, 'message')
+    await app.visited('message of undefined')
+    app.kill('SIGTERM')
+    expect(await app.exited).toBe(0)
+    expect(app.stderr).toBe('')
   })
 })

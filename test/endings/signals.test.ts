@@ -84,8 +84,8 @@ describe('an app that listens to signals itself', () => {
   test('its clean-up ends, and its process.exit decides the exit code', async () => {
     await using app = await App.start({ env: { OWN: 'cleans' } })
     app.kill('SIGTERM')
-    await app.gate.visited('held clean-up')
-    await app.gate.visited('onShutdown')
+    await app.visited('held clean-up')
+    await app.visited('onShutdown')
     app.gate.release()
     expect(await app.exited).toBe(7)
     expect(app.gate.visits).toEqual(expect.arrayContaining(['held clean-up ended', 'onShutdown']))
@@ -110,7 +110,7 @@ describe('an app that listens to signals itself', () => {
   test('a listener that raises the signal again when it is done cuts no task off', async () => {
     await using app = await App.start({ request: true, env: { OWN: 'raises' } })
     app.kill('SIGTERM')
-    await app.gate.visited('clean-up ended')
+    await app.visited('clean-up ended')
     await app.stoppedListening()
     app.gate.release()
     expect(await app.exited).toBe(0)

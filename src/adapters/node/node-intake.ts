@@ -4,7 +4,7 @@ import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:ht
 import type { Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Afterword } from '../../afterword.ts'
-import { clearInterval, setInterval } from '../../clock.ts'
+import { clearInterval, setImmediate, setInterval } from '../../clock.ts'
 import { hasNodeStreams } from '../../platform.ts'
 import type { Intake } from '../../shutdown.ts'
 import { tellIdleClosing } from './idle-connections.ts'
@@ -38,6 +38,8 @@ export class NodeIntake implements Intake {
   /** The connections that another server has accepted. This one does not count them. */
   readonly #handedOver = new Set<ServedSocket>()
   #remove: (() => void) | undefined
+  /** Undoes what a stop has done to the server. */
+  #reopen: (() => void) | undefined
 
   private constructor(server: NodeServer, afterword: Afterword) {
     this.#server = server
@@ -78,6 +80,7 @@ export class NodeIntake implements Intake {
   told(event: string | symbol, [first, second]: readonly unknown[]): void {
     switch (event) {
       case 'listening':
+        this.#reopen?.()
         return this.#join()
       case 'close':
         this.#remove?.()
@@ -107,7 +110,7 @@ export class NodeIntake implements Intake {
       resolve()
     }
     server.prependListener('request', askToClose)
-    if (server.listening || !hasNodeStreams) server.close(stopped)
+    if (server.listening || !hasNodeStreams) this.#close(server, stopped)
     // The GOAWAY is graceful: streams in flight end first (RFC 9113, section 6.8).
     for (const session of this.#sessions) session.close()
     // `close` ends the connections that are idle now, not those that become idle when they have their response.
@@ -121,6 +124,18 @@ export class NodeIntake implements Intake {
     for (const socket of this.#handedOver) socket.destroy()
     const server = this.#server as Server
     server.closeAllConnections?.()
+  }
+
+  /** Closes the server. The app, which may do so as well at a signal, is to see no difference: Node calls a second `close` an error. */
+  #close(server: Server, stopped: () => void): void {
+    const { close } = server
+    close.call(server, stopped)
+    this.#reopen = () => void (server.close = close)
+    server.close = (callback) => {
+      if (this.#remove === undefined) setImmediate(() => callback?.())
+      else if (callback !== undefined) server.once('close', callback)
+      return server
+    }
   }
 
   #join(): void {

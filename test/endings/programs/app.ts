@@ -44,7 +44,7 @@ const listeners: Record<string, (signal: NodeJS.Signals) => unknown> = {
     await visit('held clean-up')
     process.exit(7)
   },
-  exits: () => server.close(() => process.exit(0)),
+  exits: () => server.close((error) => process.exit(error === undefined ? 0 : 1)),
   async raises(signal) {
     await visit('clean-up')
     process.off(signal, listener)
