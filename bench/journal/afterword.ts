@@ -15,7 +15,14 @@ const noop = () => {}
 export function openJournal(folder: string, sync: 'normal' | 'full') {
   const journal = openFolderJournal(
     { path: join(folder, 'journal'), sync, retention: week, maxFailed: 10_000, maxPayload, holdTimeout: 10_000 },
-    { take: noop, rooms: () => [], roomFor: () => Infinity, whenRoom: noop, withdraw: () => undefined },
+    {
+      take: noop,
+      rooms: () => [],
+      roomFor: () => Infinity,
+      whenRoom: noop,
+      withdraw: () => undefined,
+      running: () => [],
+    },
   )
   return async () => {
     const record = journal.create({ job, version: 1, args: [payload()] })

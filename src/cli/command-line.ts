@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { type State, states } from '../journal/inspection/listed.ts'
 import { nearest } from '../options/validate.ts'
 import { version } from '../version.ts'
 import type { Command, Output } from './command.ts'
@@ -13,20 +14,25 @@ const commands: Readonly<Record<string, Command>> = { status, list, show, retry,
 
 const options = {
   help: { type: 'boolean', short: 'h' },
-  version: { type: 'boolean' },
+  version: { type: 'boolean', short: 'v' },
   all: { type: 'boolean' },
   json: { type: 'boolean' },
   concurrency: { type: 'string' },
-  jobs: { type: 'string' },
+  jobs: { type: 'string', multiple: true },
+  job: { type: 'string' },
+  state: { type: 'string' },
+  limit: { type: 'string' },
 } as const
 
-export const usage = `afterword <command> <folder of the journal> [id] [--all] [--json]
+export const usage = `afterword <command> <folder of the journal> [id] [options]
 
 ${Object.entries(commands)
   .map(([name, { takes, does }]) => `  ${`${name} ${takes}`.padEnd(46)}${does}`)
   .join('\n')}
+  ${'help'.padEnd(46)}print this, as --help and -h do
 
-  --json prints for machines, --help this, --version the version.
+  States: ${states.join(', ')}.
+  --json prints for machines, --version and -v the version.
   AFTERWORD_KEY, or several separated by commas, opens what is sealed.
   Exit codes: 0, or 1 if it could not be done, or 2 if it was not understood.
 `
@@ -37,7 +43,7 @@ export class WrongUsage extends Error {}
 /** Carries a command line out. @returns its output, piece by piece @throws WrongUsage */
 export function outputOf(args: string[]): Output {
   const { values, positionals } = parse(args)
-  if (values.help) return text(usage)
+  if (values.help || positionals[0] === 'help') return text(usage)
   if (values.version) return text(`${version}\n`)
   const [name, place, ...ids] = positionals
   const command = commandOf(name)
@@ -45,7 +51,17 @@ export function outputOf(args: string[]): Output {
   if (refused !== undefined) throw new WrongUsage(`${name} takes no --${refused}.`)
   if (place === undefined) throw new WrongUsage(`${name} expects a ${command.place}.`)
   const { all = false, json = false } = values
-  const input = { place, ids, all, json, concurrency: concurrencyOf(values), jobs: jobsOf(values) }
+  const input = {
+    place,
+    ids,
+    all,
+    json,
+    concurrency: numberOf('concurrency', values.concurrency),
+    jobs: jobsOf(values),
+    job: values.job,
+    state: stateOf(values),
+    limit: numberOf('limit', values.limit),
+  }
   const wrong = command.wrong(input)
   if (wrong !== undefined) throw new WrongUsage(`${name} ${wrong}.`)
   return command.run(input)
@@ -68,17 +84,25 @@ function commandOf(name: string | undefined): Command {
   throw new WrongUsage(`There is no command "${name}".${near === undefined ? '' : ` Did you mean "${near}"?`}`)
 }
 
-function concurrencyOf({ concurrency: given }: { readonly concurrency?: string }): number | undefined {
+function numberOf(option: string, given: string | undefined): number | undefined {
   if (given === undefined) return undefined
-  const concurrency = Number(given)
-  if (Number.isInteger(concurrency) && concurrency > 0) return concurrency
-  throw new WrongUsage(`--concurrency expects a whole number, 1 or more, got "${given}".`)
+  const number = Number(given)
+  if (Number.isInteger(number) && number > 0) return number
+  throw new WrongUsage(`--${option} expects a whole number, 1 or more, got "${given}".`)
 }
 
-function jobsOf({ jobs: given }: { readonly jobs?: string }): string[] | undefined {
-  const jobs = given?.split(',').map((job) => job.trim())
-  if (!jobs?.includes('')) return jobs
-  throw new WrongUsage(`--jobs expects names of jobs, separated by commas, got "${given}".`)
+function jobsOf({ jobs }: { readonly jobs?: string[] }): string[] | undefined {
+  const wrong = jobs?.find((text) => text.split(',').some((job) => job.trim() === ''))
+  if (wrong === undefined) return jobs
+  throw new WrongUsage(`--jobs expects names of jobs, separated by commas, got "${wrong}".`)
+}
+
+function stateOf({ state: given }: { readonly state?: string }): State | undefined {
+  const state = states.find((state) => state === given)
+  if (state !== undefined || given === undefined) return state
+  const near = nearest(given, [...states])
+  const hint = near === undefined ? '' : ` Did you mean "${near}"?`
+  throw new WrongUsage(`--state expects one of ${states.join(', ')}, got "${given}".${hint}`)
 }
 
 function* text(text: string): Output {

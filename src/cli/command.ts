@@ -1,3 +1,4 @@
+import type { State } from '../journal/inspection/listed.ts'
 import { complain } from './terminal.ts'
 
 /** The input of a command: all that follows its name. */
@@ -8,7 +9,11 @@ export interface Input {
   readonly all: boolean
   readonly json: boolean
   readonly concurrency: number | undefined
+  /** The texts of `--jobs`: a name, or names separated by commas. */
   readonly jobs: readonly string[] | undefined
+  readonly job: string | undefined
+  readonly state: State | undefined
+  readonly limit: number | undefined
 }
 
 /** The output of a command, piece by piece, and whether it succeeded; `undefined` if the command goes on by itself. */

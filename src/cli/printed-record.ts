@@ -9,6 +9,9 @@ import { readKey } from '../journal/format/unique-key.ts'
 import type { ListedRecord } from '../journal/inspection/listed.ts'
 import { validateEncrypt } from '../options/journal-options.ts'
 
+/** The most characters of the arguments in a list. */
+const longestArgs = 60
+
 const variable = 'AFTERWORD_KEY'
 
 /** The reader prints records, and decrypts them if the keys are given. */
@@ -41,6 +44,12 @@ export class Reader {
       ...(bound !== '' && { options: bound }),
       args: said(this.#open(args, 'args', job, id), say),
     }
+  }
+
+  /** @returns the beginning of the arguments, in one line */
+  shortArgs({ args, job, id }: ListedRecord): string {
+    const text = String(said(this.#open(args, 'args', job, id), asCall))
+    return text.length > longestArgs ? `${text.slice(0, longestArgs - 1)}…` : text
   }
 
   /** @returns the first line of the error */
@@ -85,6 +94,12 @@ function said(text: string, say: (values: unknown[]) => unknown): unknown {
 
 function forMachines(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value, (_key, value) => (typeof value === 'bigint' ? `${value}n` : value)))
+}
+
+/** Prints arguments as a call would have them. Values that are deep or long are not printed in full. */
+function asCall(args: readonly unknown[]): string {
+  const options = { depth: 2, maxArrayLength: 10, maxStringLength: longestArgs, breakLength: Infinity, compact: true }
+  return args.map((value) => inspect(value, options).replace(/\s+/g, ' ')).join(', ')
 }
 
 /** Prints a value as Node shows it, all of it. No code of the app runs: decoded values have neither getters nor properties named by symbols. */

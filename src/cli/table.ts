@@ -4,28 +4,43 @@ import { escapeInJson, inOneLine } from '../control-characters.ts'
 /** The pages of values that are printed. */
 type Pages<T> = Iterable<readonly T[]> | AsyncIterable<readonly T[]>
 
-/**
- * Makes lines of cells, as wide as the first pages need: there may be a million.
- * @param pages is called twice: for the first pages of all that differs, and for all pages
- */
+/** The number of rows after which the first lines are printed: these are as wide as they need, and those behind them at least as wide. */
+const firstRows = 500
+
+/** Makes lines of cells. There may be a million: the widths are known from the first rows, and grow where a later page needs more. */
 export async function* table<T>(
   columns: readonly string[],
-  pages: (first: boolean) => Pages<T>,
+  pages: Pages<T>,
   cellsOf: (value: T) => readonly string[],
 ): AsyncGenerator<string> {
   const escaped = (value: T) => cellsOf(value).map(inOneLine)
   let widths = columns.map((column) => column.length)
-  for await (const page of pages(true)) {
-    const rows = page.map(escaped)
-    widths = widths.map((width, i) => Math.max(width, ...rows.map((row) => row[i]?.length ?? 0)))
-  }
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, i) => cell.padEnd(widths[i] ?? 0))
       .join('  ')
       .trimEnd()
-  yield `${styleText('bold', line(columns), { stream: process.stdout })}\n`
-  for await (const page of pages(false)) yield page.map((value) => `${line(escaped(value))}\n`).join('')
+  const lines = (rows: readonly (readonly string[])[]) => {
+    for (const row of rows) widths = widths.map((width, i) => Math.max(width, row[i]?.length ?? 0))
+    return rows.map((row) => `${line(row)}\n`).join('')
+  }
+  const head = () => `${styleText('bold', line(columns), { stream: process.stdout })}\n`
+  let first: (readonly string[])[] | undefined = []
+  for await (const page of pages) {
+    const rows = page.map(escaped)
+    if (first === undefined) {
+      yield lines(rows)
+      continue
+    }
+    first.push(...rows)
+    if (first.length < firstRows) continue
+    const text = lines(first)
+    first = undefined
+    yield head() + text
+  }
+  if (first === undefined) return
+  const text = lines(first)
+  yield head() + text
 }
 
 /** Makes one JSON array, a line for each value. */

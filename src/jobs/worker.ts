@@ -111,6 +111,13 @@ export class Worker {
     return task?.record?.isShared ? undefined : task?.cancel()
   }
 
+  /** @internal */
+  running(): string[] {
+    const ids: string[] = []
+    for (const task of this.#scheduler.backlog.begun()) if (task.record !== undefined) ids.push(task.id)
+    return ids
+  }
+
   /** Runs each claim in a scope of its own. @internal */
   take(claims: readonly Claim[]): void {
     if (this.#scheduler.lifecycle.state === 'closed') return

@@ -75,6 +75,7 @@ class FolderJournal implements Journal {
       roomFor: (job) => claimer.roomFor(job),
       whenRoom: (job, call) => claimer.whenRoom(job, call),
       withdraw: (id) => claimer.withdraw(id),
+      running: () => claimer.running(),
     }
     this.#codec = new Codec(options)
     takeOver(this.#folder)

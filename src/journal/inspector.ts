@@ -1,12 +1,12 @@
 import { InspectionThread, only } from './inspection/inspection-thread.ts'
-import type { ListedDatabase, ListedRecord } from './inspection/listed.ts'
+import type { ListedDatabase, ListedRecord, RecordFilter } from './inspection/listed.ts'
 
 /**
  * An inspector reads a journal from outside, also from a process that serves requests: it works in a thread of its own. The processes of
  * the journal may be alive.
  *
  *     await using inspector = new Inspector('data/afterword')
- *     for await (const page of inspector.records('failed')) console.log(page)
+ *     for await (const page of inspector.records({ state: 'failed' })) console.log(page)
  *
  * The first call throws an `Error` where there is no journal that can be read.
  */
@@ -27,9 +27,9 @@ export class Inspector implements AsyncDisposable {
     return only(this.#thread.items('reader', 'databases'))
   }
 
-  /** Yields pages in the order in which the records were deferred, database by database. @param first only the first page of each */
-  records(state: 'pending' | 'failed', first = false): AsyncGenerator<ListedRecord[]> {
-    return this.#thread.items('reader', 'records', state, first)
+  /** Yields pages: what has failed, then the others, each in the order in which they were deferred, database by database. */
+  records(filter: RecordFilter = {}): AsyncGenerator<ListedRecord[]> {
+    return this.#thread.items('reader', 'records', filter)
   }
 
   find(id: string): Promise<ListedRecord | undefined> {

@@ -114,6 +114,8 @@ export type ToServer =
     }
   /** Answers `asked`: the ids of the records, each with whether it was withdrawn; `undefined` for one that is not in memory. */
   | { readonly type: 'found'; readonly records: readonly (readonly [recordId: number, done: boolean | undefined])[] }
+  /** Answers `asked`: the ids of the records that run. */
+  | { readonly type: 'running'; readonly records: readonly number[] }
   /** The slot is not this process's any more. */
   | { readonly type: 'retire' }
   /** The process claims nothing any more. */
@@ -173,8 +175,8 @@ export type FromServer =
   | { readonly type: 'claimable' }
   /** Answers `withdraw`. @param done whether the record was withdrawn; `undefined` if that is not known */
   | { readonly type: 'withdrawn'; readonly number: number; readonly done: boolean | undefined }
-  /** Records are to be withdrawn, if they wait in memory. */
-  | { readonly type: 'asked'; readonly records: readonly number[] }
+  /** Records are to be withdrawn, if they wait in memory. @param records `undefined` where the question is which records run */
+  | { readonly type: 'asked'; readonly records: readonly number[] | undefined }
   /** No living process seems to have the slot. */
   | { readonly type: 'orphaned-slot'; readonly slot: number }
   /** The slot is not needed any more. */

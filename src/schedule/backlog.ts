@@ -167,6 +167,13 @@ export class Backlog {
     }
   }
 
+  /** Every task that runs. */
+  *begun(): Iterable<Task> {
+    for (let scope = this.#oldest; scope !== undefined; scope = scope.newer) {
+      for (const task of scope.tracked ?? []) if (task.state === 'running') yield task
+    }
+  }
+
   /** The task of that id which has no outcome yet. */
   find(id: string): Task | undefined {
     for (const task of this.tasks()) if (task.id === id) return task

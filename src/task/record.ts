@@ -95,6 +95,8 @@ export interface Claimer {
   whenRoom(job: string, call: () => void): void
   /** Cancels the task of a record that waits in memory. @returns false if it runs; `undefined` where there is none */
   withdraw(id: string): boolean | undefined
+  /** The ids of the records that run. */
+  running(): string[]
 }
 
 /** A journal stores the records of one instance. */

@@ -59,15 +59,15 @@ test('afterword status counts records', async () => {
   expect(code).toBe(0)
   expect(stdout.replace(/\d+ KiB/g, 'n KiB')).toBe(
     [
-      'database  held by  pending  failed  size',
-      '1         nobody   0        2       n KiB',
-      'shared    all      1        0       n KiB',
+      'name    alive  pid  running  pending  failed  size',
+      '1       no          0        0        2       n KiB',
+      'shared              0        1        0       n KiB',
       '',
     ].join('\n'),
   )
   await using _living = new Afterword({ journal: folder })
   expect(await json('status', folder)).toMatchObject([
-    { name: '1', alive: true, pending: 0, failed: 2 },
+    { name: '1', alive: true, pid: process.pid, running: 0, pending: 0, failed: 2 },
     { name: 'shared', pending: 1, failed: 0 },
   ])
 })
@@ -75,11 +75,14 @@ test('afterword status counts records', async () => {
 test('afterword list and show print each record', async () => {
   const { stdout } = await afterword('list', folder)
   const [head, first, , third] = stdout.split('\n')
-  expect(head).toMatch(/^id +state +job +version +attempts +deferred +due +error$/)
-  expect(first).toMatch(new RegExp(`^${ids[0]} +failed +fail +1 +1 +\\d{4}-.*Z +TypeError: no luck$`))
-  expect(third).toMatch(new RegExp(`^${ids[2]} +pending +later +1 +0 +\\d{4}-.*Z +\\d{4}-.*Z$`))
+  expect(head).toMatch(/^id +state +pid +job +version +attempt +created +runAt +reason +args +error$/)
+  const args = '\\{ n: 1, at: 1970-01-01T00:00:00.000Z \\}'
+  expect(first).toMatch(
+    new RegExp(`^${ids[0]} +failed +fail +1 +1 +\\d{4}-[^ ]*Z +failed +${args} +TypeError: no luck$`),
+  )
+  expect(third).toMatch(new RegExp(`^${ids[2]} +pending +later +1 +0 +\\d{4}-[^ ]*Z +\\d{4}-[^ ]*Z +3$`))
   const { created, runAt } = await json('show', folder, String(ids[2]))
-  expect(third?.split(/ +/).slice(-2)).toEqual([created, runAt])
+  expect(third?.split(/ +/).slice(-3)).toEqual([created, runAt, '3'])
   expect(await json('show', folder, String(ids[0]))).toMatchObject({
     id: ids[0],
     state: 'failed',
@@ -141,7 +144,7 @@ test('afterword list makes columns as wide as failed and pending records need', 
   await living.job('a-job-with-a-longer-name', () => {}, { version: 12 }).dispatch()
   const lines = (await afterword('list', folder)).stdout.split('\n').slice(0, -1)
   expect(lines).toHaveLength(5)
-  const deferred = lines[0]?.indexOf('deferred')
+  const deferred = lines[0]?.indexOf('created')
   expect(new Set(lines.slice(1).map((line) => line.search(/\d{4}-/)))).toEqual(new Set([deferred]))
   // It is due already.
   expect(lines[4]).toMatch(/ +a-job-with-a-longer-name +12 +0 +[^ ]+Z$/)
@@ -214,7 +217,7 @@ describe('afterword list and show print an encrypted value', () => {
     expect(await json('show', folder, id)).toMatchObject({ args: '(sealed)', error: '(sealed)', key: '(sealed)' })
     const { stdout } = await afterword('show', folder, id)
     expect(stdout).toMatch(/\nargs {6}\(sealed\)\n\n\(sealed\)\n$/)
-    expect((await afterword('list', folder)).stdout).toMatch(/ secret .* \(sealed\)\n/)
+    expect((await afterword('list', folder)).stdout).toMatch(/ secret .* \(sealed\) +\(sealed\)\n/)
   })
 
   test('decrypted by its key, among others', async () => {
@@ -222,7 +225,7 @@ describe('afterword list and show print an encrypted value', () => {
     try {
       const shown = await json('show', folder, id)
       expect(shown).toMatchObject({ args: ['12n'], error: expect.stringMatching(/^Error: hidden\n/), key: '(sealed)' })
-      expect((await afterword('list', folder)).stdout).toMatch(/ secret .* Error: hidden\n/)
+      expect((await afterword('list', folder)).stdout).toMatch(/ secret .* 12n +Error: hidden\n/)
     } finally {
       delete process.env.AFTERWORD_KEY
     }

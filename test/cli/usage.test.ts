@@ -10,7 +10,7 @@ async function afterword(...args: string[]) {
   return { code, stdout: command.stdout, stderr: command.stderr }
 }
 
-test.each([['--help'], ['-h'], ['status', '--help'], ['work', 'jobs.ts', '-h']])(
+test.each([['--help'], ['-h'], ['help'], ['help', 'list'], ['status', '--help'], ['work', 'jobs.ts', '-h']])(
   'afterword prints its usage: %s %s',
   async (...args) => {
     const { code, stdout, stderr } = await afterword(...args)
@@ -21,8 +21,8 @@ test.each([['--help'], ['-h'], ['status', '--help'], ['work', 'jobs.ts', '-h']])
   },
 )
 
-test('afterword --version prints the version', async () => {
-  expect(await afterword('--version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+test.each(['--version', '-v'])('afterword %s prints the version', async (option) => {
+  expect(await afterword(option)).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
 })
 
 test.each([
@@ -34,6 +34,12 @@ test.each([
   [['status', 'folder', '--wrong'], "Unknown option '--wrong'."],
   [['status', 'folder', '--all'], 'status takes no --all.'],
   [['list', 'folder', '--jobs=a'], 'list takes no --jobs.'],
+  [['list', 'folder', '--limit=0'], '--limit expects a whole number, 1 or more, got "0".'],
+  [
+    ['list', 'folder', '--state=runing'],
+    '--state expects one of failed, running, held, pending, unknown, sealed, got "runing". Did you mean "running"?',
+  ],
+  [['status', 'folder', '--state=failed'], 'status takes no --state.'],
   [['show', 'folder'], 'show expects an id.'],
   [['show', 'folder', 'a', 'b'], 'show expects an id, and only one.'],
   [['retry', 'folder'], 'retry expects ids or --all.'],

@@ -76,6 +76,22 @@ test('afterword work --jobs --concurrency claims only some jobs, and so many at 
   expect(command.stdout).toBe('afterword works on stay (3 at once)\nstaying\n')
 })
 
+test.each([
+  [['--jobs', 'a,b'], ['a,b']],
+  [
+    ['--jobs', 'b,a,b,a'],
+    ['b', 'a,b', 'a'],
+  ],
+  [
+    ['--jobs', 'a', '--jobs', 'a,b'],
+    ['a', 'a,b'],
+  ],
+])('afterword work takes names with commas: %j', async (args, jobs) => {
+  await using command = new Command(['work', program('commas'), '--json', ...args], { env: { JOBS_FOLDER: folder } })
+  await command.printed(/"start"/)
+  expect(JSON.parse(command.stdout)).toMatchObject({ event: 'start', jobs })
+})
+
 describe('afterword work on a terminal', () => {
   test('counts in its last line, above which all other output stands', async () => {
     await dispatch(['say', 'hello'], ['fail'])

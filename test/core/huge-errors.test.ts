@@ -40,7 +40,7 @@ test.each(Object.entries(errors))('a job that throws %s: stored in brief', async
     await afterword.close()
     await using inspector = new Inspector(folder)
     const records = []
-    for await (const page of inspector.records('failed')) records.push(...page)
+    for await (const page of inspector.records({ state: 'failed' })) records.push(...page)
     expect(records).toHaveLength(1)
     expect(reports.codes).toEqual(['AFTERWORD_TASK_RETRIED', 'AFTERWORD_TASK_FAILED'])
     expect(reports.all[0]?.error.message).toMatch(/^.{1,800}$/)

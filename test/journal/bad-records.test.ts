@@ -67,7 +67,7 @@ async function run(expected: readonly number[]): Promise<{ ran: number[]; codes:
 async function listed(state: 'failed' | 'pending'): Promise<object[]> {
   await using inspector = new Inspector(folder)
   const records: object[] = []
-  for await (const page of inspector.records(state)) records.push(...page)
+  for await (const page of inspector.records({ state })) records.push(...page)
   return records
 }
 

@@ -26,9 +26,7 @@ const places: Record<string, () => AfterwordOptions> = {
 async function listed(path = folder): Promise<string[]> {
   await using inspector = new Inspector(path)
   const ids: string[] = []
-  for (const state of ['pending', 'failed'] as const) {
-    for await (const page of inspector.records(state)) ids.push(...page.map(({ id }) => id))
-  }
+  for await (const page of inspector.records()) ids.push(...page.map(({ id }) => id))
   return ids
 }
 

@@ -51,9 +51,9 @@ test('Inspector.records() yields pages, and an iteration can end early', async (
   await fail(501)
   await using inspector = new Inspector(folder)
   const sizes: number[] = []
-  for await (const page of inspector.records('failed')) sizes.push(page.length)
+  for await (const page of inspector.records({ state: 'failed' })) sizes.push(page.length)
   expect(sizes).toEqual([500, 1])
-  for await (const [record] of inspector.records('failed')) {
+  for await (const [record] of inspector.records({ state: 'failed' })) {
     expect(record).toMatchObject({ job: 'send', state: 'failed', reason: 'failed' })
     expect(await inspector.find(record?.id ?? '')).toEqual(record)
     break
@@ -65,7 +65,7 @@ test('Inspector.records() yields pages, and an iteration can end early', async (
 test('Inspector answers calls that are made at once, each by itself', async () => {
   await fail(2)
   await using inspector = new Inspector(folder)
-  const [databases, pages] = await Promise.all([inspector.databases(), inspector.records('failed').next()])
+  const [databases, pages] = await Promise.all([inspector.databases(), inspector.records({ state: 'failed' }).next()])
   expect(databases.at(-1)).toMatchObject({ name: 'shared', failed: 2 })
   expect(pages.value).toHaveLength(2)
 })

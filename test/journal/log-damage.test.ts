@@ -235,7 +235,7 @@ describe('a log with one damaged byte', () => {
     expect(next.reports).toEqual(['AFTERWORD_JOURNAL_DAMAGED'])
     await using inspector = new Inspector(folder)
     const failed: unknown[] = []
-    for await (const page of inspector.records('failed')) failed.push(...page)
+    for await (const page of inspector.records({ state: 'failed' })) failed.push(...page)
     expect(failed).toEqual([expect.objectContaining({ job: 'hang', reason: 'damaged' })])
     expect(next.runs).toEqual(['one'])
   })

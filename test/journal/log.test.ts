@@ -114,7 +114,7 @@ test('what is only in the log of a living process, or of a dead one, is listed',
   const listed = async () => {
     await using inspector = new Inspector(folder)
     const records: unknown[] = []
-    for await (const page of inspector.records('pending')) records.push(...page)
+    for await (const page of inspector.records({ state: 'pending' })) records.push(...page)
     const [{ pending = 0 } = {}] = await inspector.databases()
     return { records, pending }
   }

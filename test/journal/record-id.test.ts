@@ -19,6 +19,7 @@ const owner = {
   roomFor: () => Infinity,
   whenRoom: () => {},
   withdraw: () => undefined,
+  running: () => [],
 }
 const journals: Record<string, () => Journal> = {
   'in a folder': () => openFolderJournal({ path: folder, sync: 'normal', ...settings }, owner),

@@ -236,6 +236,7 @@ test('a full disk: the client gets 503 for jobs that can not be kept, and answer
   expect(kept.length).toBeGreaterThan(10)
   await using inspector = new Inspector(folder)
   const listed: unknown[] = []
-  for await (const page of inspector.records('pending')) listed.push(...page.map(({ args }) => JSON.parse(args)[0]))
+  for await (const page of inspector.records({ state: 'pending' }))
+    listed.push(...page.map(({ args }) => JSON.parse(args)[0]))
   expect(listed).toEqual(kept)
 })

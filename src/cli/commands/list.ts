@@ -4,28 +4,25 @@ import { type Command, onJournal, takesNoId } from '../command.ts'
 import { date, Reader } from '../printed-record.ts'
 import { jsonArray, table } from '../table.ts'
 
-const columns = ['id', 'state', 'job', 'version', 'attempts', 'deferred', 'due', 'error']
+const columns = ['id', 'state', 'pid', 'job', 'version', 'attempt', 'created', 'runAt', 'reason', 'args', 'error']
 
 export const list: Command = {
-  takes: '<folder>',
-  does: 'all that has failed, then what is pending',
+  takes: '<folder> [--job j] [--state s] [--limit n]',
+  does: 'all that has failed, then what runs or waits',
   place: 'folder',
-  options: ['json'],
+  options: ['json', 'job', 'state', 'limit'],
   wrong: takesNoId,
-  run: onJournal(Inspector, async function* (inspector, { json }) {
+  run: onJournal(Inspector, async function* (inspector, { json, job, state, limit }) {
     const reader = new Reader()
     const now = clock.date()
-    async function* pages(first: boolean) {
-      yield* inspector.records('failed', first)
-      yield* inspector.records('pending', first)
-    }
-    if (json) yield* jsonArray(pages(false), (record) => reader.print(record))
+    const pages = inspector.records({ job, state, limit })
+    if (json) yield* jsonArray(pages, (record) => reader.print(record))
     else {
       yield* table(columns, pages, (record) => {
-        const { id, state, reason, job, version, attempt, created, runAt = 0 } = record
+        const { id, state, pid = '', job, version, attempt, created, runAt = 0, reason = '' } = record
         const due = runAt > now ? date(runAt) : ''
-        const error = reader.firstLine(record)
-        return [id, reason ?? state, job, String(version), String(attempt), date(created), due, error]
+        const [args, error] = [reader.shortArgs(record), reader.firstLine(record)]
+        return [id, state, `${pid}`, job, `${version}`, `${attempt}`, date(created), due, reason, args, error]
       })
     }
     return true

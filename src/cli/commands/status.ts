@@ -6,7 +6,7 @@ import { jsonArray, table } from '../table.ts'
 
 export const status: Command = {
   takes: '<folder>',
-  does: 'databases, each with what is pending and what has failed',
+  does: 'databases, each with what runs, waits and has failed',
   place: 'folder',
   options: ['json'],
   wrong: takesNoId,
@@ -17,11 +17,13 @@ export const status: Command = {
       return true
     }
     yield* table(
-      ['database', 'held by', 'pending', 'failed', 'size'],
-      () => [databases],
-      ({ name, alive, pending, failed, size }) => [
+      ['name', 'alive', 'pid', 'running', 'pending', 'failed', 'size'],
+      [databases],
+      ({ name, alive, pid = '', running, pending, failed, size }) => [
         name,
-        alive === undefined ? 'all' : alive ? 'a living process' : 'nobody',
+        alive === undefined ? '' : alive ? 'yes' : 'no',
+        String(pid),
+        String(running),
         String(pending),
         String(failed),
         `${Math.ceil(size / 1024)} KiB`,

@@ -13,12 +13,16 @@ export const work: Command = {
   wrong: takesNoId,
   async *run({ place, jobs, json, concurrency }) {
     const afterword = await load(place)
-    const worker = afterword.work({ ...(concurrency !== undefined && { concurrency }), ...(jobs && { jobs }) })
-    const unknown = jobs?.filter((job) => !worker.jobs.includes(job)) ?? []
+    const options = concurrency === undefined ? {} : { concurrency }
+    // The names are known once there is a worker, which claims nothing before they are understood.
+    const worker = afterword.work({ ...options, ...(jobs && { jobs: [] }) })
+    const wanted = jobs?.flatMap((text) => namesIn(text, worker.jobs))
+    const unknown = wanted?.filter((job) => !worker.jobs.includes(job)) ?? []
     if (unknown.length > 0) {
       throw new Error(`${place} defines no job "${unknown.join('", "')}"; it has: ${worker.jobs.join(', ')}.`)
     }
-    const names = jobs ?? worker.jobs
+    if (wanted !== undefined) afterword.work({ ...options, jobs: wanted })
+    const names = wanted ?? worker.jobs
     stopOnSignal(afterword, () => worker.stop())
     tellEnd(afterword, json)
     if (json)
@@ -39,6 +43,17 @@ async function load(module: string): Promise<Afterword> {
   // The import comes last, so that it is the instance of the copy of the package that the module uses.
   const { instance } = await import('../../instance.ts')
   return instance()
+}
+
+/** Splits a text at its commas, but for those that are part of a name: the longest known name goes first. */
+function namesIn(text: string, known: readonly string[]): string[] {
+  const parts = text.split(',')
+  for (let end = parts.length; end > 0; end--) {
+    const name = parts.slice(0, end).join(',').trim()
+    if (end > 1 && !known.includes(name)) continue
+    return [name, ...(end < parts.length ? namesIn(parts.slice(end).join(','), known) : [])]
+  }
+  return []
 }
 
 /** Makes the worker an intake, which the shutdown of the instance stops as it stops a server. */

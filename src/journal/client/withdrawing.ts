@@ -53,9 +53,10 @@ export class Withdrawing {
     else answered?.resolve(done)
   }
 
-  /** Withdraws the records that wait in memory. The answer comes when that is stored: should this process die then, no other one runs them. */
+  /** Withdraws the records that wait in memory, or tells which run. The answer comes when that is stored: should this process die then, no other one runs them. */
   async asked({ records }: FromServer & { type: 'asked' }): Promise<void> {
     const { claimer, channel, flushed } = this.#parts
+    if (records === undefined) return channel.post({ type: 'running', records: claimer.running().map(recordIdOf) })
     const found = records.map((recordId) => [recordId, claimer.withdraw(idOf(recordId))] as const)
     await flushed()
     channel.post({ type: 'found', records: found })

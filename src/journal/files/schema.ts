@@ -127,6 +127,12 @@ const migrations: readonly string[] = [
     );
   END;
   `,
+  `
+  -- The processes that are asked which of their records run: in the shared database. The answer is an array of record ids, as JSON.
+  CREATE TABLE afterword_running (
+    number INTEGER PRIMARY KEY, process INTEGER NOT NULL, asked INTEGER NOT NULL, records TEXT
+  ) STRICT;
+  `,
 ]
 
 /** Brings a database to the version of this release. @throws AfterwordError `AFTERWORD_JOURNAL_NEWER` */

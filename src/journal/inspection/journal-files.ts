@@ -19,7 +19,9 @@ import { keepDamagedWal, walOf } from '../files/wal.ts'
 import { recoverSlot } from '../server/slot-recovery.ts'
 
 /** The number of records that are read, or changed, in one transaction: no process waits long for it, and no memory is filled. */
-const pageSize = 500
+export const pageSize = 500
+/** The time in ms for which other writers are waited for. */
+export const busyTimeout = 5000
 
 /** The files of a journal, opened by another process than those that work with them. Those may be alive. */
 export class JournalFiles implements Disposable {
@@ -140,7 +142,7 @@ export class JournalFiles implements Disposable {
       if (aside !== undefined) this.unreadable.push(`"${walOf(file)}" is damaged: a copy of it is "${aside}".`)
       const database = new DatabaseSync(file)
       this.#databases.set(name, database)
-      database.exec('PRAGMA busy_timeout = 5000')
+      database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
       if (versionOf(database) === undefined) this.#close(name)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
@@ -184,19 +186,24 @@ export function count(database: DatabaseSync, table: 'records' | 'failed'): numb
   return Number(database.prepare(`SELECT count(*) AS n FROM afterword_${table} NOT INDEXED`).get()?.n)
 }
 
-/** Yields all rows of a table by their ids. Each page is read on its own: a statement that reads is in the way of those that write. */
+/**
+ * Yields the rows of a table by their ids. Each page is read on its own: a statement that reads is in the way of those that write.
+ * @param job only rows of that job
+ */
 export function* pages<R extends { readonly key: number }>(
   database: DatabaseSync,
   select: string,
-  first = false,
+  job?: string,
 ): Generator<R[]> {
-  const page = database.prepare(`${select} WHERE key > ? ORDER BY key LIMIT ${pageSize}`)
+  const ofJob = job === undefined ? '' : 'AND job = ?'
+  const page = database.prepare(`${select} WHERE key > ? ${ofJob} ORDER BY key LIMIT ${pageSize}`)
+  const more = job === undefined ? [] : [job]
   for (let last = 0; ; ) {
-    const rows = page.all(last) as unknown as R[]
+    const rows = page.all(last, ...more) as unknown as R[]
     const end = rows.at(-1)
     if (end === undefined) return
     last = end.key
     yield rows
-    if (first) return
+    if (rows.length < pageSize) return
   }
 }

@@ -1,15 +1,29 @@
 /**
- * The state of a record that has not failed: it waits or runs. Where processes live and none of them knows its job and version, the
- * record is `unknown`; where none that knows the job has the key of its encryption, the record is `sealed`.
+ * The state of a record that waits. Where processes live and none of them knows its job and version, the record is `unknown`; where none
+ * that knows the job has the key of its encryption, the record is `sealed`.
  */
 export type WaitingState = 'pending' | 'unknown' | 'sealed'
+
+/** The states of records. A record is `held` where the process that has it does not tell whether it runs. */
+export const states = ['failed', 'running', 'held', 'pending', 'unknown', 'sealed'] as const
+export type State = (typeof states)[number]
+
+/** The records that are listed; without a property, all of them. */
+export interface RecordFilter {
+  readonly state?: State | undefined
+  readonly job?: string | undefined
+  /** The most records. */
+  readonly limit?: number | undefined
+}
 
 /** A record as it is listed. All dates are milliseconds since 1970. */
 export interface ListedRecord {
   readonly id: string
   readonly job: string
   readonly version: number
-  readonly state: WaitingState | 'failed'
+  readonly state: State
+  /** The living process that has the record in its memory. */
+  readonly pid?: number
   /** The arguments as they are stored. */
   readonly args: string
   /** The options that were bound to the call, as they are stored. */
@@ -30,6 +44,9 @@ export interface ListedDatabase {
   readonly name: string
   /** A living process has the slot; `undefined` for the shared database. */
   readonly alive: boolean | undefined
+  /** The living process that has the slot. */
+  readonly pid?: number
+  readonly running: number
   readonly pending: number
   readonly failed: number
   /** The pending records that no living process can run. */

@@ -1,28 +1,30 @@
 import { statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import type { LogContents } from '../files/log-reader.ts'
-import { idOf, recordIdOf, slotOf } from '../files/record-id.ts'
+import { idOf, recordIdOf } from '../files/record-id.ts'
 import { keyIdOf, keyIdSql } from '../format/encrypted-text.ts'
-import type { KnownJob } from '../protocol.ts'
-import { count, type JournalFiles, pages } from './journal-files.ts'
-import type { ListedDatabase, ListedRecord, Stuck, WaitingState } from './listed.ts'
-import { loggedRows } from './logged-records.ts'
-
-/** A living process: the jobs that it can run, and the ids of its keys. */
-interface Living {
-  readonly jobs: readonly KnownJob[]
-  readonly keyIds: readonly string[]
-}
+import { type Holder, Holders } from './holders.ts'
+import { count, type JournalFiles, pageSize, pages } from './journal-files.ts'
+import type { ListedDatabase, ListedRecord, RecordFilter, Stuck, WaitingState } from './listed.ts'
+import { failedRows, movedRecords, pendingRows } from './logged-records.ts'
 
 /** A record as a database has it, or a log. */
-export type Row = Omit<ListedRecord, 'id' | 'state' | 'key' | 'options'> & {
+export type Row = Omit<ListedRecord, 'id' | 'state' | 'pid' | 'key' | 'options'> & {
   readonly key: number
   readonly options: string | null
   readonly singleton: string | null
+  /** The process that has the record, if it is in no log. */
+  readonly owner?: number
+}
+
+/** Rows that were found; with the living process in whose log they are. */
+interface Found {
+  readonly rows: readonly Row[]
+  readonly holder?: Holder | undefined
 }
 
 const sqlOf = {
-  pending: `SELECT key, job, version, args, options, created, attempt, run_at AS runAt, singleton
+  pending: `SELECT key, job, version, args, options, created, attempt, run_at AS runAt, owner, singleton
     FROM afterword_records`,
   failed: `SELECT key, job, version, args, options, created, attempt, failed_at AS failedAt, reason, error, singleton
     FROM afterword_failed`,
@@ -31,72 +33,136 @@ const sqlOf = {
 /** The reader lists the records of a journal. Each method yields its answer, or its pages. */
 export class RecordReader {
   readonly #files: JournalFiles
-  #living: readonly Living[] | undefined
+  readonly #holders: Holders
+  readonly #logs = new Map<string, LogContents | undefined>()
 
   constructor(files: JournalFiles) {
     this.#files = files
+    this.#holders = new Holders(files)
   }
 
   *databases(): Generator<ListedDatabase[]> {
-    yield [
-      ...this.#files.each((database, name) => {
-        const size = statSync(database.location() as string).size + this.#files.logSize(name)
-        const alive = name === this.#files.shared ? undefined : this.#files.isAlive(Number(name))
-        const log = this.#files.log(name)
-        const pending = this.#logged(database, log, 'pending')
-        const failed = this.#logged(database, log, 'failed')
-        return [
-          {
-            name,
-            alive,
-            pending: count(database, 'records') + pending.length,
-            failed: count(database, 'failed') + failed.length,
-            stuck: this.#stuck(database, pending),
-            size,
-          },
-        ]
-      }),
-    ]
+    yield [...this.#files.each((database, name) => [this.#database(database, name)])]
   }
 
-  /** Lists records in the order in which they were deferred, database by database. @param first only the first page of each */
-  *records(state: 'pending' | 'failed', first: boolean): Generator<ListedRecord[]> {
-    const reader = this
-    const rowsOf = function* (database: DatabaseSync, name: string): Generator<Row[]> {
-      // The log comes first: records move from there to the database, which may happen meanwhile.
-      const logged = new Map(reader.#logged(database, reader.#files.log(name), state).map((row) => [row.key, row]))
-      let isFirst = true
-      for (const rows of pages<Row>(database, sqlOf[state], first)) {
-        for (const { key } of rows) logged.delete(key)
-        isFirst = false
-        yield rows
-      }
-      if (logged.size > 0 && (!first || isFirst)) yield [...logged.values()]
+  /** Lists records: what has failed, then the others, each in the order in which they were deferred, database by database. */
+  *records({ state, job, limit = Infinity }: RecordFilter = {}): Generator<ListedRecord[]> {
+    let left = limit
+    for (const found of this.#found(state, job)) {
+      const listed = found.rows.map((row) => this.#listed(row, found.holder))
+      const page = state === undefined ? listed : listed.filter((record) => record.state === state)
+      if (page.length > 0) yield page.slice(0, left)
+      left -= page.length
+      if (left <= 0) return
     }
-    for (const rows of this.#files.each(rowsOf)) yield rows.map((row) => this.#listed(row, state))
   }
 
   *find(id: string): Generator<ListedRecord | undefined> {
     const recordId = recordIdOf(id)
-    for (const state of ['failed', 'pending'] as const) {
-      const find = (database: DatabaseSync, name: string) => [
-        ...(database.prepare(`${sqlOf[state]} WHERE key = ?`).all(recordId) as unknown as Row[]),
-        ...this.#logged(database, this.#files.log(name), state).filter(({ key }) => key === recordId),
-      ]
-      for (const row of this.#files.each(find)) yield this.#listed(row, state)
-    }
+    const find = this.#files.each((database, name) => [
+      ...this.#rowsOf(database, name, 'failed', [recordId]),
+      ...this.#rowsOf(database, name, 'pending', [recordId]),
+    ])
+    for (const { rows, holder } of find) for (const row of rows) yield this.#listed(row, holder)
     yield undefined
   }
 
-  /** Reads the records that are only in the log beside a database. */
-  #logged(database: DatabaseSync, contents: LogContents | undefined, state: 'pending' | 'failed'): Row[] {
-    if (contents === undefined) return []
-    const table = state === 'failed' ? 'failed' : 'records'
-    const inDatabase = database.prepare(`SELECT 1 FROM afterword_${table} WHERE key = ?`)
-    return loggedRows(contents, state).filter(({ key }) => inDatabase.get(key) === undefined)
+  #found(state: RecordFilter['state'], job: string | undefined): Iterable<Found> {
+    const each = (items: (database: DatabaseSync, name: string) => Iterable<Found>) => this.#files.each(items)
+    const failed = () => each((database, name) => this.#pagesOf(database, name, 'failed', job))
+    const others = () => each((database, name) => this.#pagesOf(database, name, 'pending', job))
+    if (state === 'failed') return failed()
+    if (state === 'running') return each((database, name) => this.#runningIn(database, name, job))
+    if (state !== undefined) return others()
+    return (function* () {
+      yield* failed()
+      yield* others()
+    })()
   }
 
-  #stuck(database: DatabaseSync, logged: readonly Row[]): Stuck[] {
+  /** Reads a page of records after the other. */
+  *#pagesOf(
+    database: DatabaseSync,
+    name: string,
+    table: 'pending' | 'failed',
+    job: string | undefined,
+  ): Generator<Found> {
+    // The log comes first: records move from there to the database, which may happen meanwhile.
+    const log = this.#log(name)
+    const failed = log === undefined || table === 'pending' ? [] : failedRows(log)
+    const inLog = table === 'pending' ? log?.pending : new Set(failed.map(({ key }) => key))
+    const moved = new Set<number>()
+    for (const rows of pages<Row>(database, sqlOf[table], job)) {
+      for (const { key } of rows) if (inLog?.has(key)) moved.add(key)
+      yield { rows }
+    }
+    if (log === undefined) return
+    const holder = this.#holders.bySlot(Number(name))
+    const logged = table === 'failed' ? failed : pendingRows(log, log.pending.keys())
+    for (const rows of inPages(logged)) {
+      yield { rows: rows.filter((row) => !moved.has(row.key) && (job === undefined || row.job === job)), holder }
+    }
+  }
+
+  /** Reads the records that run: living processes have told which. */
+  *#runningIn(database: DatabaseSync, name: string, job: string | undefined): Generator<Found> {
+    const ids = this.#holders.living.flatMap(({ running }) => [...(running ?? [])]).sort((a, b) => a - b)
+    for (const { rows, holder } of this.#rowsOf(database, name, 'pending', ids)) {
+      yield { rows: rows.filter((row) => job === undefined || row.job === job), holder }
+    }
+  }
+
+  /** Reads records by their ids, those of the database first. */
+  *#rowsOf(
+    database: DatabaseSync,
+    name: string,
+    table: 'pending' | 'failed',
+    ids: readonly number[],
+  ): Generator<Found> {
+    const log = this.#log(name)
+    const byId = database.prepare(`${sqlOf[table]} WHERE key = ?`)
+    const rows = ids.flatMap((id) => byId.all(id) as unknown as Row[])
+    yield { rows }
+    if (log === undefined) return
+    const rest = ids.filter((id) => !rows.some(({ key }) => key === id))
+    const logged =
+      table === 'failed'
+        ? failedRows(log).filter(({ key }) => rest.includes(key))
+        : pendingRows(
+            log,
+            rest.filter((id) => log.pending.has(id)),
+          )
+    yield { rows: [...logged], holder: this.#holders.bySlot(Number(name)) }
+  }
+
+  /** Reads a log once: the records that have ended meanwhile are listed as they were. */
+  #log(name: string): LogContents | undefined {
+    if (!this.#logs.has(name)) this.#logs.set(name, this.#files.log(name))
+    return this.#logs.get(name)
+  }
+
+  #database(database: DatabaseSync, name: string): ListedDatabase {
+    const isShared = name === this.#files.shared
+    const size = statSync(database.location() as string).size + this.#files.logSize(name)
+    const log = this.#log(name)
+    const moved = log === undefined ? new Set<number>() : movedRecords(database, log)
+    const inFailed = database.prepare('SELECT 1 FROM afterword_failed WHERE key = ?')
+    const failed = log === undefined ? [] : failedRows(log).filter(({ key }) => inFailed.get(key) === undefined)
+    const running = [...this.#runningIn(database, name, undefined)].reduce((sum, { rows }) => sum + rows.length, 0)
+    const holder = isShared ? undefined : this.#holders.bySlot(Number(name))
+    return {
+      name,
+      alive: isShared ? undefined : this.#files.isAlive(Number(name)),
+      ...(holder !== undefined && { pid: holder.pid }),
+      running,
+      pending: count(database, 'records') + (log?.pending.size ?? 0) - moved.size - running,
+      failed: count(database, 'failed') + failed.length,
+      stuck: this.#stuck(database, log, moved),
+      size,
+    }
+  }
+
+  #stuck(database: DatabaseSync, log: LogContents | undefined, moved: ReadonlySet<number>): Stuck[] {
     const rows = database
       .prepare(
         `SELECT job, version, ${keyIdSql('args')} AS keyId, count(*) AS count FROM afterword_records GROUP BY 1, 2, 3`,
@@ -110,12 +176,13 @@ export class RecordReader {
       stuck.set(key, { job, version, state, count: count + (stuck.get(key)?.count ?? 0) })
     }
     for (const { job, version, keyId, count } of rows) add(job, version, keyId ?? undefined, count)
-    for (const { job, version, args } of logged) add(job, version, keyIdOf(args), 1)
+    for (const { key, job, version, args } of log === undefined ? [] : pendingRows(log, log.pending.keys()))
+      if (!moved.has(key)) add(job, version, keyIdOf(args), 1)
     return [...stuck.values()]
   }
 
   #stateOf(job: string, version: number, keyId: string | undefined): WaitingState {
-    const living = (this.#living ??= this.#findLiving())
+    const { living } = this.#holders
     const knowing = living.filter(({ jobs }) => jobs.some(([name, latest]) => name === job && latest >= version))
     if (living.length > 0 && knowing.length === 0) return 'unknown'
     const isReadable =
@@ -123,22 +190,28 @@ export class RecordReader {
     return isReadable ? 'pending' : 'sealed'
   }
 
-  #findLiving(): Living[] {
-    const { shared } = this.#files
-    const select = 'SELECT process, jobs, seals FROM afterword_processes'
-    const rows = this.#files.each((database, name) => (name === shared ? database.prepare(select).all() : []))
-    return ([...rows] as unknown as { process: number; jobs: string; seals: string }[])
-      .filter(({ process }) => this.#files.isAlive(slotOf(process)))
-      .map(({ jobs, seals }) => ({ jobs: JSON.parse(jobs), keyIds: JSON.parse(seals) }))
+  /** @param slotHolder the process in whose log the record is */
+  #listed({ key, options, singleton, owner = 0, ...row }: Row, slotHolder: Holder | undefined): ListedRecord {
+    const listed = { ...row, id: idOf(key) }
+    const more = { ...(options !== null && { options }), ...(singleton !== null && { key: singleton }) }
+    if (row.reason !== undefined) return { ...listed, state: 'failed', ...more }
+    const holder = slotHolder ?? this.#holders.byOwner(owner)
+    const pid = holder !== undefined && { pid: holder.pid }
+    if (holder?.running?.has(key)) return { ...listed, state: 'running', ...pid, ...more }
+    const state = this.#stateOf(row.job, row.version, keyIdOf(row.args))
+    const mayRun = holder !== undefined && holder.running === undefined && state === 'pending'
+    return { ...listed, state: mayRun ? 'held' : state, ...pid, ...more }
   }
+}
 
-  #listed({ key, options, singleton, ...row }: Row, state: 'pending' | 'failed'): ListedRecord {
-    return {
-      ...row,
-      id: idOf(key),
-      state: state === 'failed' ? state : this.#stateOf(row.job, row.version, keyIdOf(row.args)),
-      ...(options !== null && { options }),
-      ...(singleton !== null && { key: singleton }),
-    }
+/** Yields rows page by page. */
+function* inPages(rows: Iterable<Row>): Generator<Row[]> {
+  let page: Row[] = []
+  for (const row of rows) {
+    page.push(row)
+    if (page.length < pageSize) continue
+    yield page
+    page = []
   }
+  if (page.length > 0) yield page
 }

@@ -124,6 +124,8 @@ export class JournalServer {
         return this.#withdrawals.begin(message)
       case 'found':
         return this.#withdrawals.found(message)
+      case 'running':
+        return this.#withdrawals.tellRunning(message)
       case 'adopt':
         for (const slot of message.slots) this.#maintenance.adopt(slot)
         return this.#answers.look()

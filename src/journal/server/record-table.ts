@@ -3,6 +3,7 @@ import type { Database, Statement } from '../../options/app-database.ts'
 import { type Sync, setSync } from '../files/database.ts'
 import { rebuildIndexes } from '../files/integrity.ts'
 import { blockOf, slotOf } from '../files/record-id.ts'
+import { RunningRows } from '../files/running-rows.ts'
 import { claimerOf, ownedBy, owner } from '../files/schema.ts'
 import { busy } from '../files/sqlite-errors.ts'
 import { WithdrawalRows } from '../files/withdrawal-rows.ts'
@@ -24,6 +25,7 @@ export class RecordTable {
   readonly upkeep: Upkeep
   readonly odd: OddRecords
   readonly withdrawals: WithdrawalRows
+  readonly running: RunningRows
   readonly #changes: RecordChanges
   readonly #database: Database
   readonly #process: number
@@ -56,6 +58,7 @@ export class RecordTable {
     this.added = new AddedRecords(database)
     this.odd = new OddRecords(database, slot)
     this.withdrawals = new WithdrawalRows(database)
+    this.running = new RunningRows(database)
     this.upkeep = new Upkeep(database, this.#changes, process, sync !== undefined)
     this.#database = database
     this.#process = process

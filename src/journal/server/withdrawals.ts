@@ -42,6 +42,8 @@ export class Withdrawals {
   readonly #asks = new Set<Ask>()
   /** The records that the client is being asked for. */
   readonly #asked = new Set<number>()
+  /** The client is being asked which records run. */
+  #asksRunning = false
   #timer: NodeJS.Timeout | undefined
   #stopped = false
 
@@ -67,6 +69,10 @@ export class Withdrawals {
   /** Some process may have asked for a record, or answered. */
   look(): void {
     if (this.#stopped) return
+    if (!this.#asksRunning && this.#running.isOpen(this.#server.process)) {
+      this.#asksRunning = true
+      this.#server.tell({ type: 'asked', records: undefined })
+    }
     this.#askClient(this.#rows.open.filter((recordId) => this.#isHere(recordId)))
     for (const ask of this.#asks) {
       const answer = ask.row === undefined ? undefined : this.#rows.answerTo(ask.row)
@@ -87,11 +93,20 @@ export class Withdrawals {
     }
   }
 
+  /** The client has told which records run. */
+  tellRunning({ records }: ToServer & { type: 'running' }): void {
+    const { databases, process } = this.#server
+    this.#asksRunning = false
+    this.#server.try(() => databases.shared.atomically(() => this.#running.answer(process, records)))
+  }
+
   /** Removes the rows that nobody waits for. */
   forget(): void {
     const before = clock.date() - rowLife
-    if (!this.#rows.hasOld(before)) return
-    this.#server.try(() => this.#server.databases.shared.atomically(() => this.#rows.forget(before)))
+    for (const rows of [this.#rows, this.#running]) {
+      if (!rows.hasOld(before)) continue
+      this.#server.try(() => this.#server.databases.shared.atomically(() => rows.forget(before)))
+    }
   }
 
   stop(): void {
@@ -102,6 +117,10 @@ export class Withdrawals {
 
   get #rows() {
     return this.#server.databases.shared.withdrawals
+  }
+
+  get #running() {
+    return this.#server.databases.shared.running
   }
 
   #answer(recordId: number, isWithdrawn: boolean): void {

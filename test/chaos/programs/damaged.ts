@@ -108,7 +108,7 @@ async function run({ folder, what, struck }: Order): Promise<void> {
   const listed = async (state: 'failed' | 'pending') => {
     await using inspector = new Inspector(folder)
     let all = ''
-    for await (const page of inspector.records(state)) all += page.map(({ args }) => args).join('\n')
+    for await (const page of inspector.records({ state })) all += page.map(({ args }) => args).join('\n')
     return all
   }
   let problem: string | undefined
