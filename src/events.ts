@@ -17,6 +17,8 @@ import type { Task } from './task/task.ts'
 export interface Events {
   /** A task was accepted. */
   'task:deferred': { readonly task: Task }
+  /** A call of `dispatch` goes to the journal instead, for whichever process has room: there it becomes a task of that `id`. */
+  'call:dispatched': { readonly id: string; readonly name: string; readonly args: readonly unknown[] }
   /** An attempt begins. */
   'task:started': { readonly task: Task }
   /** An attempt failed or timed out, and another one follows after `delay` ms. */
@@ -30,6 +32,7 @@ export interface Events {
 /** The channels by event: ordinary `node:diagnostics_channel` channels, named `afterword:` and the event. */
 export const channels = {
   'task:deferred': channel('afterword:task:deferred'),
+  'call:dispatched': channel('afterword:call:dispatched'),
   'task:started': channel('afterword:task:started'),
   'task:retrying': channel('afterword:task:retrying'),
   'task:ended': channel('afterword:task:ended'),

@@ -1,5 +1,6 @@
 import { addTask } from '../defer.ts'
 import { AfterwordError, describe } from '../errors.ts'
+import { channels, isHeard } from '../events.ts'
 import { validateCancel } from '../options/cancel-options.ts'
 import {
   type BatchOptions,
@@ -216,6 +217,7 @@ export class Jobs {
     const record = journal.create({ delay: settings.delay, ...call, shared: true })
     current.scope?.expect(record)
     record.submit((why) => void (why === 'refused' && current.scope?.refused()))
+    if (isHeard('call:dispatched')) channels['call:dispatched'].publish({ id: record.id, name, args })
     // Whoever calls after this one, in whichever process, comes after it in its lane.
     await stored(record, uniqueKey !== undefined || definition.shared !== undefined)
     return record.id

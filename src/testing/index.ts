@@ -32,7 +32,7 @@ export async function flush(timeout = 5000): Promise<DrainReport> {
 }
 
 /**
- * A task as it was deferred, and its outcome so far.
+ * A task as it was deferred or dispatched, and its outcome so far: `undefined` also where another process runs it.
  *
  * @example
  * const [task]: readonly RecordedTask[] = deferred.named('send-welcome')
@@ -46,7 +46,7 @@ export interface RecordedTask {
 }
 
 /**
- * A recording lists the tasks that are deferred from now on, until it is disposed of.
+ * A recording lists the tasks that are deferred or dispatched from now on, until it is disposed of.
  *
  * @example
  * using deferred: Recording = record()
@@ -55,17 +55,24 @@ export interface RecordedTask {
  * expect(deferred.named('send-welcome')).toMatchObject([{ outcome: { status: 'done' } }])
  */
 export class Recording implements Disposable {
-  readonly #tasks = new Map<Task, RecordedTask>()
+  /** The tasks by what tells them apart: the task of this process, or the id of a call that was dispatched to whichever process. */
+  readonly #tasks = new Map<Task | string, RecordedTask>()
   readonly #unsubscribe: (() => void)[]
 
   constructor() {
     this.#unsubscribe = [
+      subscribe('call:dispatched', ({ id, name, args }) => {
+        this.#tasks.set(id, { id, name, args: [...args], outcome: undefined })
+      }),
       subscribe('task:deferred', ({ task }) => {
+        // This process has claimed a call that it dispatched itself.
+        if (this.#tasks.has(task.id)) return
         this.#tasks.set(task, { id: task.id, name: task.name, args: [...task.args], outcome: undefined })
       }),
       subscribe('task:ended', ({ task, outcome }) => {
-        const recorded = this.#tasks.get(task)
-        if (recorded !== undefined) this.#tasks.set(task, { ...recorded, outcome })
+        const key = this.#tasks.has(task) ? task : task.id
+        const recorded = this.#tasks.get(key)
+        if (recorded !== undefined) this.#tasks.set(key, { ...recorded, outcome })
       }),
     ]
   }

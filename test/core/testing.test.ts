@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { currentTask, defer, job } from '../../src/index.ts'
+import { Afterword, currentTask, defer, job } from '../../src/index.ts'
 import { flush, record, runInline } from '../../src/testing/index.ts'
 import { Reports } from '../support/reports.ts'
 
@@ -51,6 +54,32 @@ describe('record()', () => {
     expect(deferred.tasks.map(({ outcome }) => outcome?.status)).toEqual(['done', 'done', 'failed'])
     expect(deferred.named('send-welcome')).toHaveLength(1)
     expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
+  })
+
+  it('lists each dispatch once: one that is delayed, one that waits for another process, one that runs here', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'afterword-record-'))
+    using deferred = record()
+    {
+      await using afterword = new Afterword({ journal: folder, worker: { concurrency: 1 } })
+      const ran = Promise.withResolvers<void>()
+      const Here = afterword.job('here', (_n: number) => {})
+      const Soon = afterword.job('soon', (_n: number) => ran.resolve(), { delay: 1 })
+      await Here.dispatch(1)
+      await Promise.all([Here.with({ delay: 3_600_000 }).dispatch(2), Soon.dispatch(3)])
+      await ran.promise
+    }
+    {
+      await using others = new Afterword({ journal: folder, worker: false })
+      await others.job('elsewhere', (_n: number) => {}).dispatch(4)
+    }
+    rmSync(folder, { recursive: true })
+    expect(deferred.tasks.map(({ name, args, outcome }) => [name, args, outcome?.status])).toEqual([
+      ['here', [1], 'done'],
+      ['here', [2], undefined],
+      ['soon', [3], 'done'],
+      ['elsewhere', [4], undefined],
+    ])
+    expect(new Set(deferred.tasks.map(({ id }) => id)).size).toBe(4)
   })
 
   it('stops when it is disposed of', async () => {

@@ -55,7 +55,7 @@ test.each([2, 3])(
     await using inspector = new Inspector(folder)
     const listed: string[] = []
     for (const state of ['failed', 'pending'] as const) {
-      for await (const page of inspector.records(state)) {
+      for await (const page of inspector.records({ state })) {
         listed.push(...page.map(({ job, reason, error }) => `${job} ${reason} ${error}`))
       }
     }
