@@ -146,12 +146,19 @@ describe.each(places)('in the database "%s"', (place) => {
   ])('one bit in the name of %s: the database is moved aside and reported, and jobs run', async (_, name, damaged) => {
     store(place, {})
     const path = join(folder, `${place}.db`)
+    let sql = ''
     {
       using database = open(place)
-      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      // Free space before that text may still have an earlier one.
+      database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)')
+      sql = String(
+        database.prepare("SELECT sql FROM sqlite_schema WHERE type = 'table' AND instr(sql, ?) > 0").get(name)?.sql,
+      )
     }
     const bytes = readFileSync(path)
-    bytes.write(damaged, bytes.indexOf(name))
+    const at = bytes.lastIndexOf(sql)
+    expect(at).toBeGreaterThan(0)
+    bytes.write(damaged, at + sql.indexOf(name))
     writeFileSync(path, bytes)
     using reports = new Reports()
     await using afterword = new Afterword({ journal: folder })
