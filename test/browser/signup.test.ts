@@ -13,6 +13,23 @@ const args = [
   '--disable-sync',
 ]
 
+/** Code for the page: the words of a card that leave their column, the numbers of lines of its axis labels, and the width that the page takes. */
+const misplaced = (name: string) => `(() => {
+  const card = [...document.querySelectorAll('.entry')].find((card) => card.querySelector('h3').textContent === '${name}')
+  const right = document.documentElement.clientWidth - parseFloat(getComputedStyle(document.body).paddingRight)
+  const leaves = (word) => word.scrollWidth > word.clientWidth || word.getBoundingClientRect().right > right + 0.5
+  const linesOf = (tick) => {
+    const range = document.createRange()
+    range.selectNodeContents(tick)
+    return range.getClientRects().length
+  }
+  return {
+    words: [...card.querySelectorAll('.result')].filter(leaves).map(({ textContent }) => textContent),
+    lines: [...new Set([...card.querySelectorAll('.tick')].map(linesOf))],
+    width: document.documentElement.scrollWidth,
+  }
+})()`
+
 describe.skipIf(missing)(`the sign-up page${missing ? ` (skipped: no Chromium at ${executablePath})` : ''}`, () => {
   let app: SignupApp
   let browser: Browser
@@ -74,6 +91,20 @@ describe.skipIf(missing)(`the sign-up page${missing ? ` (skipped: no Chromium at
     await page.getByText('Welcome, Grace Hopper. A mail was sent.').waitFor()
     await entry.getByText('left to do').waitFor()
     expect(errors).toEqual([])
+    await page.close()
+  })
+
+  it.each([360, 1280])('keeps the words of a timeline in their places, in a window of %i pixels', async (width) => {
+    const { page } = await open()
+    await page.setViewportSize({ width, height: 800 })
+    await page.getByLabel('Name').fill(`Failing at ${width}`)
+    await page.getByLabel('Let the analytics API fail').check()
+    await page.getByRole('button', { name: 'Sign up' }).click()
+    const entry = page.getByRole('article', { name: `Failing at ${width}` })
+    await entry.getByText('failed, attempt 3').waitFor()
+    await entry.getByRole('listitem').filter({ hasText: 'lookUpCompany' }).getByText('done').waitFor()
+    const faults = await page.evaluate(misplaced(`Failing at ${width}`))
+    expect(faults).toEqual({ words: [], lines: [1], width })
     await page.close()
   })
 
