@@ -97,6 +97,7 @@ const mostLooks = 4
 const keptBy: Readonly<Record<Release, typeof kinds>> = {
   version1: kinds.filter(([kind, query]) => !['nest', 'key', 'track'].includes(kind) && query !== 'late'),
   version2: kinds.filter(([kind]) => kind !== 'track'),
+  version3: kinds,
 }
 
 /** A place where the clients find the process that serves now. */

@@ -1,15 +1,17 @@
 import { parseArgs } from 'node:util'
 import { Build } from '../support/build.ts'
 import { DamageTrials, describeDamage } from './damage.ts'
+import { EveryCall, planSeries, sceneNames } from './every.ts'
 import { describeRound, planRound } from './plan.ts'
 import { buildScene, programs } from './release.ts'
 import { Round } from './round.ts'
+import { type Blow, blows, compileStrike } from './strike.ts'
 import { Tally } from './tally.ts'
 import { Tools } from './tools.ts'
 
 // `npm run chaos -- --seed 7 --minutes 10`. The plan follows from the seed: which processes share a folder, what happens to them, and in
 // which order. The machine's timing does not: a seed that has failed repeats the plan, and may have to be repeated several times.
-const usage = `npm run chaos -- [--seed n] [--minutes m] [--round n] [--plan] [--lossy] [--damage n] [--trial n]
+const usage = `npm run chaos -- [--seed n] [--minutes m] [--round n] [--plan] [--lossy] [--damage n] [--trial n] [--every]
 
   --seed     the seed of the plan; by default a random one, which is printed
   --minutes  for how long rounds are begun; by default 1
@@ -18,6 +20,11 @@ const usage = `npm run chaos -- [--seed n] [--minutes m] [--round n] [--plan] [-
   --lossy    jobs are not kept: the run has to find losses
   --damage   damage files of folders, so many times, instead of killing processes
   --trial    the first of these trials: by default 1
+  --every    strike processes at every call that changes a file, one after the other: kill them, let the call fail, move the folder away
+  --scenes   of these lives only: ${sceneNames}
+  --blows    in these ways only: ${Object.keys(blows)}
+  --step     at every so many-th call; by default at each
+  --workers  so many trials at once; by default 2
 
 The process ends with 1 if something was lost, unexpected, run by two living processes at once, or overlapped another run of its key.
 `
@@ -30,6 +37,11 @@ const { values } = parseArgs({
     lossy: { type: 'boolean', default: false },
     damage: { type: 'string' },
     trial: { type: 'string' },
+    every: { type: 'boolean', default: false },
+    scenes: { type: 'string', default: String(sceneNames) },
+    blows: { type: 'string', default: String(Object.keys(blows)) },
+    step: { type: 'string', default: '1' },
+    workers: { type: 'string', default: '2' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -54,6 +66,8 @@ if (values.plan) {
   }
 } else if (values.damage !== undefined) {
   process.exitCode = (await damage(Number(values.damage), Number(values.trial ?? 1))) ? 0 : 1
+} else if (values.every) {
+  process.exitCode = (await every()) ? 0 : 1
 } else {
   process.exitCode = (await chaos()) ? 0 : 1
 }
@@ -108,4 +122,26 @@ async function damage(count: number, first: number): Promise<boolean> {
   )
   for (const [kind, times] of wrongs) console.log(`  ${times} × ${kind}`)
   return wrongs.size === 0
+}
+
+/** Strikes processes at every call. @returns whether all was as it must be */
+async function every(): Promise<boolean> {
+  using tools = new Tools()
+  const library = compileStrike(tools.folder)
+  if (library === undefined) throw new Error('This needs a C compiler, cc')
+  using scene = await buildScene(tools.abilities)
+  await using calls = await EveryCall.prepare(scene, library, Number(values.workers))
+  const scenes = sceneNames.filter((name) => values.scenes.split(',').includes(name))
+  const kinds = (Object.keys(blows) as Blow[]).filter((blow) => values.blows.split(',').includes(blow))
+  let isRight = true
+  for (const series of planSeries(scenes, kinds, Number(values.step))) {
+    const { struck, answered, again, wrong } = await calls.run(series)
+    const { scene, sync, blow } = series
+    console.log(
+      `${scene} ${sync} ${blow}: ${struck} calls struck, ${answered} answered, ${again} ran twice, ${wrong.length} wrong`,
+    )
+    for (const each of wrong) console.log(`  ${each}`)
+    isRight &&= wrong.length === 0
+  }
+  return isRight
 }

@@ -3,7 +3,7 @@ import type { FaultKind } from './faulty-disk.ts'
 import type { Settings } from './programs/settings.ts'
 
 /** An earlier release: the last one with each earlier version of the folder. */
-export type Release = 'version1' | 'version2'
+export type Release = 'version1' | 'version2' | 'version3'
 
 /** A place of processes: one lives there after the other. */
 export interface PlacePlan extends Pick<Settings, 'cluster' | 'worker'> {
@@ -98,7 +98,7 @@ export function planRound(seed: number, round: number, most = Infinity): RoundPl
   // In turn: a short run has all of them.
   const layout = (['single', 'apps', 'workers', 'cluster'] as const)[(seed + round) % 4] as RoundPlan['layout']
   const places = layouts[layout](draw)
-  const migrates = layout !== 'cluster' && chance(0.2) ? any(['version1', 'version2'] as const) : undefined
+  const migrates = layout !== 'cluster' && chance(0.2) ? any(['version1', 'version2', 'version3'] as const) : undefined
   const clock = chance(0.25)
   const actions = Array.from({ length: 12 + below(6) }, () => planAction(draw, places.length, clock))
   // An older release is followed by processes that are killed amid the migration.

@@ -8,6 +8,7 @@ const commits: Readonly<Record<Release, string>> = {
   // Without a log.
   version1: 'ebff5ce',
   version2: '6ed52e2',
+  version3: '38c2332',
 }
 
 /** The programs of the chaos runs. */
