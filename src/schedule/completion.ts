@@ -119,7 +119,9 @@ export class Completion {
     const isLeft = this.#lifecycle.isPast('draining') && task.record?.isAccepted
     // A journal that is closed has left the record to other processes.
     const isKept = task.record !== undefined && !this.#lifecycle.isPast('stopping')
-    if (isKept && task.attempt === 1) reportFirst(task, outcome, delay)
+    // A batch fails for many items at once, and makes a report of its own in the end.
+    const isItem = task.definition.buffer?.runsTasks
+    if (isKept && !isItem && task.attempt === 1) reportFirst(task, outcome, delay)
     if (task.record?.isClaim || isLeft) return this.unload(task)
     // The scope moves on meanwhile; the new attempt stands at the end of the queue.
     task.state = 'waiting'
