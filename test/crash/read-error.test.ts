@@ -36,7 +36,7 @@ test.skipIf(!canInject)('a read that fails is no damage: the database stays wher
   {
     using database = new DatabaseSync(path)
     const add = database.prepare(
-      `INSERT INTO afterword_failed VALUES (?, 'send', 1, ?, NULL, 0, 1, NULL, 'failed', NULL, 0)`,
+      `INSERT INTO afterword_failed (key, job, version, args, created, attempt, reason, failed_at) VALUES (?, 'send', 1, ?, 0, 1, 'failed', 0)`,
     )
     for (let i = 1; i <= 50; i++) add.run(i, 'x'.repeat(500))
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
@@ -93,7 +93,7 @@ describe.skipIf(!canInject)('reads that fail again and again', () => {
     // Its record goes to the database of the slot, which the process releases, since it does not know the job.
     {
       await using two = await Sibling.start(folder, { knows: ['note'] })
-      await expect.poll(() => existsSync(path('1.log'))).toBe(false)
+      await expect.poll(() => existsSync(path('1.log')), { timeout: 30_000 }).toBe(false)
       await two.close()
     }
   }
@@ -106,7 +106,7 @@ describe.skipIf(!canInject)('reads that fail again and again', () => {
       await three.dispatch('note', ['dispatched'], { delay: 1 })
       await three.defer('note', ['deferred']).id
       for (const what of ['dispatched', 'deferred']) await three.ran(what)
-      await expect.poll(() => three.reports).toContain('AFTERWORD_JOURNAL_BEHIND')
+      await expect.poll(() => three.reports, { timeout: 30_000 }).toContain('AFTERWORD_JOURNAL_BEHIND')
       expect(three.runs).not.toContain('in-database')
       await three.close()
     }

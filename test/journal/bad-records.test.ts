@@ -163,7 +163,7 @@ describe.each(places)('in the database "%s"', (place) => {
     using reports = new Reports()
     await using afterword = new Afterword({ journal: folder })
     expect(await afterword.job('other', () => 1).dispatch()).toEqual(expect.any(String))
-    await expect.poll(() => reports.codes).toContain('AFTERWORD_JOURNAL_DAMAGED')
+    await expect.poll(() => reports.codes, { timeout: 30_000 }).toContain('AFTERWORD_JOURNAL_DAMAGED')
     expect(readdirSync(folder).filter((file) => file.includes('.db.damaged-'))).toHaveLength(1)
     expect(await afterword.job('send', (n: number) => n).defer(5).outcome).toEqual({ status: 'done', value: 5 })
   })
