@@ -42,19 +42,24 @@ export function placeOf(task: Task): string {
   return `${unknown}, with ${text.length > mostOfFunction ? `${text.slice(0, mostOfFunction)}…` : text}`
 }
 
+function inLines(_error: unknown, sites: readonly NodeJS.CallSite[]): string {
+  return sites.map((site) => `at ${site}`).join('\n')
+}
+
 /** Finds the innermost line of the stack that is not in this package. In a bundle there is none. */
 function callerPlace(): string | undefined {
   const own = /^file:.*\/(?=schedule\/defer-places\.c?[jt]s$)/.exec(import.meta.url)?.[0]
   if (own === undefined) return undefined
   const { pathname } = new URL(own)
   const { stackTraceLimit, prepareStackTrace } = Error
-  Error.stackTraceLimit = mostFrames
+  // With --frozen-intrinsics these can't be set: there are the usual frames then.
+  Reflect.set(Error, 'stackTraceLimit', mostFrames)
   // Call sites are read as objects unless positions are mapped: the text of the whole stack would cost several times as much.
   const maps = prepareStackTrace !== undefined || process.sourceMapsEnabled
-  if (!maps) Error.prepareStackTrace = (_error, sites) => sites.map((site) => `at ${site}`).join('\n')
+  if (!maps) Reflect.set(Error, 'prepareStackTrace', inLines)
   const { stack = '' } = new Error()
-  Error.stackTraceLimit = stackTraceLimit
-  Error.prepareStackTrace = prepareStackTrace
+  Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+  Reflect.set(Error, 'prepareStackTrace', prepareStackTrace)
   const line = stack
     .split('\n')
     .find((line) => /^\s*at /.test(line) && !/[( ]node:/.test(line) && !line.includes(pathname))

@@ -60,9 +60,10 @@ export class HeldSocket extends HeldBytes {
   }
 
   /** Watches the writes to a socket from now on. */
-  static watch(socket: object): void {
+  static watch(socket: object | null | undefined): void {
+    if (!HeldSocket.canHold(socket)) return
     const connection = socket as Connection
-    if (connection[heldSocket] !== undefined || !HeldSocket.canHold(socket)) return
+    if (connection[heldSocket] !== undefined) return
     connection[heldSocket] = new HeldSocket(connection)
   }
 

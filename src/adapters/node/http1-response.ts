@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setImmediate } from '../../clock.ts'
 import type { SentResponse } from '../../sent-response.ts'
 import { ownResponse } from '../../task/address.ts'
 import type { Host, ResponseGate } from '../../task/response.ts'
@@ -77,10 +78,21 @@ export class Http1Response implements RefusableResponse, OpenResponse, EmittingR
     if (isOver(req, res)) return this.#sent(this.#isWhole ? 'delivered' : 'aborted')
     scopeResponse(res, this)
     if (res.writableEnded) return
+    if (req.socket == null) this.#followEnd(res)
     if (HeldSocket.canHold(req.socket)) {
       this.nodeEnd = res.end
       res.end = onEnd
     } else new HeldCalls(res, this)
+  }
+
+  /** A mock without a socket may tell nothing of its end: the call of `end` is all there is to go by. */
+  #followEnd(res: ServerResponse): void {
+    const { end } = res
+    res.end = (...args: unknown[]) => {
+      const result = end.apply(res, args as never)
+      setImmediate(() => res.socket == null && this.#callback !== undefined && this.#sent('delivered'))
+      return result
+    }
   }
 
   get holdsBytes(): boolean {

@@ -46,8 +46,9 @@ export function enterServed<T>(
 ): T {
   // A framework may run its middleware for an upgrade as well, on a response that nobody sends.
   if ((req as { upgrade?: boolean }).upgrade === true) return fn()
-  const { server } = req.socket as Socket & { server?: NodeServer }
-  if (server !== undefined) NodeIntake.watch(server, instance(), false, req.socket as Socket)
+  // The mock requests of tests may have no socket.
+  const socket = req.socket as (Socket & { server?: NodeServer }) | null | undefined
+  if (socket?.server != null) NodeIntake.watch(socket.server, instance(), false, socket)
   return enter(instance(), req, res, fn, host, answerError)
 }
 
@@ -115,7 +116,7 @@ export function enterStream<T>(
 }
 
 /** A request with that head has a body, whatever its method (RFC 9112, section 6.3). The parsed headers would be made for this alone. */
-function hasBody({ rawHeaders }: IncomingMessage): boolean {
+function hasBody({ rawHeaders = [] }: Partial<Pick<IncomingMessage, 'rawHeaders'>>): boolean {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const { length } = rawHeaders[i] as string
     if (length !== 14 && length !== 17) continue
