@@ -129,6 +129,10 @@ export const errorTable = {
     happened: 'It is not known whether the record was cancelled: %s.',
     next: 'Cancel it once more: a record that was cancelled meanwhile is not there any more.',
   },
+  AFTERWORD_NOT_PAUSED: {
+    happened: 'The journal could not store that a job is paused, or resumed: %s.',
+    next: 'The job goes on as before. Try again, and look for a full disk or a file that is read-only.',
+  },
   AFTERWORD_POISON: {
     happened:
       'The job "%s" (%s) seems to end its process: four times in a row, a process lived without it for a while, and ended as soon as it ran.',

@@ -22,6 +22,7 @@ export function openJournal(folder: string, sync: 'normal' | 'full') {
       whenRoom: noop,
       withdraw: () => undefined,
       running: () => [],
+      setPaused: () => {},
     },
   )
   return async () => {

@@ -22,6 +22,7 @@ import { DebounceBuffer } from './debounce-buffer.ts'
 import { type Handler, JobDefinition } from './definition.ts'
 import type { DefinitionSite } from './definition-site.ts'
 import { LaneBuffer } from './lane-buffer.ts'
+import { Pause } from './pause.ts'
 import type { Registry } from './registry.ts'
 import { inThread, threads } from './thread-pool.ts'
 import { UniqueKeys } from './unique-keys.ts'
@@ -49,6 +50,16 @@ export interface Job<A extends unknown[] = unknown[], R = unknown> {
    * @throws AfterwordError `AFTERWORD_NOT_ANSWERED`, `AFTERWORD_INVALID_OPTION`
    */
   cancel(of: { readonly key: string }): Promise<boolean>
+  /**
+   * Pauses the job: calls are accepted and wait, and no run begins; those that run go on. With a journal in all processes, also in those that
+   * start later, until `resume`. Resolves when that is stored: other processes learn of it within a second or so.
+   * @throws AfterwordError `AFTERWORD_NOT_PAUSED` where it can't be stored
+   * @example
+   * await SendMail.pause() // the mail server is being replaced
+   */
+  pause(): Promise<void>
+  /** Ends a pause. @throws AfterwordError `AFTERWORD_NOT_PAUSED` where that can't be stored */
+  resume(): Promise<void>
   /**
    * Addresses a request by what its handler was given, for callbacks that may be called as code of another one: `SendWelcome.in(req).defer(user)`.
    * @throws AfterwordError `AFTERWORD_NOT_A_REQUEST`, by the calls
@@ -112,11 +123,30 @@ export class Jobs {
     const limiter = isLimited ? (earlier ?? new Limiter(most, rate)) : undefined
     const signal = () => (this.#scheduler.current.task as Task).signal
     const handler = thread === undefined ? (given as Handler) : inThread(name, thread, transfer, signal)
-    const tasks = new TaskDefinition(settings, name, { handler, limiter, buffer: this.#bufferOf(name, settings) })
+    const tasks = new TaskDefinition(settings, name, {
+      handler,
+      limiter,
+      buffer: this.#bufferOf(name, settings),
+      pause: this.#pauseOf(name),
+    })
     const definition = new JobDefinition(tasks, settings, handler, version)
     this.#registry.add(definition, work, site)
     this.#worker.tellJobs()
     return this.#handle(definition)
+  }
+
+  #pauseOf(name: string): Pause {
+    const { pauses, paused } = this.#registry
+    const pause = pauses.get(name) ?? new Pause(this.#scheduler.completion)
+    pauses.set(name, pause)
+    if (paused.has(name)) pause.set(true)
+    return pause
+  }
+
+  async #pause({ name, settings }: JobDefinition, isOn: boolean): Promise<void> {
+    const { journal } = this.#registry
+    if (journal !== undefined && settings.keep) await journal.pause(name, isOn)
+    else this.#pauseOf(name).set(isOn)
   }
 
   /** The buffer in which calls wait that are in memory: one for all definitions of a job. */
@@ -164,6 +194,8 @@ export class Jobs {
         if (journal !== undefined && settings.keep) return journal.withdraw({ job: name, key })
         return this.#uniqueKeys.holder(name, key)?.cancel() ?? false
       },
+      pause: () => this.#pause(definition, true),
+      resume: () => this.#pause(definition, false),
       with: (options: CallOptions<never[]>) =>
         this.#handle(definition.with(definition.validate(options))) as Job<never>,
       in: (address) => jobIn(handle, address),
@@ -234,6 +266,8 @@ function jobIn(job: Job<never[]>, address: object): Job<never[]> {
     defer: addressed(what, address, job.defer) as Job<never[]>['defer'],
     dispatch: async (...args) => dispatch(...args),
     cancel: job.cancel,
+    pause: job.pause,
+    resume: job.resume,
     with: (options: CallOptions<never[]>) => jobIn(job.with(options) as Job<never[]>, address) as Job<never>,
     in: (other) => jobIn(job, other),
   }

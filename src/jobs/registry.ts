@@ -4,6 +4,7 @@ import type { Limiter } from '../schedule/limiter.ts'
 import type { Journal } from '../task/record.ts'
 import type { JobDefinition } from './definition.ts'
 import type { DefinitionSite } from './definition-site.ts'
+import type { Pause } from './pause.ts'
 
 /** The latest definition of a name. */
 interface Entry {
@@ -20,6 +21,10 @@ interface Entry {
 export class Registry {
   /** The journal that keeps calls, if there is one. */
   journal: Journal | undefined
+  /** The pauses of jobs, each one for all definitions of its job. */
+  readonly pauses = new Map<string, Pause>()
+  /** The jobs that are paused in all processes of the journal. */
+  paused: ReadonlySet<string> = new Set()
   readonly #entries = new Map<string, Entry>()
   readonly #kept = new Map<string, JobDefinition>()
   readonly #limited = new Set<string>()

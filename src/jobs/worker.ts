@@ -87,6 +87,7 @@ export class Worker {
 
   /** @internal */
   roomFor(job: string): number {
+    if (this.#registry.pauses.get(job)?.isOn) return 0
     const limiter = this.#registry.find(job)?.tasks.limiter
     if (limiter === undefined) return Infinity
     const waiting = this.#waiting.get(job)
@@ -96,13 +97,23 @@ export class Worker {
 
   /** @internal */
   rooms(): [job: string, room: number][] {
-    return this.#registry.limited.map((job) => [job, this.roomFor(job)])
+    const { limited, pauses } = this.#registry
+    const paused = Array.from(pauses).flatMap(([job, { isOn }]) => (isOn ? [job] : []))
+    return Array.from(new Set([...limited, ...paused]), (job) => [job, this.roomFor(job)])
   }
 
   /** @internal */
   whenRoom(job: string, call: () => void): void {
-    if (this.roomFor(job) > 0) call()
+    const pause = this.#registry.pauses.get(job)
+    if (pause?.isOn) pause.whenOver(call)
+    else if (this.roomFor(job) > 0) call()
     else this.#registry.find(job)?.tasks.limiter?.whenRoom(call)
+  }
+
+  /** @internal */
+  setPaused(jobs: readonly string[]): void {
+    this.#registry.paused = new Set(jobs)
+    for (const [job, pause] of this.#registry.pauses) pause.set(this.#registry.paused.has(job))
   }
 
   /** @internal */

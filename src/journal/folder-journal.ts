@@ -76,6 +76,7 @@ class FolderJournal implements Journal {
       whenRoom: (job, call) => claimer.whenRoom(job, call),
       withdraw: (id) => claimer.withdraw(id),
       running: () => claimer.running(),
+      setPaused: (jobs) => claimer.setPaused(jobs),
     }
     this.#codec = new Codec(options)
     takeOver(this.#folder)
@@ -107,6 +108,11 @@ class FolderJournal implements Journal {
   async withdraw(of: Parameters<Journal['withdraw']>[0]): Promise<boolean> {
     if (this.#current !== undefined) return this.#current.client.withdraw(of)
     throw new AfterwordError('AFTERWORD_NOT_ANSWERED', ['the journal can not be opened'])
+  }
+
+  async pause(job: string, isPaused: boolean): Promise<void> {
+    if (this.#current !== undefined) return this.#current.client.pause(job, isPaused)
+    throw new AfterwordError('AFTERWORD_NOT_PAUSED', ['it can not be opened'])
   }
 
   hasRoom(job: string): boolean {

@@ -116,6 +116,8 @@ export type ToServer =
   | { readonly type: 'found'; readonly records: readonly (readonly [recordId: number, done: boolean | undefined])[] }
   /** Answers `asked`: the ids of the records that run. */
   | { readonly type: 'running'; readonly records: readonly number[] }
+  /** Pauses a job in all processes, or resumes it. @param number that of the answer */
+  | { readonly type: 'pause'; readonly number: number; readonly job: string; readonly isPaused: boolean }
   /** The slot is not this process's any more. */
   | { readonly type: 'retire' }
   /** The process claims nothing any more. */
@@ -175,6 +177,10 @@ export type FromServer =
   | { readonly type: 'claimable' }
   /** Answers `withdraw`. @param done whether the record was withdrawn; `undefined` if that is not known */
   | { readonly type: 'withdrawn'; readonly number: number; readonly done: boolean | undefined }
+  /** The jobs that are paused have changed. */
+  | { readonly type: 'paused'; readonly jobs: readonly string[] }
+  /** Answers `pause`. */
+  | { readonly type: 'pause-stored'; readonly number: number; readonly isStored: boolean }
   /** Records are to be withdrawn, if they wait in memory. @param records `undefined` where the question is which records run */
   | { readonly type: 'asked'; readonly records: readonly number[] | undefined }
   /** No living process seems to have the slot. */

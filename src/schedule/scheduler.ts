@@ -242,8 +242,8 @@ export class Scheduler implements ScopeRunner {
       admittedBy.admit()
     }
     if (task === undefined) return 'empty'
-    const { buffer } = task.definition
-    if (buffer !== undefined && !task.isDue && buffer.add(task)) {
+    const { buffer, pause } = task.definition
+    if (pause?.holds(task) || (buffer !== undefined && !task.isDue && buffer.add(task))) {
       this.#now = clock.now()
       return 'done'
     }

@@ -35,8 +35,15 @@ export interface TaskBuffer {
   flush(): void
 }
 
+/** A pause of a job holds the tasks whose turn has come. */
+export interface TaskPause {
+  /** Keeps a task until the pause is over. @returns false while there is none */
+  holds(task: Task): boolean
+}
+
 interface DefinitionParts {
   readonly handler?: ((...args: never[]) => unknown) | undefined
+  readonly pause?: TaskPause | undefined
   readonly limiter?: RunLimiter | undefined
   readonly buffer?: TaskBuffer | undefined
   readonly internal?: boolean
@@ -51,19 +58,21 @@ export class TaskDefinition {
   readonly handler: ((...args: never[]) => unknown) | undefined
   readonly limiter: RunLimiter | undefined
   readonly buffer: TaskBuffer | undefined
+  readonly pause: TaskPause | undefined
   /** Made by the library itself: a full backlog accepts such tasks, and their maker reports their trouble. */
   readonly internal: boolean
 
   constructor(
     settings: TaskSettings,
     label?: string,
-    { handler, limiter, buffer, internal = false }: DefinitionParts = {},
+    { handler, limiter, buffer, pause, internal = false }: DefinitionParts = {},
   ) {
     this.settings = settings
     this.label = label
     this.handler = handler
     this.limiter = limiter
     this.buffer = buffer
+    this.pause = pause
     this.internal = internal
   }
 }

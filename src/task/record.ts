@@ -93,6 +93,8 @@ export interface Claimer {
   roomFor(job: string): number
   /** Calls `call` once, when a call of the job can begin: that may be at once. */
   whenRoom(job: string, call: () => void): void
+  /** Pauses these jobs, and no others: no run of them begins. */
+  setPaused(jobs: readonly string[]): void
   /** Cancels the task of a record that waits in memory. @returns false if it runs; `undefined` where there is none */
   withdraw(id: string): boolean | undefined
   /** The ids of the records that run. */
@@ -113,6 +115,8 @@ export interface Journal {
    * @throws AfterwordError `AFTERWORD_NOT_ANSWERED` if that can't be known
    */
   withdraw(of: string | { readonly job: string; readonly key: string }): Promise<boolean>
+  /** Pauses a job in all processes, or resumes it. @throws AfterwordError `AFTERWORD_NOT_PAUSED` where that can't be stored */
+  pause(job: string, isPaused: boolean): Promise<void>
   /** The process would claim another record of the job at once, and no record waits for that. */
   hasRoom(job: string): boolean
   /** The process is asked to end: that its end comes while a record runs tells nothing of the record. */

@@ -126,6 +126,31 @@ describe.each(Object.keys(places))('%s,', (place) => {
     expect(runs).toEqual(['fails', 'last'])
   })
 
+  test('pause: calls wait until resume, those of other jobs and the rest of the scope do not', async () => {
+    await using afterword = open()
+    const runs: string[] = []
+    const ran = new Map(['dispatched', 'deferred'].map((what) => [what, Promise.withResolvers<void>()]))
+    const run = (what: string) => {
+      runs.push(what)
+      ran.get(what)?.resolve()
+    }
+    const Mail = afterword.job('mail', run)
+    const Other = afterword.job('other', run)
+    await Mail.pause()
+    const outcomes: Promise<unknown>[] = []
+    const all = afterword.defer(async () => {
+      outcomes.push(Mail.defer('deferred').outcome, Other.defer('other').outcome)
+      void Mail.dispatch('dispatched')
+    })
+    await all.outcome
+    await outcomes[1]
+    expect(await Other.defer('another').outcome).toMatchObject({ status: 'done' })
+    expect(runs).toEqual(['other', 'another'])
+    await Mail.resume()
+    await Promise.all([outcomes[0], ...Array.from(ran.values(), ({ promise }) => promise)])
+    expect(runs.slice(2).toSorted()).toEqual(['deferred', 'dispatched'])
+  })
+
   test('debounce: many calls of a key make one run, with the arguments of the last one', async () => {
     await using afterword = open()
     const runs: [string, number][] = []

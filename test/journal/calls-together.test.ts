@@ -96,6 +96,26 @@ describe('uniqueFor, among processes,', () => {
   })
 })
 
+describe('pause, among processes,', () => {
+  test('no process begins a run until resume, also one that starts later, when the one that has paused was killed', async () => {
+    const a = await Sibling.start(folder)
+    await a.pause('note')
+    const ids = [await a.defer('note', ['deferred']).id, await a.dispatch('note', ['dispatched'])]
+    expect(new Set(ids).size).toBe(2)
+    await a.kill()
+    await using b = await Sibling.start(folder)
+    // What waits for no pause runs: this process has looked at all that waits.
+    await b.dispatch('other', ['other'])
+    await b.ran('other')
+    await b.defer('other', ['another']).outcome
+    expect(b.runs).toEqual(['other', 'another'])
+    await using c = await Sibling.start(folder, { knows: ['note'], options: { worker: false } })
+    await c.pause('note', false)
+    await Promise.all(['deferred', 'dispatched'].map((what) => Promise.race([b.ran(what), c.ran(what)])))
+    expect([...a.runs, ...b.runs, ...c.runs].toSorted()).toEqual(['another', 'deferred', 'dispatched', 'other'])
+  })
+})
+
 test('a database of version 3 is migrated: its records run, and have no lane', async () => {
   {
     await using afterword = new Afterword({ journal: folder })
@@ -112,7 +132,7 @@ test('a database of version 3 is migrated: its records run, and have no lane', a
       DROP TRIGGER afterword_lane_enter; DROP TRIGGER afterword_lane_leave; DROP INDEX afterword_lanes;
       ALTER TABLE afterword_records DROP COLUMN lane; ALTER TABLE afterword_records DROP COLUMN place;
       ALTER TABLE afterword_failed DROP COLUMN lane;
-      DROP TABLE afterword_keys; DROP TABLE afterword_withdrawals;
+      DROP TABLE afterword_keys; DROP TABLE afterword_paused; DROP TABLE afterword_withdrawals;
       UPDATE afterword SET version = 3;
       INSERT INTO afterword_failed SELECT key + 1000, job, version, args, options, created, 1, NULL, 'failed', 'no luck', created FROM afterword_records`)
     expect(database.prepare('SELECT count(*) AS n FROM afterword_records').get()).toEqual({ n: 1 })

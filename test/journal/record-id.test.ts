@@ -20,6 +20,7 @@ const owner = {
   whenRoom: () => {},
   withdraw: () => undefined,
   running: () => [],
+  setPaused: () => {},
 }
 const journals: Record<string, () => Journal> = {
   'in a folder': () => openFolderJournal({ path: folder, sync: 'normal', ...settings }, owner),

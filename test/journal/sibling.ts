@@ -100,6 +100,11 @@ export class Sibling implements AsyncDisposable {
     return Boolean((await this.program.message('withdrawn', (message) => message.what === what)).done)
   }
 
+  async pause(job: string, isPaused = true): Promise<void> {
+    this.send({ type: 'pause', job, isPaused })
+    await this.program.message('pause stored', (message) => message.job === job && message.isPaused === isPaused)
+  }
+
   async work(options: WorkOptions = {}): Promise<void> {
     this.send({ type: 'work', options })
     await this.program.message('working')

@@ -57,6 +57,7 @@ function mustCompile() {
   job('lane', send, { lane: (_to, copies) => copies })
   // @ts-expect-error: the quiet time is missing
   job('debounced', send, { key: 'one', debounce: { longest: 5000 } })
+  void Send.pause().then(() => Send.resume())
   // @ts-expect-error: by the key alone
   void Send.cancel('a@b.c')
 }

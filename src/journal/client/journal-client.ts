@@ -9,6 +9,7 @@ import { keepClosed } from './closed-slots.ts'
 import type { Codec } from './codec.ts'
 import { Deadline } from './deadline.ts'
 import type { LogQueue } from './log-queue.ts'
+import { Pausing } from './pausing.ts'
 import { RecordIds } from './record-ids.ts'
 import { RecordMaker } from './record-maker.ts'
 import type { RecordQueue } from './record-queue.ts'
@@ -44,6 +45,7 @@ export class JournalClient implements Journal {
   readonly #claimer: Claimer
   readonly #ids: RecordIds
   readonly #withdrawing: Withdrawing
+  readonly #pausing: Pausing
   #jobs: readonly KnownJob[] = []
   #settings: ClaimSettings = { shared: false, jobs: undefined, concurrency: 1 }
   #closing = false
@@ -62,6 +64,7 @@ export class JournalClient implements Journal {
     const forward = log === undefined ? undefined : queues.shared
     this.#records = new RecordMaker({ process, ids: this.#ids, codec, accepting, forward, claims: this.#claims })
     this.#withdrawing = new Withdrawing({ claimer, channel, codec, flushed: () => this.flushed() })
+    this.#pausing = new Pausing(channel)
     channel.open({
       message: (message) => this.#receive(message),
       lost: () => this.#lost(),
@@ -75,6 +78,10 @@ export class JournalClient implements Journal {
 
   withdraw(of: Parameters<Journal['withdraw']>[0]): Promise<boolean> {
     return this.#withdrawing.withdraw(of).finally(() => this.#letGo())
+  }
+
+  pause(job: string, isPaused: boolean): Promise<void> {
+    return this.#pausing.pause(job, isPaused).finally(() => this.#letGo())
   }
 
   setJobs(jobs: readonly KnownJob[]): void {
@@ -214,6 +221,10 @@ export class JournalClient implements Journal {
         return this.#claims.taken()
       case 'claimable':
         return this.#jobs.length > 0 ? this.#claims.claimable() : undefined
+      case 'paused':
+        return this.#claimer.setPaused(message.jobs)
+      case 'pause-stored':
+        return this.#pausing.answered(message)
       case 'asked':
         return void this.#withdrawing.asked(message)
       case 'withdrawn':
@@ -242,7 +253,7 @@ export class JournalClient implements Journal {
 
   /** The process need not stay for the server any more, unless a caller of `close` waits for its answer. */
   #letGo(): void {
-    if (this.#idle) this.#channel.busy = this.#closing || this.#withdrawing.isWaiting
+    if (this.#idle) this.#channel.busy = this.#closing || this.#withdrawing.isWaiting || this.#pausing.isWaiting
   }
 
   #run(rows: readonly ClaimedRow[]): void {
@@ -261,6 +272,7 @@ export class JournalClient implements Journal {
   #lost(): void {
     if (this.#closing) this.#closed.resolve()
     this.#withdrawing.lost()
+    this.#pausing.lost()
     for (const queue of this.#allQueues) queue.refused()
     this.#letGo()
   }

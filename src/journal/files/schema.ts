@@ -108,6 +108,9 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX afterword_key_ends ON afterword_keys (until);
 
+  -- The jobs of which no run begins: in the shared database.
+  CREATE TABLE afterword_paused (job TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+
   -- The lane of a record: one record of each lane of a job runs at a time, in the order of their places. The others are 'queued'.
   ALTER TABLE afterword_records ADD COLUMN lane TEXT;
   ALTER TABLE afterword_records ADD COLUMN place INTEGER NOT NULL DEFAULT 0;

@@ -10,6 +10,7 @@ import type { Databases } from './databases.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Maintenance } from './maintenance.ts'
 import { Mending } from './mending.ts'
+import { Pauses } from './pauses.ts'
 import type { RecordTable } from './record-table.ts'
 import { Trials } from './trials.ts'
 import { Withdrawals } from './withdrawals.ts'
@@ -34,6 +35,7 @@ export class JournalServer {
   readonly #trials: Trials
   readonly #answers: ClaimAnswers
   readonly #withdrawals: Withdrawals
+  readonly #pauses: Pauses
   #jobs: RunnableJobs = { known: [], shared: [] }
   /** The jobs whose records this process runs from its own databases: all that it knows. */
   #ownJobs: RunnableJobs = { known: [], shared: [] }
@@ -71,6 +73,9 @@ export class JournalServer {
       try: attempt,
       on: (table, fn) => this.#on(table, fn),
     })
+    this.#pauses = new Pauses({ databases, tell, try: attempt })
+    // No claim comes before the client knows of them.
+    this.#try(() => this.#pauses.look())
     this.#withdrawals = new Withdrawals({ databases, process, tell, try: attempt })
     const ownJobs = () => this.#ownJobs
     this.#maintenance = new Maintenance({
@@ -87,6 +92,7 @@ export class JournalServer {
         this.#watch.check()
         this.#lookForEncrypted()
         this.#withdrawals.look()
+        this.#pauses.look()
       },
       forget: () => this.#withdrawals.forget(),
       mend: (table, error) => this.#mend(table, error),
@@ -120,6 +126,8 @@ export class JournalServer {
         return this.#answers.resume(message.claimed)
       case 'claim':
         return this.#answers.send(message)
+      case 'pause':
+        return this.#pauses.set(message)
       case 'withdraw':
         return this.#withdrawals.begin(message)
       case 'found':
@@ -185,6 +193,7 @@ export class JournalServer {
       if (!changed) return
       this.#answers.look()
       this.#withdrawals.look()
+      this.#pauses.look()
     })
     return changed
   }

@@ -2,6 +2,7 @@ import { clock } from '../../clock.ts'
 import type { Database, Statement } from '../../options/app-database.ts'
 import { type Sync, setSync } from '../files/database.ts'
 import { rebuildIndexes } from '../files/integrity.ts'
+import { PausedJobs } from '../files/paused-jobs.ts'
 import { blockOf, slotOf } from '../files/record-id.ts'
 import { RunningRows } from '../files/running-rows.ts'
 import { claimerOf, ownedBy, owner } from '../files/schema.ts'
@@ -26,6 +27,7 @@ export class RecordTable {
   readonly odd: OddRecords
   readonly withdrawals: WithdrawalRows
   readonly running: RunningRows
+  readonly paused: PausedJobs
   readonly #changes: RecordChanges
   readonly #database: Database
   readonly #process: number
@@ -59,6 +61,7 @@ export class RecordTable {
     this.odd = new OddRecords(database, slot)
     this.withdrawals = new WithdrawalRows(database)
     this.running = new RunningRows(database)
+    this.paused = new PausedJobs(database)
     this.upkeep = new Upkeep(database, this.#changes, process, sync !== undefined)
     this.#database = database
     this.#process = process

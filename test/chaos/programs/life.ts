@@ -257,7 +257,8 @@ async function rest({ name, journal, notes: folder, sync, what, patience }: Rest
     for await (const page of inspector.records({ state: 'failed' })) {
       for (const { args, reason } of page) failed.push([nameIn(args), String(reason)])
     }
-    for await (const page of inspector.records({ state: 'pending' })) pending.push(...page.map(({ args }) => nameIn(args)))
+    for await (const page of inspector.records({ state: 'pending' }))
+      pending.push(...page.map(({ args }) => nameIn(args)))
   } catch (error) {
     problem = String((error as Error).stack)
   }

@@ -39,6 +39,7 @@ export type ToSibling =
   | { type: 'let'; what: string }
   | { type: 'cancel'; call: number }
   | { type: 'withdraw'; what: string }
+  | { type: 'pause'; job: string; isPaused: boolean }
   | { type: 'work'; options: WorkOptions }
   | { type: 'stop' }
   | { type: 'close'; stays?: boolean }
@@ -134,6 +135,9 @@ async function receive(message: ToSibling): Promise<void> {
       return hanging.get(message.what)?.()
     case 'cancel':
       return void tell({ type: 'cancelled', call: message.call, done: calls.get(message.call)?.cancel() })
+    case 'pause':
+      await (message.isPaused ? jobs[message.job]?.pause() : jobs[message.job]?.resume())
+      return void tell({ type: 'pause stored', job: message.job, isPaused: message.isPaused })
     case 'withdraw':
       return void tell({ type: 'withdrawn', what: message.what, done: await instance().cancel(message.what) })
     case 'work':

@@ -1,0 +1,47 @@
+import type { Completion } from '../schedule/completion.ts'
+import type { TaskPause } from '../task/definition.ts'
+import type { Task } from '../task/task.ts'
+
+/** The pause of a job: while it lasts, no run begins in this process. */
+export class Pause implements TaskPause {
+  readonly #completion: Completion
+  #isOn = false
+  #waiting: Task[] = []
+  #onEnd = new Set<() => void>()
+
+  constructor(completion: Completion) {
+    this.#completion = completion
+  }
+
+  get isOn(): boolean {
+    return this.#isOn
+  }
+
+  holds(task: Task): boolean {
+    if (!this.#isOn) return false
+    // A claim would take a place of other jobs.
+    if (task.record?.handBackEarly()) this.#completion.unload(task)
+    else {
+      task.scope.track(task)
+      this.#waiting.push(task)
+    }
+    return true
+  }
+
+  set(isOn: boolean): void {
+    if (isOn === this.#isOn) return
+    this.#isOn = isOn
+    if (isOn) return
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const task of waiting) if (task.state === 'waiting') task.scope.push(task)
+    const ended = this.#onEnd
+    this.#onEnd = new Set()
+    for (const call of ended) call()
+  }
+
+  /** Calls `call` once, when the pause ends. */
+  whenOver(call: () => void): void {
+    this.#onEnd.add(call)
+  }
+}

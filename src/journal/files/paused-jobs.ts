@@ -1,0 +1,23 @@
+import type { Database, Statement } from '../../options/app-database.ts'
+
+/** The jobs of which no run begins, in the shared database. */
+export class PausedJobs {
+  readonly #all: Statement
+  readonly #add: Statement
+  readonly #remove: Statement
+
+  constructor(database: Database) {
+    this.#all = database.prepare('SELECT job FROM afterword_paused ORDER BY job')
+    this.#add = database.prepare('INSERT OR IGNORE INTO afterword_paused (job) VALUES (?)')
+    this.#remove = database.prepare('DELETE FROM afterword_paused WHERE job = ?')
+  }
+
+  get all(): string[] {
+    return (this.#all.all() as { job: string }[]).map(({ job }) => job)
+  }
+
+  set(job: string, isPaused: boolean): void {
+    if (isPaused) this.#add.run(job)
+    else this.#remove.run(job)
+  }
+}
