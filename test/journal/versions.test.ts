@@ -60,7 +60,7 @@ test.each(Object.keys(places))(
     expect(await listed()).toMatchObject([{ job: 'hang', version: 2, state: 'unknown' }])
     await using newer = await Sibling.start(folder, { version: 2 })
     await newer.ran('newer')
-    expect(await listed()).toMatchObject([{ job: 'hang', version: 2, state: 'pending' }])
+    expect(await listed()).toMatchObject([{ job: 'hang', version: 2, state: 'running' }])
     expect([...stranger.runs, ...older.runs]).toEqual(['looked', 'looked'])
   },
 )
