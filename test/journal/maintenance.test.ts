@@ -25,7 +25,8 @@ function fail(name: string, records: number): void {
   using database = open(name)
   database.exec(`
     WITH RECURSIVE each (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM each WHERE i < ${records})
-    INSERT INTO afterword_failed SELECT i, 'send', 1, '["${'x'.repeat(300)}"]', NULL, 0, 1, NULL, 'failed', NULL, 0 FROM each;
+    INSERT INTO afterword_failed (key, job, version, args, options, created, attempt, singleton, reason, error, failed_at)
+    SELECT i, 'send', 1, '["${'x'.repeat(300)}"]', NULL, 0, 1, NULL, 'failed', NULL, 0 FROM each;
     PRAGMA wal_checkpoint(TRUNCATE)`)
 }
 

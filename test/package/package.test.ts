@@ -172,6 +172,7 @@ describe('the package', () => {
       'LICENSE',
       'README.md',
       'dist',
+      'docs',
       'package.json',
       'src',
     ])
