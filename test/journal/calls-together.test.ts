@@ -132,7 +132,7 @@ test('a database of version 3 is migrated: its records run, and have no lane', a
       DROP TRIGGER afterword_lane_enter; DROP TRIGGER afterword_lane_leave; DROP INDEX afterword_lanes;
       ALTER TABLE afterword_records DROP COLUMN lane; ALTER TABLE afterword_records DROP COLUMN place;
       ALTER TABLE afterword_failed DROP COLUMN lane;
-      DROP TABLE afterword_keys; DROP TABLE afterword_paused; DROP TABLE afterword_withdrawals;
+      DROP TABLE afterword_keys; DROP TABLE afterword_paused; DROP TABLE afterword_withdrawals; DROP TABLE afterword_running;
       UPDATE afterword SET version = 3;
       INSERT INTO afterword_failed SELECT key + 1000, job, version, args, options, created, 1, NULL, 'failed', 'no luck', created FROM afterword_records`)
     expect(database.prepare('SELECT count(*) AS n FROM afterword_records').get()).toEqual({ n: 1 })

@@ -102,6 +102,11 @@ const migrations: readonly string[] = [
     number INTEGER PRIMARY KEY, record INTEGER NOT NULL, asked INTEGER NOT NULL, answer INTEGER
   ) STRICT;
 
+  -- The processes that are asked which of their records run: in the shared database. The answer is an array of record ids, as JSON.
+  CREATE TABLE afterword_running (
+    number INTEGER PRIMARY KEY, process INTEGER NOT NULL, asked INTEGER NOT NULL, records TEXT
+  ) STRICT;
+
   -- The unique keys of records that are done, and that stay taken until a moment.
   CREATE TABLE afterword_keys (
     job TEXT NOT NULL, singleton TEXT NOT NULL, record INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (job, singleton)
@@ -129,12 +134,6 @@ const migrations: readonly string[] = [
       SELECT key FROM afterword_records WHERE lane IS NOT NULL AND job = OLD.job AND lane = OLD.lane ORDER BY place LIMIT 1
     );
   END;
-  `,
-  `
-  -- The processes that are asked which of their records run: in the shared database. The answer is an array of record ids, as JSON.
-  CREATE TABLE afterword_running (
-    number INTEGER PRIMARY KEY, process INTEGER NOT NULL, asked INTEGER NOT NULL, records TEXT
-  ) STRICT;
   `,
 ]
 
