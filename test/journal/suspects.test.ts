@@ -148,7 +148,7 @@ describe('suspects', () => {
     await next.ran('retried')
     next.let('retried')
     await next.ran('retried', 2)
-    expect(next.reports).toEqual([])
+    expect(next.reports).toEqual(['AFTERWORD_TASK_RETRIED'])
   })
 
   test('run beside dispatches that take all the room there is', async () => {

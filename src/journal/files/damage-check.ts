@@ -16,7 +16,7 @@ const readAtOnce = 64 * 1024
  * The check of a database that an error says to be damaged. SQLite says so as well where the system could not read a page
  * (https://sqlite.org/rescode.html#ioerr_corruptfs). So each byte is read anew, without an error, and SQLite checks a copy.
  */
-export class DamageCheck implements Disposable {
+export class DamageCheck {
   readonly #path: string
   /** Closing any handle of a file drops the locks that the process has on it: this one is closed after the database. */
   #file: number | undefined
@@ -36,7 +36,7 @@ export class DamageCheck implements Disposable {
     }
   }
 
-  [Symbol.dispose](): void {
+  close(): void {
     if (this.#file !== undefined) closeSync(this.#file)
     this.#file = undefined
   }
@@ -67,8 +67,12 @@ export class DamageCheck implements Disposable {
  * the file system. @returns its path then; `undefined` where the database is not damaged
  */
 export function moveIfDamaged(path: string): string | undefined {
-  using check = new DamageCheck(path)
-  return check.isDamaged ? moveAside(path) : undefined
+  const check = new DamageCheck(path)
+  try {
+    return check.isDamaged ? moveAside(path) : undefined
+  } finally {
+    check.close()
+  }
 }
 
 /** Moves a database aside that is damaged for certain. @returns its path then */

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs'
 import { readableBytesAt, readInto } from './file-read.ts'
 
 /** The bytes of a log, for those who read it. */
-export class LogBytes implements Disposable {
+export class LogBytes {
   readonly path: string
   readonly size: number
   readonly #file: number
@@ -41,7 +41,7 @@ export class LogBytes implements Disposable {
     return bytes
   }
 
-  [Symbol.dispose](): void {
+  close(): void {
     closeSync(this.#file)
   }
 }

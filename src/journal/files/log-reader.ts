@@ -74,10 +74,18 @@ export function readLog(path: string): LogContents | undefined {
  * @param salvage pages that can't be read are passed over: the log is damaged then
  */
 export function* readSegments(path: string, salvage = false): Generator<LogContents> {
-  using log = LogBytes.openIfThere(path, salvage)
+  const log = LogBytes.openIfThere(path, salvage)
   if (log === undefined) return
+  try {
+    yield* readAll(log, salvage)
+  } finally {
+    log.close()
+  }
+}
+
+function* readAll(log: LogBytes, salvage: boolean): Generator<LogContents> {
   const { segments, gaps, synced } = findSegments(log)
-  const pending = new PendingRecords(path, salvage)
+  const pending = new PendingRecords(log.path, salvage)
   const contents: LogContents = { pending, failed: new Map(), broken: new Map(), lastId: 0, gaps, badPages: 0, synced }
   let space = Buffer.alloc(0)
   for (const segment of segments) {

@@ -63,7 +63,16 @@ export class PendingRecords {
    * errors of the file system.
    */
   *rows(ids: Iterable<number>): Generator<RecordRow, undefined> {
-    using log = new LogBytes(this.#path, this.#salvage)
+    const log = new LogBytes(this.#path, this.#salvage)
+    try {
+      yield* this.#rowsIn(log, ids)
+    } finally {
+      log.close()
+    }
+    return undefined
+  }
+
+  *#rowsIn(log: LogBytes, ids: Iterable<number>): Generator<RecordRow, undefined> {
     let space: Buffer = Buffer.allocUnsafe(windowSize)
     let window = space.subarray(0, 0)
     let start = 0

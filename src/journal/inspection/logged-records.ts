@@ -4,9 +4,16 @@ import { failuresOf, type LogContents } from '../files/log-reader.ts'
 import { count, pages } from './journal-files.ts'
 import type { Row } from './record-reader.ts'
 
-/** Yields the rows of those records of a log that wait or run. Those that the log has no more are left out. */
+/**
+ * Yields the rows of those records of a log that wait or run. Those that the log has no more are left out: a process that has recovered a
+ * log deletes it, and its records are in the databases.
+ */
 export function* pendingRows({ pending }: LogContents, recordIds: Iterable<number>): Generator<Row> {
-  for (const row of pending.rows(recordIds)) yield pendingRow(row)
+  try {
+    for (const row of pending.rows(recordIds)) yield pendingRow(row)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
 }
 
 /** Makes the rows of the failures of a log, in the order in which they were deferred. */

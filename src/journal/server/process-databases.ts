@@ -267,7 +267,7 @@ export class ProcessDatabases implements OwnDatabases {
     this.#slots.delete(slot)
     if (until > 0) shut(database, until)
     else database.close()
-    check[Symbol.dispose]()
+    check.close()
   }
 
   #release(slot: number, until = clock.now() + longestShut): void {

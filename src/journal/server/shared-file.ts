@@ -92,7 +92,7 @@ export class SharedFile {
 
   /** Lets the file go: the database is closed. */
   close(): void {
-    this.#check[Symbol.dispose]()
+    this.#check.close()
     this.#lock?.close()
     this.#lock = undefined
   }
