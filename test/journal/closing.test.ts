@@ -56,7 +56,7 @@ test("close() with onError: 'stop' does not skip tasks behind a record that is l
   await closed
   expect(ran).toEqual(['sent'])
   expect(stored('1')).toMatchObject([{ job: 'fail' }])
-  expect(reports.codes).toEqual([])
+  expect(reports.codes).toEqual(['AFTERWORD_TASK_RETRIED'])
 })
 
 test('close() can be called twice at once', async () => {
@@ -103,7 +103,7 @@ test('backoff that returns no time does not keep other records from being stored
   await afterword.close()
   expect(await never.outcome).toEqual({ status: 'cancelled', reason: 'kept' })
   expect(stored('1')).toMatchObject([{ job: 'fail', attempt: 1 }])
-  expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
+  expect(reports.codes).toEqual(['AFTERWORD_TASK_RETRIED', 'AFTERWORD_TASK_FAILED', 'AFTERWORD_TASK_RETRIED'])
 })
 
 describe('a handler that runs on after close()', () => {
