@@ -65,7 +65,7 @@ describe.skipIf(!canInject)('reads that fail again and again', () => {
   afterEach(() => rmSync(folder, { recursive: true }))
   const path = (name: string) => join(folder, name)
 
-  test('in all files of a process, each seventh of the first reads: no file is moved aside, no record is set aside, all jobs run', async () => {
+  test('in all files of a process, one of sixty of the first reads: no file is moved aside, no record is set aside, all jobs run', async () => {
     const files = ['1.db', '1.db-wal', '1.log', '2.db', '2.db-wal', '2.log', 'shared.db', 'shared.db-wal'].map(path)
     const whats = Array.from({ length: 20 }, (_, n) => `job-${n}`)
     {
@@ -73,7 +73,8 @@ describe.skipIf(!canInject)('reads that fail again and again', () => {
       for (const what of whats) await before.dispatch('note', [what], { delay: 1 })
       await before.close()
     }
-    await using one = await Sibling.start(folder, {}, failing(files, '2..400+7'))
+    // Reads are counted for each thread. SQLite has to read some dozens in a row without an error, or no thread gets to work.
+    await using one = await Sibling.start(folder, {}, failing(files, '2..4000+60'))
     for (const what of whats) await one.ran(what)
     for (const what of whats) await one.dispatch('note', [`more-${what}`], { delay: 1 })
     for (const what of whats) await one.ran(`more-${what}`)
