@@ -23,11 +23,11 @@ describe('examples/nest, compiled to CommonJS', () => {
     expect(await project.compile('--module', module)).toBe('')
   })
 
-  // TypeScript knows of require() of an ES module from "node20" on. Nest 12 itself asks for the same.
+  // TypeScript knows of require() of an ES module from "node20" on, which Nest 12 asks for. This package has types for both formats.
   it.each(['node16', 'node18'])('does not compile with "module": "%s", as the page says', async (module) => {
     const messages = await project.compile('--module', module, '--noEmit')
-    expect(messages).toMatch(/error TS1479: .*"afterword"/)
     expect(messages).toMatch(/error TS1479: .*"@nestjs\/common"/)
+    expect(messages).not.toContain('"afterword')
     expect(messages).not.toMatch(/error TS(?!1479)/)
   })
 

@@ -55,6 +55,8 @@ const knows = (jobs: readonly KnownJob[], { job, version }: ModelRecord) =>
 export class Model {
   readonly records = new Map<number, ModelRecord>()
   readonly failed = new Map<number, string>()
+  /** Unique keys that stay taken though their records are done, by job and key. */
+  readonly spent = new Map<string, { readonly key: number; readonly until: number }>()
   /** Every key that was ever given. */
   readonly keys = new Set<number>()
   now = 0
@@ -70,6 +72,8 @@ export class Model {
   /** @returns the key of the record that stands for it already */
   add(record: ModelRecord): number | undefined {
     const { job, singleton, key } = record
+    const spent = this.spent.get(`${job} ${singleton}`)
+    if (spent !== undefined && spent.until > this.now) return spent.key
     const existing = [...this.records.values()].find(
       (other) => singleton !== null && other.job === job && other.singleton === singleton,
     )
@@ -79,6 +83,13 @@ export class Model {
 
   done(process: number, key: number): void {
     if (this.records.get(key)?.owner === process) this.records.delete(key)
+  }
+
+  doneWithKey(process: number, key: number, ms: number): void {
+    const { owner, job, singleton } = this.records.get(key) ?? {}
+    if (owner !== process) return
+    if (singleton !== null) this.spent.set(`${job} ${singleton}`, { key, until: this.now + ms })
+    this.records.delete(key)
   }
 
   fail(process: number, key: number, reason: string): void {

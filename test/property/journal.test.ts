@@ -186,7 +186,8 @@ const commit = fc
           // The text of its options is all that changes.
           if (what === transition.options) return
           if (what !== transition.begin && model.records.get(key)?.owner === peer.process) world.hands.delete(key)
-          if (what === 'done' || what === transition.doneWithKey) model.done(peer.process, key)
+          if (what === 'done') model.done(peer.process, key)
+          else if (what === transition.doneWithKey) model.doneWithKey(peer.process, key, number)
           else if (what === transition.failed) model.fail(peer.process, key, 'failed')
           else if (what === transition.handBack) model.back(peer.process, key)
           else if (what === transition.begin) model.begin(peer.process, key)

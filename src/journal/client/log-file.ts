@@ -211,7 +211,12 @@ export class LogFile {
     if (this.#file === undefined) return
     closeSync(this.#file)
     this.#file = undefined
-    if (isEmpty && !this.isGone) rmSync(this.#path, { force: true })
+    if (!isEmpty || this.isGone) return
+    try {
+      rmSync(this.#path, { force: true })
+    } catch {
+      // A disk that is full or read-only keeps the file: the next process finds nothing in the log.
+    }
   }
 
   /** Writes a segment in full, now: none was written ahead. */
