@@ -98,9 +98,16 @@ export class RecordReader {
     }
     if (log === undefined) return
     const holder = this.#holders.bySlot(Number(name))
-    const logged = table === 'failed' ? failed : pendingRows(log, log.pending.keys())
-    for (const rows of inPages(logged)) {
-      yield { rows: rows.filter((row) => !moved.has(row.key) && (job === undefined || row.job === job)), holder }
+    const isWanted = (row: Row) => !moved.has(row.key) && (job === undefined || row.job === job)
+    if (table === 'failed') return yield { rows: failed.filter(isWanted), holder }
+    const byId = database.prepare(`${sqlOf.pending} WHERE key = ?`)
+    for (const ids of inPages(log.pending.keys())) {
+      const rows = [...pendingRows(log, ids)]
+      yield { rows: rows.filter(isWanted), holder }
+      // The log has some no more: those that have not ended are in the database by now.
+      const found = new Set(rows.map(({ key }) => key))
+      const left = ids.filter((id) => !found.has(id)).flatMap((id) => byId.all(id) as unknown as Row[])
+      yield { rows: left.filter(isWanted) }
     }
   }
 
@@ -205,10 +212,10 @@ export class RecordReader {
 }
 
 /** Yields rows page by page. */
-function* inPages(rows: Iterable<Row>): Generator<Row[]> {
-  let page: Row[] = []
-  for (const row of rows) {
-    page.push(row)
+function* inPages<T>(items: Iterable<T>): Generator<T[]> {
+  let page: T[] = []
+  for (const item of items) {
+    page.push(item)
     if (page.length < pageSize) continue
     yield page
     page = []
