@@ -131,6 +131,7 @@ export class Shutdown implements Ending {
     this.#stage = 'tasks'
     lifecycle.advance('draining')
     completion.unloadRetries()
+    for (const pause of this.#registry.pauses.values()) pause.leaveKept()
     this.#registry.journal?.stopClaiming()
     completion.handBackClaims()
     const drained = await drain(this.#scheduler, timeLeft())

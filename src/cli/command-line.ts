@@ -24,12 +24,15 @@ const options = {
   limit: { type: 'string' },
 } as const
 
+/** The width of the commands in the usage, in characters. */
+const usageWidth = 54
+
 export const usage = `afterword <command> <folder of the journal> [id] [options]
 
 ${Object.entries(commands)
-  .map(([name, { takes, does }]) => `  ${`${name} ${takes}`.padEnd(46)}${does}`)
+  .map(([name, { takes, does }]) => `  ${`${name} ${takes}`.padEnd(usageWidth)}${does}`)
   .join('\n')}
-  ${'help'.padEnd(46)}print this, as --help and -h do
+  ${'help'.padEnd(usageWidth)}print this, as --help and -h do
 
   States: ${states.join(', ')}.
   --json prints for machines, --version and -v the version.

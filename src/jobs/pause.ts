@@ -6,6 +6,8 @@ import type { Task } from '../task/task.ts'
 export class Pause implements TaskPause {
   readonly #completion: Completion
   #isOn = false
+  /** The instance ends. */
+  #isLeft = false
   #waiting: Task[] = []
   #onEnd = new Set<() => void>()
 
@@ -19,8 +21,8 @@ export class Pause implements TaskPause {
 
   holds(task: Task): boolean {
     if (!this.#isOn) return false
-    // A claim would take a place of other jobs.
-    if (task.record?.handBackEarly()) this.#completion.unload(task)
+    // A claim would take a place of other jobs, and an instance that ends waits for no task that a later process runs.
+    if (task.record?.handBackEarly() || (this.#isLeft && task.record?.isAccepted)) this.#completion.unload(task)
     else {
       task.scope.track(task)
       this.#waiting.push(task)
@@ -38,6 +40,14 @@ export class Pause implements TaskPause {
     const ended = this.#onEnd
     this.#onEnd = new Set()
     for (const call of ended) call()
+  }
+
+  /** Leaves the kept tasks that wait, and those that would wait from now on, to a later process: the instance ends. */
+  leaveKept(): void {
+    this.#isLeft = true
+    for (const task of this.#waiting) {
+      if (task.state === 'waiting' && task.record?.isAccepted) this.#completion.unload(task)
+    }
   }
 
   /** Calls `call` once, when the pause ends. */

@@ -15,7 +15,7 @@ import type { Scope } from './scope.ts'
  * const { status } = await deferred.outcome
  */
 export interface Deferred<T = unknown> {
-  /** Unique among all tasks of all processes. */
+  /** Unique among the tasks of this process, and of all processes on its journal. Another folder, on another machine, may have the same one. */
   readonly id: string
   /** True if the task had not begun and will not run; false if it runs or has ended. */
   cancel(): boolean

@@ -237,3 +237,21 @@ describe('options that do not go together', () => {
     expect(() => Send.defer('a')).toThrow('job("send"): expected its lane to be a non-empty string')
   })
 })
+
+test('close() leaves the kept calls of a paused job to a later process', async () => {
+  const afterword = new Afterword({ journal: folder, shutdownTimeout: 3_600_000 })
+  const Mail = afterword.job('mail', () => {})
+  await Mail.pause()
+  const task = Mail.defer()
+  await task.accepted
+  // Behind its turn.
+  await afterword.defer(() => {}).outcome
+  const ended = afterword.close()
+  expect(await task.outcome).toEqual({ status: 'cancelled', reason: 'kept' })
+  await ended
+  await using next = new Afterword({ journal: folder })
+  const ran = Promise.withResolvers<void>()
+  const Again = next.job('mail', () => ran.resolve())
+  await Again.resume()
+  await ran.promise
+})

@@ -4,6 +4,11 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
+import { openDatabase } from '../../src/journal/files/database.ts'
+import { tell } from '../../src/journal/files/process-slot.ts'
+import { slotSize } from '../../src/journal/files/record-id.ts'
+import { claimerOf, owner } from '../../src/journal/files/schema.ts'
+import { OddRecords } from '../../src/journal/server/odd-records.ts'
 import { Sibling } from './sibling.ts'
 
 let folder: string
@@ -148,4 +153,16 @@ test('a database of version 3 is migrated: its records run, and have no lane', a
   expect(database.prepare('SELECT lane, reason FROM afterword_failed').all()).toEqual([
     { lane: null, reason: 'failed' },
   ])
+})
+
+test('a record is no odd row, whoever owns it', () => {
+  using database = openDatabase(join(folder, 'shared.db'), 'normal', tell)
+  const odd = new OddRecords(database, undefined)
+  const insert = database.prepare(`
+    INSERT INTO afterword_records (key, job, version, args, created, attempt, run_at, delay, owner) VALUES (?, 'note', 1, '[]', 0, 0, 0, 0, ?)`)
+  const owners = [...Object.values(owner), slotSize, claimerOf(slotSize)]
+  for (const [n, by] of owners.entries()) insert.run(slotSize + n, by)
+  expect(odd.find(1, Number.MAX_SAFE_INTEGER)).toEqual([])
+  insert.run(slotSize + owners.length, Math.min(...owners) - 1)
+  expect(odd.find(1, Number.MAX_SAFE_INTEGER)).toEqual([String(slotSize + owners.length)])
 })

@@ -17,7 +17,7 @@ const ranges: Readonly<Record<string, readonly [least: number, most: number]>> =
   delay: [0, highest],
   attempt: [0, highest],
   crashes: [0, highest],
-  owner: [owner.orphanedClaim, highest],
+  owner: [Math.min(...Object.values(owner)), highest],
 }
 
 const inRange = (column: string, [least, most]: readonly [number, number]) => `${column} BETWEEN ${least} AND ${most}`
@@ -64,9 +64,9 @@ export class OddRecords {
     const listed = isSafe ? key : `(SELECT coalesce(max(key), 0) + 1 FROM afterword_failed WHERE key < ${highest})`
     const { key: recordId } = this.#database
       .prepare(
-        `INSERT INTO afterword_failed (key, job, version, args, options, created, attempt, singleton, reason, error, failed_at)
+        `INSERT INTO afterword_failed (key, job, version, args, options, created, attempt, singleton, lane, reason, error, failed_at)
         SELECT ${listed}, CAST(job AS TEXT), ${clamped('version')}, CAST(args AS TEXT), CAST(options AS TEXT), ${clamped('created')},
-          ${clamped('attempt')}, CAST(singleton AS TEXT), 'damaged', 'Its row in the database was damaged.', ?
+          ${clamped('attempt')}, CAST(singleton AS TEXT), CAST(lane AS TEXT), 'damaged', 'Its row in the database was damaged.', ?
         FROM afterword_records WHERE key = ${key}
         ON CONFLICT (key) DO UPDATE SET reason = excluded.reason RETURNING key`,
       )
