@@ -11,6 +11,9 @@ type Existing = { readonly key: number; readonly owner: number; readonly created
 const allKeys = (uniqueKey: string, others: string | null) => JSON.stringify([uniqueKey, ...JSON.parse(others ?? '[]')])
 
 /** In SQL: lists a record as failed, unless it is listed. */
+/** The number of records that are looked at in one go. */
+const pageSize = 500
+
 const insertFailed = `INSERT OR IGNORE INTO afterword_failed
   (key, job, version, args, options, created, attempt, singleton, reason, error, failed_at)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -104,6 +107,21 @@ export class AddedRecords {
     const delay = Math.max(0, runAt - clock.date())
     this.#share.run(id, job, version, args, options, created, attempt, runAt, delay, by, uniqueKey, null)
     return undefined
+  }
+
+  /**
+   * Removes the records behind an id that are pending in a log, too: their process has moved them here, and did not live to note that in the
+   * log. Nobody has run them since; they are moved once more.
+   */
+  removeUnnoted(after: number, isPending: (recordId: number) => boolean): void {
+    const page = this.#database.prepare(
+      `SELECT key FROM afterword_records WHERE key > ? ORDER BY key LIMIT ${pageSize}`,
+    )
+    for (let last: number | undefined = after; last !== undefined; ) {
+      const keys: number[] = (page.all(last) as { key: number }[]).map(({ key }) => key)
+      for (const key of keys) if (isPending(key)) this.#delete.run(key)
+      last = keys.at(-1)
+    }
   }
 
   /** The highest id of a record that was moved here from the log of a dead process of a slot: the records up to it are moved or done. */

@@ -26,8 +26,8 @@ interface LeftRecord {
 /**
  * A recovery moves the records of a dead process from its log to the databases: those that only its process could run to the database of
  * its slot, the others to the shared one. The database of the slot notes how far the recovery has come, in the same transaction: should
- * this process die as well, the next recovery goes on there. Until it has ended, no record in the database of the slot may run: one that the
- * dead process has moved there itself may be pending in the log still.
+ * this process die as well, the next recovery goes on there. Until the log is read,
+ * no record in the database of the slot may run: one that the dead process has moved there itself may be pending in the log still.
  */
 export class LogRecovery {
   readonly #path: string
@@ -53,6 +53,11 @@ export class LogRecovery {
     this.#shared = shared
     this.#tell = tell
     this.#segments = readSegments(path)
+  }
+
+  /** The log was read to its end: what is in the database of the slot from now on is not pending in the log. */
+  get isRead(): boolean {
+    return this.#left !== undefined
   }
 
   /** Reads the next segment, or moves the next page. @returns whether more follows. Throws the errors of SQLite and of the file system. */
@@ -97,7 +102,11 @@ export class LogRecovery {
 
   /** The ids of records that no recovery before this one has moved. Should this one be cut short, each is moved once all the same. */
   #unmoved(contents: LogContents): Iterator<number> {
-    const lastMoved = this.#own.added.lastMoved(this.#slot)
+    const { added } = this.#own
+    const lastMoved = added.lastMoved(this.#slot)
+    if (contents.pending.size > 0) {
+      this.#own.atomically(() => added.removeUnnoted(lastMoved, (id) => contents.pending.has(id)), true)
+    }
     this.#failures = failuresOf(contents)
     // A damaged entry may have the id of another slot.
     const isLeft = (id: number) => slotOf(id) === this.#slot && id > lastMoved

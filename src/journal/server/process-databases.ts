@@ -211,7 +211,9 @@ export class ProcessDatabases implements OwnDatabases {
   recover(slot: number): boolean {
     const found = this.#slots.get(slot)
     try {
-      if (found?.recovery?.step()) return true
+      const more = found?.recovery?.step()
+      if (found?.recovery?.isRead) found.table.claimable.isRecovering = false
+      if (more) return true
     } catch (error) {
       if (!this.#isNewer(slot, error)) throw error
     }
