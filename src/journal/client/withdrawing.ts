@@ -2,6 +2,7 @@ import { AfterwordError } from '../../errors.ts'
 import type { Claimer, Journal } from '../../task/record.ts'
 import { idOf, recordIdOf } from '../files/record-id.ts'
 import type { FromServer } from '../protocol.ts'
+import { Answers } from './answers.ts'
 import type { Channel } from './channel.ts'
 import type { Codec } from './codec.ts'
 
@@ -16,8 +17,7 @@ interface WithdrawingParts {
 /** The withdrawals of a client: what it asks its server for, and what other processes ask of it. */
 export class Withdrawing {
   readonly #parts: WithdrawingParts
-  readonly #waiting = new Map<number, PromiseWithResolvers<boolean>>()
-  #number = 0
+  readonly #answers = new Answers<boolean>()
 
   constructor(parts: WithdrawingParts) {
     this.#parts = parts
@@ -27,16 +27,14 @@ export class Withdrawing {
   async withdraw(of: Parameters<Journal['withdraw']>[0]): Promise<boolean> {
     if (typeof of === 'string' && Number.isNaN(recordIdOf(of))) return false
     const { channel, flushed } = this.#parts
-    const number = ++this.#number
-    const answered = Promise.withResolvers<boolean>()
-    this.#waiting.set(number, answered)
+    const { number, answer } = this.#answers.expect()
     // The answer holds the process.
     channel.busy = true
     // The record may be on its way from the log to the database.
     await flushed()
     channel.busy = true
     channel.post({ type: 'withdraw', number, of: this.#stored(of) })
-    return answered.promise
+    return answer
   }
 
   /** The id of the record, or its job and, in JSON, the forms in which its unique key may be stored. */
@@ -47,8 +45,7 @@ export class Withdrawing {
   }
 
   answered({ number, done }: FromServer & { type: 'withdrawn' }): void {
-    const answered = this.#waiting.get(number)
-    this.#waiting.delete(number)
+    const answered = this.#answers.take(number)
     if (done === undefined) answered?.reject(notAnswered('the process that has it did not answer'))
     else answered?.resolve(done)
   }
@@ -64,13 +61,12 @@ export class Withdrawing {
 
   /** The server has died, and what it was asked for with it. */
   lost(): void {
-    for (const { reject } of this.#waiting.values()) reject(notAnswered("the journal's thread has ended"))
-    this.#waiting.clear()
+    this.#answers.lost(() => notAnswered("the journal's thread has ended"))
   }
 
   /** Withdrawals wait for their answers. */
   get isWaiting(): boolean {
-    return this.#waiting.size > 0
+    return this.#answers.isWaiting
   }
 }
 

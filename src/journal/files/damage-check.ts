@@ -1,10 +1,11 @@
-import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { clock } from '../../clock.ts'
 import { readInto } from './file-read.ts'
 import { checkIntegrity } from './integrity.ts'
+import { writeAll } from './log-space.ts'
 import { migrateChecked } from './schema.ts'
 import { isDamage } from './sqlite-errors.ts'
 import { walOf } from './wal.ts'
@@ -115,7 +116,7 @@ function copy(file: number, target: string): void {
     const { size } = fstatSync(file)
     for (let at = 0, read = 1; at < size && read > 0; at += read) {
       read = readInto(file, buffer, at)
-      for (let written = 0; written < read; ) written += writeSync(to, buffer, written, read - written, at + written)
+      writeAll(to, buffer, read, at)
     }
   } finally {
     closeSync(to)

@@ -1,5 +1,6 @@
 import { clock } from '../../clock.ts'
-import type { Database, Statement } from '../../options/app-database.ts'
+import type { Database } from '../../options/app-database.ts'
+import { QuestionRows } from './question-rows.ts'
 
 /** The state of a record in one database: it was deleted there, is a process's, or is not there. */
 export type Found = 'withdrawn' | { readonly owner: number } | undefined
@@ -8,12 +9,9 @@ export type Found = 'withdrawn' | { readonly owner: number } | undefined
  * The rows by which records are withdrawn. A record that no process has is deleted: the database decides between that and a claim. A record
  * that a living process has is withdrawn by that process: a row in the shared database asks for it, and gets the answer.
  */
-export class WithdrawalRows {
-  readonly #database: Database
-  readonly #statements = new Map<string, Statement>()
-
+export class WithdrawalRows extends QuestionRows {
   constructor(database: Database) {
-    this.#database = database
+    super(database, 'afterword_withdrawals')
   }
 
   /** Deletes a record that no process has. @param isDead tells of a process by its number that it has died */
@@ -21,37 +19,37 @@ export class WithdrawalRows {
     const owner = this.ownerOf(recordId)
     if (owner === undefined) return undefined
     if (owner > 0 && !isDead(owner)) return { owner }
-    this.#prepare('DELETE FROM afterword_records WHERE key = ?').run(recordId)
+    this.prepare('DELETE FROM afterword_records WHERE key = ?').run(recordId)
     return 'withdrawn'
   }
 
   /** The owner of a record; `undefined` where it is not there. */
   ownerOf(recordId: number): number | undefined {
-    const row = this.#prepare('SELECT owner FROM afterword_records WHERE key = ?').get(recordId)
+    const row = this.prepare('SELECT owner FROM afterword_records WHERE key = ?').get(recordId)
     return (row as { owner: number } | undefined)?.owner
   }
 
   /** Finds the record that has a unique key. @param keys in JSON, the forms in which the key may be stored */
   find(job: string, keys: string): number | undefined {
     const sql = 'SELECT key FROM afterword_records WHERE job = ? AND singleton IN (SELECT value FROM json_each(?))'
-    return (this.#prepare(sql).get(job, keys) as { key: number } | undefined)?.key
+    return (this.prepare(sql).get(job, keys) as { key: number } | undefined)?.key
   }
 
   /** Asks the process that has a record to withdraw it. @returns the number of the row */
   ask(recordId: number): number {
     const sql = 'INSERT INTO afterword_withdrawals (record, asked) VALUES (?, ?)'
-    return Number(this.#prepare(sql).run(recordId, clock.date()).lastInsertRowid)
+    return Number(this.prepare(sql).run(recordId, clock.date()).lastInsertRowid)
   }
 
   /** The records that processes are asked for. */
   get open(): number[] {
-    const rows = this.#prepare('SELECT DISTINCT record FROM afterword_withdrawals WHERE answer IS NULL').all()
+    const rows = this.prepare('SELECT DISTINCT record FROM afterword_withdrawals WHERE answer IS NULL').all()
     return (rows as { record: number }[]).map(({ record }) => record)
   }
 
   /** Tells those who have asked for a record whether it was withdrawn. */
   answer(recordId: number, isWithdrawn: boolean): void {
-    this.#prepare('UPDATE afterword_withdrawals SET answer = ? WHERE record = ? AND answer IS NULL').run(
+    this.prepare('UPDATE afterword_withdrawals SET answer = ? WHERE record = ? AND answer IS NULL').run(
       Number(isWithdrawn),
       recordId,
     )
@@ -59,29 +57,8 @@ export class WithdrawalRows {
 
   /** The answer to a row; `undefined` where there is none yet. */
   answerTo(row: number): boolean | undefined {
-    const found = this.#prepare('SELECT answer FROM afterword_withdrawals WHERE number = ?').get(row)
+    const found = this.prepare('SELECT answer FROM afterword_withdrawals WHERE number = ?').get(row)
     const answer = (found as { answer: number | null } | undefined)?.answer
     return answer === undefined || answer === null ? undefined : answer === 1
-  }
-
-  /** Removes a row whose answer is not waited for any more. */
-  remove(row: number): void {
-    this.#prepare('DELETE FROM afterword_withdrawals WHERE number = ?').run(row)
-  }
-
-  /** Some rows are older than that. @param before by `Date.now()` */
-  hasOld(before: number): boolean {
-    return this.#prepare('SELECT 1 FROM afterword_withdrawals WHERE asked < ? LIMIT 1').get(before) !== undefined
-  }
-
-  /** Removes the rows of processes that have died. @param before by `Date.now()` */
-  forget(before: number): void {
-    this.#prepare('DELETE FROM afterword_withdrawals WHERE asked < ?').run(before)
-  }
-
-  #prepare(sql: string): Statement {
-    const statement = this.#statements.get(sql) ?? this.#database.prepare(sql)
-    this.#statements.set(sql, statement)
-    return statement
   }
 }
