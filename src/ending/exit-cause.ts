@@ -1,3 +1,5 @@
+import { withStackSettings } from '../stack-settings.ts'
+
 /** The most frames of a stack that are looked through. */
 const mostFrames = 50
 
@@ -21,13 +23,7 @@ function exitAdvice(place: string | undefined): string {
 
 /** Finds out what ends the process. To be called by a listener of its `exit` alone: the stack tells who has called `process.exit`. */
 export function adviceAtExit(): string {
-  const { stackTraceLimit, prepareStackTrace } = Error
-  // With --frozen-intrinsics these can't be set: there are the usual frames then.
-  Reflect.set(Error, 'stackTraceLimit', mostFrames)
-  Reflect.set(Error, 'prepareStackTrace', undefined)
-  const { stack = '' } = new Error()
-  Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
-  Reflect.set(Error, 'prepareStackTrace', prepareStackTrace)
+  const stack = withStackSettings(mostFrames, undefined, () => new Error().stack ?? '')
   const frames = stack.split('\n')
   const exit = frames.findIndex((frame) => /\bat (process\.)?exit \(/.test(frame))
   if (exit === -1) return frames.some((frame) => frame.includes('node:')) ? advice.error : advice.unknown

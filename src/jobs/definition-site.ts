@@ -1,3 +1,5 @@
+import { withStackSettings } from '../stack-settings.ts'
+
 // The place in the source where a job is defined tells two jobs of one name apart: the identity of a function does not, for a module
 // may be evaluated again, by a hot reload, or in each of the bundles that it is a part of.
 
@@ -74,14 +76,15 @@ export class DefinitionSite {
 
 /** Reads the two innermost call sites outside of a function; none where the stack can't be read, as with `--frozen-intrinsics`. */
 function callSites(called: Called): CallSite[] {
-  const { stackTraceLimit, prepareStackTrace } = Error
   const holder: { stack?: unknown } = {}
-  if (!Reflect.set(Error, 'prepareStackTrace', (_error: unknown, sites: unknown) => sites)) return []
-  Reflect.set(Error, 'stackTraceLimit', 2)
-  Error.captureStackTrace(holder, called)
-  const sites = holder.stack
-  Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
-  Reflect.set(Error, 'prepareStackTrace', prepareStackTrace)
+  const sites = withStackSettings(
+    2,
+    (_error, sites) => sites,
+    () => {
+      Error.captureStackTrace(holder, called)
+      return holder.stack
+    },
+  )
   return Array.isArray(sites) ? sites : []
 }
 

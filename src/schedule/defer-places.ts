@@ -1,10 +1,11 @@
+import { withStackSettings } from '../stack-settings.ts'
 import type { Task } from '../task/task.ts'
 
 /** The number of first tasks whose place is noted; then one in `notedEach`: a stack trace costs as much as dozens of tasks. */
 const firstNoted = 100
 const notedEach = 1024
 /** The most frames between the caller and this module. */
-const mostFrames = 16
+const mostFrames = 18
 /** The most places that are remembered. */
 const mostKnown = 1000
 /** The most characters of a function that stand for its place. */
@@ -51,15 +52,10 @@ function callerPlace(): string | undefined {
   const own = /^file:.*\/(?=schedule\/defer-places\.c?[jt]s$)/.exec(import.meta.url)?.[0]
   if (own === undefined) return undefined
   const { pathname } = new URL(own)
-  const { stackTraceLimit, prepareStackTrace } = Error
-  // With --frozen-intrinsics these can't be set: there are the usual frames then.
-  Reflect.set(Error, 'stackTraceLimit', mostFrames)
   // Call sites are read as objects unless positions are mapped: the text of the whole stack would cost several times as much.
-  const maps = prepareStackTrace !== undefined || process.sourceMapsEnabled
-  if (!maps) Reflect.set(Error, 'prepareStackTrace', inLines)
-  const { stack = '' } = new Error()
-  Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
-  Reflect.set(Error, 'prepareStackTrace', prepareStackTrace)
+  const maps = Error.prepareStackTrace !== undefined || process.sourceMapsEnabled
+  const prepare = maps ? Error.prepareStackTrace : inLines
+  const stack = withStackSettings(mostFrames, prepare, () => new Error().stack ?? '')
   const line = stack
     .split('\n')
     .find((line) => /^\s*at /.test(line) && !/[( ]node:/.test(line) && !line.includes(pathname))

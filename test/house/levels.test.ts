@@ -15,6 +15,7 @@ const house = [
     'lost-this.ts',
     'platform.ts',
     'sent-response.ts',
+    'stack-settings.ts',
     'version.ts',
   ],
   ['clock.ts', 'node-version.ts'],

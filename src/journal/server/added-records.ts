@@ -78,13 +78,10 @@ export class AddedRecords {
     return existing === id ? undefined : existing
   }
 
-  /** Finds those of the ids whose records are here, pending or listed as failed. */
-  storedOf(ids: readonly number[]): Set<number> {
+  /** Finds those of the ids whose records are listed as failed. */
+  failedOf(ids: readonly number[]): Set<number> {
     const rows = this.#database
-      .prepare(`
-        WITH asked (key) AS MATERIALIZED (SELECT value FROM json_each(?))
-        SELECT key FROM asked WHERE EXISTS (SELECT 1 FROM afterword_records WHERE afterword_records.key = asked.key)
-        UNION SELECT key FROM asked WHERE EXISTS (SELECT 1 FROM afterword_failed WHERE afterword_failed.key = asked.key)`)
+      .prepare('SELECT key FROM afterword_failed WHERE key IN (SELECT value FROM json_each(?))')
       .all(JSON.stringify(ids)) as { key: number }[]
     return new Set(rows.map(({ key }) => key))
   }

@@ -116,9 +116,9 @@ export class LogRecovery {
 
   #movePage({ pending }: LogContents, ids: readonly number[]): void {
     const { added } = this.#own
-    // The process itself has moved these, and did not live to note it in the log. Nobody has run them since.
-    const stored = added.storedOf(ids)
-    const left = ids.filter((id) => !stored.has(id))
+    // The process itself has listed these as failed, and did not live to note it in the log.
+    const failed = added.failedOf(ids)
+    const left = ids.filter((id) => !failed.has(id))
     const rows = pending.rows(left.filter((id) => pending.has(id)))
     const failures = left.flatMap((id) => this.#failures.get(id) ?? [])
     const page = [
