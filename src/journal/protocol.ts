@@ -187,6 +187,8 @@ export type FromServer =
   | { readonly type: 'orphaned-slot'; readonly slot: number }
   /** The slot is not needed any more. */
   | { readonly type: 'released-slot'; readonly slot: number }
+  /** Answers `ending`: the end of the process tells nothing from now on. */
+  | { readonly type: 'end-noted' }
   | { readonly type: 'closed' }
   | { readonly type: 'report'; readonly code: ErrorCode; readonly values: readonly unknown[]; readonly cause?: unknown }
 

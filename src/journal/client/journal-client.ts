@@ -49,6 +49,8 @@ export class JournalClient implements Journal {
   #jobs: readonly KnownJob[] = []
   #settings: ClaimSettings = { shared: false, jobs: undefined, concurrency: 1 }
   #closing = false
+  /** Resolves when the server knows that the process ends in order, or has died. */
+  #endNoted: PromiseWithResolvers<void> | undefined
   readonly #closed = Promise.withResolvers<void>()
 
   constructor({ process, channel, queues, accepting, log, codec, locks }: ClientParts, claimer: Claimer) {
@@ -101,6 +103,7 @@ export class JournalClient implements Journal {
   }
 
   expectEnd(): void {
+    if (this.#channel.up) this.#endNoted ??= Promise.withResolvers()
     this.#channel.post({ type: 'ending' })
   }
 
@@ -126,7 +129,7 @@ export class JournalClient implements Journal {
     this.#log?.close('the journal is closed')
     const queues = [this.#accepting, ...this.#allQueues]
     const running = new Set((given as StoredRecord[]).filter((record) => record.isIn(queues)))
-    await deadline.bounds(this.#store(running))
+    await deadline.bounds(Promise.all([this.#store(running), this.#endNoted?.promise]))
     if (running.size === 0) return this.#end(deadline)
     // The app may close its database now.
     if (this.#log === undefined) await this.#abandon(running, deadline)
@@ -237,6 +240,8 @@ export class JournalClient implements Journal {
         return this.#locks.release(message.slot)
       case 'report':
         return report(new AfterwordError(message.code, message.values, message.cause ? { cause: message.cause } : {}))
+      case 'end-noted':
+        return this.#endNoted?.resolve()
       case 'closed':
         return this.#closed.resolve()
     }
@@ -271,6 +276,7 @@ export class JournalClient implements Journal {
 
   #lost(): void {
     if (this.#closing) this.#closed.resolve()
+    this.#endNoted?.resolve()
     this.#withdrawing.lost()
     this.#pausing.lost()
     for (const queue of this.#allQueues) queue.refused()

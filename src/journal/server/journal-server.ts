@@ -141,7 +141,8 @@ export class JournalServer {
         this.#databases.check?.()
         return this.#answers.look()
       case 'ending':
-        return this.#trials.endsInOrder()
+        this.#trials.endsInOrder()
+        return this.#tell({ type: 'end-noted' })
       case 'retire':
         return this.#databases.retire?.()
       case 'stop':
