@@ -221,18 +221,11 @@ export class Afterword {
   }
 
   status(): Status {
-    const { open, waiting, running, oldest, held, before, ended } = this.#scheduler.backlog
+    const { backlog, slowTasks } = this.#scheduler
+    const { open, waiting, running, oldest, held, before, ended } = backlog
     const oldestAge = oldest === undefined ? 0 : clock.now() - oldest
-    return {
-      inFlight: open,
-      backlog: waiting,
-      running,
-      oldestAge,
-      held,
-      before,
-      ...ended,
-      slowest: this.#scheduler.slowTasks.worst,
-    }
+    const lists = { slowest: slowTasks.worst, paused: this.#registry.pausedJobs }
+    return { inFlight: open, backlog: waiting, running, oldestAge, held, before, ...ended, ...lists }
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { SlowTask } from './schedule/slow-tasks.ts'
 
 /**
- * The status of an instance, in numbers that are cheap to ask for.
+ * The status of an instance, which is cheap to ask for.
  *
  * @example
  * const { backlog, running, failed } = instance().status()
@@ -26,4 +26,6 @@ export interface Status {
   readonly cancelled: number
   /** The tasks that kept the event loop busy for longest, each with where it was deferred. */
   readonly slowest: readonly SlowTask[]
+  /** The names of the jobs that are paused: in this process, or with a journal in all of them. */
+  readonly paused: readonly string[]
 }

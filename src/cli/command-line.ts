@@ -6,11 +6,12 @@ import type { Command, Output } from './command.ts'
 import { backup } from './commands/backup.ts'
 import { discard, retry } from './commands/change.ts'
 import { list } from './commands/list.ts'
+import { pause, resume } from './commands/pause.ts'
 import { show } from './commands/show.ts'
 import { status } from './commands/status.ts'
 import { work } from './commands/work.ts'
 
-const commands: Readonly<Record<string, Command>> = { status, list, show, retry, discard, backup, work }
+const commands: Readonly<Record<string, Command>> = { status, list, show, retry, discard, pause, resume, backup, work }
 
 const options = {
   help: { type: 'boolean', short: 'h' },

@@ -71,7 +71,8 @@ export class BatchBuffer implements TaskBuffer {
   readonly flush = (): void => {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    const tasks = this.#tasks
+    // Items of a batch that was paused meanwhile come here again after the pause.
+    const tasks = this.#tasks.filter((task) => task.state !== 'waiting' || !task.definition.pause?.holds(task))
     this.#tasks = []
     this.#claims = 0
     this.#scheduler.buffers.delete(this)

@@ -16,6 +16,13 @@ export interface Batch<T> {
    * @throws AfterwordError `AFTERWORD_NOT_A_REQUEST`, by `defer`
    */
   in(address: object): Batch<T>
+  /**
+   * Pauses the batch, as `job.pause()` pauses a job: items are accepted and wait, and no run begins.
+   * @throws AfterwordError `AFTERWORD_NOT_PAUSED` where that can't be stored
+   */
+  pause(): Promise<void>
+  /** Ends a pause. @throws AfterwordError `AFTERWORD_NOT_PAUSED` where that can't be stored */
+  resume(): Promise<void>
 }
 
 /**

@@ -164,14 +164,16 @@ export class Jobs {
     const { size, within, timeout, ...rest } = resolved
     const buffer = new BatchBuffer(name, handler, this.#scheduler, this.#worker, resolved)
     const settings = validateJob(`batch("${name}")`, rest)
-    const items = new JobDefinition(new TaskDefinition(settings, name, { buffer }), settings, handler as Handler, 1)
+    const tasks = new TaskDefinition(settings, name, { buffer, pause: this.#pauseOf(name) })
+    const items = new JobDefinition(tasks, settings, handler as Handler, 1)
     this.#registry.add(items, handler, site)
     this.#worker.tellJobs()
     const defer = (item: T) => this.#defer(items, [item]) as Deferred<void>
+    const pauses = { pause: () => this.#pause(items, true), resume: () => this.#pause(items, false) }
     const inRequest = (address: object): Batch<T> => {
-      return { name, defer: addressed(`batch("${name}").in`, address, defer as never), in: inRequest }
+      return { name, defer: addressed(`batch("${name}").in`, address, defer as never), in: inRequest, ...pauses }
     }
-    return { name, defer, in: inRequest }
+    return { name, defer, in: inRequest, ...pauses }
   }
 
   /** Makes the handle of a job. */

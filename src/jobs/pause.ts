@@ -50,6 +50,14 @@ export class Pause implements TaskPause {
     }
   }
 
+  /** Forgets the pause and all that waits: the instance has ended, and may be started anew. */
+  clear(): void {
+    this.#isOn = false
+    this.#isLeft = false
+    this.#waiting = []
+    this.#onEnd = new Set()
+  }
+
   /** Calls `call` once, when the pause ends. */
   whenOver(call: () => void): void {
     this.#onEnd.add(call)

@@ -97,14 +97,22 @@ export class Registry {
     return [...this.#limited]
   }
 
+  /** The names of the jobs that are paused, in this process or in all of them. */
+  get pausedJobs(): string[] {
+    const here = Array.from(this.pauses).flatMap(([name, { isOn }]) => (isOn ? [name] : []))
+    return [...new Set([...here, ...this.paused])].sort()
+  }
+
   /** The names and versions of the jobs whose calls are kept. */
   get known(): [name: string, version: number][] {
     return Array.from(this.#kept.values(), ({ name, latest }) => [name, latest])
   }
 
-  /** Forgets all jobs, and the journal. */
+  /** Forgets all jobs, their pauses, and the journal. */
   clear(): void {
     this.journal = undefined
+    this.paused = new Set()
+    for (const pause of this.pauses.values()) pause.clear()
     for (const known of [this.#entries, this.#kept, this.#limited, this.#reported]) known.clear()
   }
 }

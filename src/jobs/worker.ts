@@ -112,8 +112,13 @@ export class Worker {
 
   /** @internal */
   setPaused(jobs: readonly string[]): void {
-    this.#registry.paused = new Set(jobs)
-    for (const [job, pause] of this.#registry.pauses) pause.set(this.#registry.paused.has(job))
+    const before = this.#registry.paused
+    const now = new Set(jobs)
+    this.#registry.paused = now
+    for (const [job, pause] of this.#registry.pauses) {
+      // The pause of a job that no journal keeps is this process's own.
+      if (now.has(job) || before.has(job)) pause.set(now.has(job))
+    }
   }
 
   /** @internal */

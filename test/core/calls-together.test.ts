@@ -151,6 +151,46 @@ describe.each(Object.keys(places))('%s,', (place) => {
     expect(runs.slice(2).toSorted()).toEqual(['deferred', 'dispatched'])
   })
 
+  test('pause: status() names the job until resume', async () => {
+    await using afterword = open()
+    const Mail = afterword.job('mail', () => {})
+    await afterword.job('b', () => {}).pause()
+    await Mail.pause()
+    expect(afterword.status().paused).toEqual(['b', 'mail'])
+    await Mail.resume()
+    expect(afterword.status().paused).toEqual(['b'])
+  })
+
+  test('pause: items of a batch wait until resume, also those that waited for others of their batch', async () => {
+    await using afterword = open()
+    const runs: number[][] = []
+    const Track = afterword.batch<number>('track', (items) => void runs.push(items), { size: 3, within: hour })
+    const first = [Track.defer(1), Track.defer(2)]
+    // Their turn comes before that of a task which is deferred later.
+    await afterword.defer(() => {}).outcome
+    await Track.pause()
+    expect(afterword.status().paused).toEqual(['track'])
+    const third = Track.defer(3)
+    await afterword.defer(() => {}).outcome
+    expect(runs).toEqual([])
+    await Track.resume()
+    await Promise.all([...first, third].map(({ outcome }) => outcome))
+    expect(runs.map((items) => items.toSorted())).toEqual([[1, 2, 3]])
+  })
+
+  test('pause: that of a job that no journal keeps lasts while other jobs are paused and resumed', async () => {
+    await using afterword = open()
+    const Light = afterword.job('light', () => {}, { keep: false })
+    const Mail = afterword.job('mail', () => {})
+    await Light.pause()
+    await Mail.pause()
+    await Mail.resume()
+    expect(afterword.status().paused).toEqual(['light'])
+    await Light.resume()
+    expect(afterword.status().paused).toEqual([])
+    expect(await Light.defer().outcome).toMatchObject({ status: 'done' })
+  })
+
   test('debounce: many calls of a key make one run, with the arguments of the last one', async () => {
     await using afterword = open()
     const runs: [string, number][] = []
@@ -254,4 +294,24 @@ test('close() leaves the kept calls of a paused job to a later process', async (
   const Again = next.job('mail', () => ran.resolve())
   await Again.resume()
   await ran.promise
+})
+
+test('a journal that is opened again by the same instance runs the calls of a paused job after resume', async () => {
+  await using afterword = new Afterword({ journal: folder })
+  const define = (run: (what: string) => void) => afterword.job('mail', run)
+  const Before = define(() => {})
+  await Before.pause()
+  await Before.defer('before').accepted
+  await afterword.close()
+  expect(afterword.status().paused).toEqual([])
+  afterword.configure({ journal: folder })
+  const runs = new Set<string>()
+  const Again = define((what) => void runs.add(what))
+  while (afterword.status().paused.length === 0) await new Promise(setImmediate)
+  const task = Again.defer('again')
+  await task.accepted
+  await afterword.defer(() => {}).outcome
+  await Again.resume()
+  expect(await task.outcome).toMatchObject({ status: 'done' })
+  while (runs.size < 2) await new Promise(setImmediate)
 })

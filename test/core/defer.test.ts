@@ -384,6 +384,7 @@ describe('the backlog', () => {
       oldestAge: 0,
       held: 0,
       slowest: [],
+      paused: [],
       before: 0,
       done: 2,
       failed: 0,

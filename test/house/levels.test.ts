@@ -40,7 +40,7 @@ const journal = [
   ['client', 'server'],
   // A record of a dead process is moved from its log to a database before it is discarded from outside.
   ['inspection'],
-  ['folder-journal.ts', 'app-database-journal.ts', 'inspector.ts', 'failed-records.ts'],
+  ['folder-journal.ts', 'app-database-journal.ts', 'inspector.ts', 'failed-records.ts', 'job-pauses.ts'],
 ]
 
 /** The levels within the adapters: organs below, public entries above. Entries may build on each other. */

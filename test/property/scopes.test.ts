@@ -74,7 +74,8 @@ class Model {
     }
     const { done, failed, timedOut, cancelled, ...rest } = this.#afterword.status()
     expect(done + failed + timedOut + cancelled).toBe(this.#deferred.length)
-    expect(rest).toEqual({ inFlight: 0, backlog: 0, running: 0, oldestAge: 0, held: 0, before: 0, slowest: [] })
+    const numbers = { inFlight: 0, backlog: 0, running: 0, oldestAge: 0, held: 0, before: 0 }
+    expect(rest).toEqual({ ...numbers, slowest: [], paused: [] })
   }
 
   async #request({ turns, tasks }: RequestPlan): Promise<void> {

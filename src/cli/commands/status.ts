@@ -30,6 +30,7 @@ export const status: Command = {
       ],
     )
     yield databases.flatMap(({ stuck }) => stuck.map(told)).join('')
+    yield databases.flatMap(({ paused }) => paused.map((job) => `"${inOneLine(job)}" is paused\n`)).join('')
     return true
   }),
 }

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { FailureWriter } from './failure-writer.ts'
+import type { PauseWriter } from './pause-writer.ts'
 import type { RecordReader } from './record-reader.ts'
 import { threadCode } from './thread-code.ts'
 
@@ -7,6 +8,7 @@ import { threadCode } from './thread-code.ts'
 interface Parts {
   readonly reader: RecordReader
   readonly writer: FailureWriter
+  readonly pauses: PauseWriter
 }
 
 /** A question to the thread: the next item of a call. The first question of a call starts it. */

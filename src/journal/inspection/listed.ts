@@ -1,11 +1,11 @@
 /**
  * The state of a record that waits. Where processes live and none of them knows its job and version, the record is `unknown`; where none
- * that knows the job has the key of its encryption, the record is `sealed`.
+ * that knows the job has the key of its encryption, the record is `sealed`; else, where its job is paused, the record is `paused`.
  */
-export type WaitingState = 'pending' | 'unknown' | 'sealed'
+export type WaitingState = 'pending' | 'paused' | 'unknown' | 'sealed'
 
 /** The states of records. A record is `held` where the process that has it does not tell whether it runs. */
-export const states = ['failed', 'running', 'held', 'pending', 'unknown', 'sealed'] as const
+export const states = ['failed', 'running', 'held', 'pending', 'paused', 'unknown', 'sealed'] as const
 export type State = (typeof states)[number]
 
 /** The records that are listed; without a property, all of them. */
@@ -51,6 +51,8 @@ export interface ListedDatabase {
   readonly failed: number
   /** The pending records that no living process can run. */
   readonly stuck: readonly Stuck[]
+  /** The jobs that are paused in all processes, those that no record waits for included: the shared database has them. */
+  readonly paused: readonly string[]
   /** The size in bytes. */
   readonly size: number
 }
@@ -61,6 +63,14 @@ export interface Stuck {
   readonly version: number
   readonly state: 'unknown' | 'sealed'
   readonly count: number
+}
+
+/** A job that was to be paused or resumed, and whether it was. */
+export interface ChangedPause {
+  readonly job: string
+  readonly done: boolean
+  /** Processes live, and none of them knows the job. */
+  readonly isUnknown: boolean
 }
 
 /** A record that was to be changed, and whether it was. */

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import type { LogContents } from '../files/log-reader.ts'
+import { PausedJobs } from '../files/paused-jobs.ts'
 import { idOf, recordIdOf } from '../files/record-id.ts'
 import { keyIdOf, keyIdSql } from '../format/encrypted-text.ts'
 import { type Holder, Holders } from './holders.ts'
@@ -35,6 +36,7 @@ export class RecordReader {
   readonly #files: JournalFiles
   readonly #holders: Holders
   readonly #logs = new Map<string, LogContents | undefined>()
+  #paused: readonly string[] | undefined
 
   constructor(files: JournalFiles) {
     this.#files = files
@@ -165,6 +167,7 @@ export class RecordReader {
       pending: count(database, 'records') + (log?.pending.size ?? 0) - moved.size - running,
       failed: count(database, 'failed') + failed.length,
       stuck: this.#stuck(database, log, moved),
+      paused: isShared ? this.#pausedJobs : [],
       size,
     }
   }
@@ -178,7 +181,7 @@ export class RecordReader {
     const stuck = new Map<string, Stuck>()
     const add = (job: string, version: number, keyId: string | undefined, count: number) => {
       const state = this.#stateOf(job, version, keyId)
-      if (state === 'pending') return
+      if (state === 'pending' || state === 'paused') return
       const key = JSON.stringify([job, version, state])
       stuck.set(key, { job, version, state, count: count + (stuck.get(key)?.count ?? 0) })
     }
@@ -194,7 +197,14 @@ export class RecordReader {
     if (living.length > 0 && knowing.length === 0) return 'unknown'
     const isReadable =
       keyId === undefined || living.length === 0 || knowing.some(({ keyIds }) => keyIds.includes(keyId))
-    return isReadable ? 'pending' : 'sealed'
+    if (!isReadable) return 'sealed'
+    return this.#pausedJobs.includes(job) ? 'paused' : 'pending'
+  }
+
+  /** The jobs that are paused in all processes. They are read once. */
+  get #pausedJobs(): readonly string[] {
+    this.#paused ??= [...this.#files.inShared((database) => new PausedJobs(database).all)]
+    return this.#paused
   }
 
   /** @param slotHolder the process in whose log the record is */
@@ -206,7 +216,7 @@ export class RecordReader {
     const pid = holder !== undefined && { pid: holder.pid }
     if (holder?.running?.has(key)) return { ...listed, state: 'running', ...pid, ...more }
     const state = this.#stateOf(row.job, row.version, keyIdOf(row.args))
-    const mayRun = holder !== undefined && holder.running === undefined && state === 'pending'
+    const mayRun = holder !== undefined && holder.running === undefined && (state === 'pending' || state === 'paused')
     return { ...listed, state: mayRun ? 'held' : state, ...pid, ...more }
   }
 }

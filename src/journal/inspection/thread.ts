@@ -2,15 +2,17 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { FailureWriter } from './failure-writer.ts'
 import type { Answer, Question } from './inspection-thread.ts'
 import { JournalFiles } from './journal-files.ts'
+import { PauseWriter } from './pause-writer.ts'
 import { RecordReader } from './record-reader.ts'
 
 // The thread of an inspection: no lock and no disk that the inspection waits for blocks the thread of the requests.
 const started = new Map<number, Iterator<unknown>>()
+const parts = { reader: RecordReader, writer: FailureWriter, pauses: PauseWriter }
 let files: JournalFiles | undefined
 
 function start({ method: [part, name], args }: Question): Iterator<unknown> {
   files ??= new JournalFiles(workerData as string)
-  const target = part === 'reader' ? new RecordReader(files) : new FailureWriter(files)
+  const target = new parts[part](files)
   const method = target[name as keyof typeof target] as unknown as (...args: readonly unknown[]) => Iterator<unknown>
   return method.apply(target, args as unknown[])
 }
