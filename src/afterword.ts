@@ -6,11 +6,13 @@ import { AfterwordError, describe } from './errors.ts'
 import type { Batch, BatchHandler } from './jobs/batch.ts'
 import { DefinitionSite } from './jobs/definition-site.ts'
 import type { InputOf, OutputOf } from './jobs/input.ts'
-import { type Job, Jobs, type ThreadOptions } from './jobs/job.ts'
+import type { Job, ThreadOptions } from './jobs/job.ts'
+import { Jobs } from './jobs/jobs.ts'
 import { Registry } from './jobs/registry.ts'
 import { Worker } from './jobs/worker.ts'
 import { appDatabaseJournal, folderJournal } from './journals.ts'
 import { Lifecycle } from './lifecycle.ts'
+import type { BatchOptions } from './options/batch-options.ts'
 import {
   type AfterwordOptions,
   type AfterwordSettings,
@@ -21,7 +23,7 @@ import {
 } from './options/instance-options.ts'
 import { validateJournal } from './options/journal-options.ts'
 import type { StandardSchema } from './options/standard-schema.ts'
-import { type BatchOptions, type JobOptions, validateTask } from './options/task-options.ts'
+import { type JobOptions, type UncheckedOptions, validateTask } from './options/task-options.ts'
 import { isSame } from './options/validate.ts'
 import { type DrainReport, drain } from './schedule/drain.ts'
 import { Scheduler } from './schedule/scheduler.ts'
@@ -100,7 +102,7 @@ export class Afterword {
   job<A extends unknown[], R>(
     name: string,
     handler: (...args: A) => R,
-    options?: Omit<JobOptions<Inferred<A>>, 'input'>,
+    options?: UncheckedOptions<Inferred<A>>,
   ): Job<A, R>
   /** Names CPU-heavy work: the handler is the default export of a module, `job<typeof render>(name, { thread })`. */
   job<F extends (...args: never[]) => unknown>(

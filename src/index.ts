@@ -15,19 +15,19 @@ export {
 } from './instance.ts'
 export { type Batch, BatchError, type BatchHandler } from './jobs/batch.ts'
 export type { InputOf, OutputOf } from './jobs/input.ts'
-export type { Job, ThreadOptions } from './jobs/job.ts'
+export type { DelayedJob, Job, ThreadOptions } from './jobs/job.ts'
 export type { Worker } from './jobs/worker.ts'
+export type { BatchOptions } from './options/batch-options.ts'
 export type { Debounce } from './options/debounce.ts'
 export type { AfterwordOptions, DrainOptions, WorkOptions } from './options/instance-options.ts'
 export type { EncryptOptions, JournalOptions } from './options/journal-options.ts'
+export type { Rate } from './options/rate.ts'
 export type { StandardSchema } from './options/standard-schema.ts'
 export type {
   Backoff,
-  BatchOptions,
   CallOptions,
   ExponentialBackoff,
   JobOptions,
-  Rate,
   TaskOptions,
 } from './options/task-options.ts'
 export { bind } from './schedule/addressed.ts'

@@ -1,6 +1,7 @@
 import { AfterwordError, describe } from '../errors.ts'
 import type { SentResponse } from '../sent-response.ts'
 import { type Debounce, isDebounce } from './debounce.ts'
+import { isRate, type Rate } from './rate.ts'
 import type { StandardSchema } from './standard-schema.ts'
 import { count, flag, isCount, isFunction, isText, isTime, optional, type Rules, time, validate } from './validate.ts'
 
@@ -74,9 +75,21 @@ export interface CallOptions<A extends unknown[] = unknown[]> extends TaskOption
  * @example
  * job('notify', callApi, { concurrency: 4, rate: { runs: 100, per: 60_000 } })
  */
-export interface JobOptions<A extends unknown[] = unknown[]> extends CallOptions<A> {
+export type JobOptions<A extends unknown[] = unknown[]> = UncheckedOptions<A> & {
   /** Checks the arguments, as one tuple: when it is called, and again when it is run. Not asynchronously. @default unchecked */
   readonly input?: StandardSchema
+}
+
+/** The options of a job whose arguments no schema checks. */
+export type UncheckedOptions<A extends unknown[]> = LimitOptions<A> & (KeyedOptions<A> | UnkeyedOptions)
+
+/**
+ * The options of a job that go with any others.
+ *
+ * @example
+ * const options: LimitOptions<[accountId: string]> = { lane: (accountId) => accountId }
+ */
+interface LimitOptions<A extends unknown[] = unknown[]> extends CallOptions<A> {
   /** Makes stored arguments of an earlier version those of `version`. @default as they are */
   // biome-ignore lint/suspicious/noExplicitAny: what an earlier release stored is known to whoever writes this
   readonly upgrade?: (args: any, version: number) => readonly [...A]
@@ -87,15 +100,25 @@ export interface JobOptions<A extends unknown[] = unknown[]> extends CallOptions
   /** Keep the calls in the journal, if there is one. @default true */
   readonly keep?: boolean
   /**
-   * The time in ms for which the unique key stays taken once a call is done: a webhook that is delivered again is not handled again. With a
-   * journal, in all processes. @default 0
-   */
-  readonly uniqueFor?: number
-  /**
    * The lane of a call: all calls run, those of one lane one at a time, in the order of the calls. A call that waits for its retry
    * keeps its lane waiting. With a journal this holds among all processes, and any process with room runs a call. @default none
    */
   readonly lane?: (...args: A) => string
+}
+
+/**
+ * The options of a job whose calls have unique keys.
+ *
+ * @example
+ * job('webhook', handle, { key: (event: Event) => event.id, uniqueFor: 86_400_000 })
+ */
+interface KeyedOptions<A extends unknown[] = unknown[]> {
+  readonly key: Exclude<CallOptions<A>['key'], undefined>
+  /**
+   * The time in ms for which the unique key stays taken once a call is done: a webhook that is delivered again is not handled again. With a
+   * journal, in all processes. @default 0
+   */
+  readonly uniqueFor?: number
   /**
    * Many calls with one `key` become one run, with the arguments of the last call. With a journal this holds among all processes, and any
    * process with room makes the run. @default none
@@ -103,30 +126,11 @@ export interface JobOptions<A extends unknown[] = unknown[]> extends CallOptions
   readonly debounce?: Debounce
 }
 
-/**
- * A rate lets `runs` runs begin within any `per` ms.
- *
- * @example
- * const hundredAMinute: Rate = { runs: 100, per: 60_000 }
- */
-export interface Rate {
-  readonly runs: number
-  readonly per: number
-}
-
-/**
- * The options of `batch`. `size`, `within` and `timeout` belong to a run, the others to each item.
- *
- * @example
- * batch('track', insert, { size: 500, within: 2_000 })
- */
-export interface BatchOptions extends Omit<TaskOptions, 'name' | 'now'> {
-  /** The number of items that are run at once, even if none of them is old. @default 100 */
-  readonly size?: number
-  /** The longest time in ms that an item waits for others. @default 1000 */
-  readonly within?: number
-  /** Keep the items in the journal, if there is one: each is a record. @default true */
-  readonly keep?: boolean
+/** Without a key no time and no calls belong to one. */
+interface UnkeyedOptions {
+  readonly key?: undefined
+  readonly uniqueFor?: undefined
+  readonly debounce?: undefined
 }
 
 /** Options that `with` has bound to a call, and that are stored with it: every process that runs the call heeds them. A function can't be stored. */
@@ -152,16 +156,16 @@ export interface JobSettings extends TaskSettings {
   readonly expires: number | undefined
   readonly delay: number
   readonly input: StandardSchema | undefined
-  readonly upgrade: JobOptions<never[]>['upgrade'] | undefined
+  readonly upgrade: LimitOptions<never[]>['upgrade'] | undefined
   readonly concurrency: number
   readonly rate: Rate | undefined
   readonly keep: boolean
   readonly uniqueFor: number
-  readonly lane: JobOptions<never[]>['lane'] | undefined
+  readonly lane: LimitOptions<never[]>['lane'] | undefined
   readonly debounce: Debounce | undefined
 }
 
-const taskRules: Rules<TaskOptions> = {
+export const taskRules: Rules<TaskOptions> = {
   name: optional('a non-empty string', isText),
   when: {
     default: 'always',
@@ -187,7 +191,12 @@ const callRules: Rules<CallOptions<never[]>> = {
   delay: time(0),
 }
 
-const jobRules: Rules<JobOptions<never[]>> = {
+/** The options of a job, whether or not they go together. */
+type AnyJobOptions = LimitOptions<never[]> &
+  Pick<JobOptions<never[]>, 'input'> &
+  Partial<Pick<KeyedOptions<never[]>, 'uniqueFor' | 'debounce'>>
+
+const jobRules: Rules<AnyJobOptions> = {
   ...callRules,
   input: optional('a schema of zod, valibot, arktype or another that follows Standard Schema', (value) =>
     Boolean((value as Partial<StandardSchema>)?.['~standard']),
@@ -199,22 +208,6 @@ const jobRules: Rules<JobOptions<never[]>> = {
   uniqueFor: time(0),
   lane: optional('a function of the arguments', isFunction),
   debounce: optional('{ quiet, longest }: numbers of milliseconds', isDebounce),
-}
-
-const { name: _name, now: _now, ...itemRules } = taskRules
-const batchRules: Rules<BatchOptions> = {
-  ...itemRules,
-  retries: { ...count(0, 0), default: undefined as never },
-  size: count(100, 1),
-  within: time(1000),
-  keep: flag(true),
-}
-
-/** The value is a rate, of any realm: tests may run in one of their own. */
-function isRate(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  const { runs, per, ...rest } = value as { runs?: unknown; per?: unknown }
-  return isCount(1)(runs) && runs !== Infinity && isTime(per) && Object.keys(rest).length === 0
 }
 
 const backoffFields = new Set(['base', 'factor', 'max'])
@@ -231,7 +224,7 @@ export function validateTask(place: string, given: TaskOptions): TaskSettings {
 }
 
 export function validateJob(place: string, given: JobOptions<never[]>): JobSettings {
-  return checkTogether(place, validate(place, jobRules, given))
+  return checkTogether(place, validate(place, jobRules, given as AnyJobOptions))
 }
 
 /** Checks options that don't go together. @throws AfterwordError `AFTERWORD_INVALID_OPTION` */
@@ -291,7 +284,3 @@ const upTo = (most: number) => ({
   expected: `a whole number, 1 to ${most}`,
   accepts: (value: unknown) => isCount(1)(value) && (value as number) <= most,
 })
-
-export function validateBatch(place: string, given: BatchOptions): Required<BatchOptions> {
-  return validate(place, batchRules, given)
-}

@@ -1,6 +1,6 @@
 import { clearTimeout, clock } from '../clock.ts'
 import { Fifo } from '../fifo.ts'
-import type { Rate } from '../options/task-options.ts'
+import type { Rate } from '../options/rate.ts'
 import type { RunLimiter, WaitingRun } from '../task/definition.ts'
 import { setTimer } from '../timers.ts'
 import { rootContext } from './current.ts'

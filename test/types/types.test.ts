@@ -53,6 +53,21 @@ function mustCompile() {
   job('lane', send, { lane: (to) => to, expires: 1000 })
   job('debounced', send, { key: (to) => to, debounce: { quiet: 1000, longest: 5000 } })
   job('unique', send, { key: (to) => to, uniqueFor: 1000 })
+  // @ts-expect-error: without a key there is none that stays taken
+  job('unique', send, { uniqueFor: 1000 })
+  // @ts-expect-error: without a key no call takes the place of another one
+  job('debounced', send, { debounce: { quiet: 1000 } })
+  // @ts-expect-error: the key may be missing
+  job('unique', send, { key: Math.random() > 0.5 ? 'one' : undefined, uniqueFor: 1000 })
+  const Remind = Send.with({ delay: 1000 })
+  void Remind.dispatch('a@b.c')
+  void Remind.with({ key: 'one' }).in({}).dispatch('a@b.c')
+  // @ts-expect-error: a call with a delay is dispatched
+  Remind.defer('a@b.c')
+  // @ts-expect-error: neither is it with further options
+  Remind.with({ timeout: 1 }).in({}).defer('a@b.c')
+  // @ts-expect-error: a number is no string
+  void Remind.dispatch(1)
   // @ts-expect-error: a lane is a text
   job('lane', send, { lane: (_to, copies) => copies })
   // @ts-expect-error: the quiet time is missing

@@ -105,7 +105,10 @@ const jobs = Object.fromEntries(
         ...limits?.[name],
         ...(lanes?.includes(name) && { lane: (_what: string, lane: unknown) => String(lane) }),
       }
-      return [name, job(name, handler, { version, backoff: 0, ...more })]
+      return [
+        name,
+        job(name, handler, { version, backoff: 0, ...more } as JobOptions<[what: string, ...rest: unknown[]]>),
+      ]
     }),
 )
 
