@@ -139,8 +139,12 @@ export class ProcessLock {
   release(): void {
     if (this.#released) return
     this.#released = true
-    if (this.#locks !== undefined && ownerOf(this.path) === this.#identity)
-      rmSync(ownerFile(this.path), { force: true })
+    try {
+      if (this.#locks !== undefined && ownerOf(this.path) === this.#identity)
+        rmSync(ownerFile(this.path), { force: true })
+    } catch {
+      // A disk that is full or read-only keeps the file: the slot counts as this process's for as long as that lives.
+    }
     this.#database.close()
   }
 }
