@@ -110,7 +110,7 @@ export class EveryCall implements AsyncDisposable {
 
   /** Lives a life without a blow. @param under a command that starts it @returns its calls */
   async calls(under: Command): Promise<readonly NumberedCall[]> {
-    const { calls, wrong } = await (this.#workers[0] as Lives).try({ ...scripts.life, sync: 'full' }, 'kill', 0, under)
+    const { calls, wrong } = await (this.#workers[0] as Lives).try({ ...scripts.life, sync: 'full', under }, 'kill', 0)
     if (wrong.length > 0) throw new Error(wrong.join('\n'))
     return calls
   }

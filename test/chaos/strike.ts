@@ -49,12 +49,16 @@ export function compileStrike(folder: string): string | undefined {
 export class Strike {
   readonly #control: string
   readonly #log: string
+  readonly #at: number
+  readonly folder: string
   readonly env: Readonly<Record<string, string>>
 
   /** @param at the number of the call; 0 for no blow at all */
   constructor(library: string, parent: string, folder: string, blow: Blow, at: number) {
     this.#control = join(parent, 'strike')
     this.#log = join(parent, 'calls')
+    this.#at = at
+    this.folder = folder
     const { kinds, count, what, error } = blows[blow]
     const numbers = [kinds, at, count, at === 0 ? 0 : what, error, ...Array<number>(10).fill(0)]
     writeFileSync(this.#control, new Uint32Array(numbers))
@@ -74,5 +78,10 @@ export class Strike {
       const [number, pid, at, call = '', file = ''] = line.split(' ')
       return { number: Number(number), pid: Number(pid), at: Number(at), call, file }
     })
+  }
+
+  /** The call with the number, if there were so many. */
+  get struckCall(): NumberedCall | undefined {
+    return this.calls.find(({ number }) => number === this.#at)
   }
 }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FrameBuffer } from '../../src/journal/client/frame-buffer.ts'
 import { LogFile, type Segment } from '../../src/journal/client/log-file.ts'
 import { openDatabase } from '../../src/journal/files/database.ts'
-import { acceptEntry, entry } from '../../src/journal/files/log-format.ts'
+import { acceptEntry, endMarkSize, entry, frameHeadSize } from '../../src/journal/files/log-format.ts'
 import { failuresOf, isDamaged, type LogContents, readLog } from '../../src/journal/files/log-reader.ts'
 import { slotSize } from '../../src/journal/files/record-id.ts'
 import { Inspector } from '../../src/journal/inspector.ts'
@@ -239,6 +239,37 @@ describe('a log with one damaged byte', () => {
     expect(failed).toEqual([expect.objectContaining({ job: 'hang', reason: 'damaged' })])
     expect(next.runs).toEqual(['one'])
   })
+})
+
+test('a frame that was cut short is no damage in a segment that is used again, wherever it was cut', () => {
+  const log = new Log(false)
+  // The frames of the second use have the places and the sizes of those of the first one.
+  const use = (from: number) => {
+    const { offset } = log.write(true, accept(from))
+    log.write(false, accept(from + 1))
+    return offset
+  }
+  const offset = use(10)
+  const before = readFileSync(path())
+  log.write(true, done(10, 11))
+  log.file.recycle()
+  expect(use(20)).toBe(offset)
+  const after = readFileSync(path())
+  const start = after.indexOf(accept(21)) - frameHeadSize
+  const end = start + frameHeadSize + accept(21).length
+  const last = after.findLastIndex((byte, at) => at < end && byte !== before[at])
+  for (let cut = start; cut <= last; cut++) {
+    writeFileSync(
+      path(),
+      Buffer.concat([
+        after.subarray(0, cut),
+        before.subarray(cut, end + endMarkSize),
+        after.subarray(end + endMarkSize),
+      ]),
+    )
+    const contents = readLog(path()) as LogContents
+    expect([cut, isDamaged(contents), pendingIn(contents), [...failuresOf(contents)]]).toEqual([cut, false, [20], []])
+  }
 })
 
 test('a record whose entry in the log is damaged when it moves is set aside; those of its group are moved', async () => {

@@ -1,4 +1,4 @@
-import { frameHeadSize, writeFrameHead } from '../files/log-format.ts'
+import { endMarkSize, frameHeadSize, markEnd, writeFrameHead } from '../files/log-format.ts'
 
 /** The size in bytes with which a buffer begins. */
 const firstSize = 16 * 1024
@@ -27,18 +27,18 @@ export class FrameBuffer {
   /** Adds an entry, or several, one a line. @param more the rest of the entry: to join two strings takes longer than to write both */
   add(text: string, more = ''): void {
     const most = this.sizeWith(text, more)
-    if (most > this.#bytes.length) this.#grow(most)
+    if (most + endMarkSize > this.#bytes.length) this.#grow(most + endMarkSize)
     if (!this.isEmpty) this.#bytes[this.#end++] = lineBreak
     this.#end += this.#bytes.write(text, this.#end)
     if (more !== '') this.#end += this.#bytes.write(more, this.#end)
   }
 
-  /** Makes the frame. It stays as it is until the next call of `add`, which begins another one. */
+  /** Makes the frame, and its end mark. It stays as it is until the next call of `add`, which begins another one. */
   take(sequence: number, frame: number): Uint8Array {
     const length = this.#end - frameHeadSize
     this.#end = frameHeadSize
     writeFrameHead(this.#bytes, length, sequence, frame)
-    return this.#bytes.subarray(0, frameHeadSize + length)
+    return markEnd(this.#bytes, length)
   }
 
   #grow(least: number): void {

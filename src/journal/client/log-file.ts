@@ -2,7 +2,7 @@ import { closeSync, fdatasync, ftruncateSync, openSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { FileIdentity } from '../files/file-identity.ts'
 import { syncFolder } from '../files/folder.ts'
-import { logVersion, type SegmentHead, segmentUnit } from '../files/log-format.ts'
+import { endMarkSize, logVersion, type SegmentHead, segmentUnit } from '../files/log-format.ts'
 import { writeAll, writeZeros } from '../files/log-space.ts'
 import { FrameBuffer } from './frame-buffer.ts'
 import { SegmentRecords } from './segment-records.ts'
@@ -90,7 +90,7 @@ export class LogFile {
   /** A frame of that size in bytes fits in the segment that is written to. */
   fits(size: number): boolean {
     const { current } = this
-    return current !== undefined && current.used + size <= current.bytes
+    return current !== undefined && current.used + size + endMarkSize <= current.bytes
   }
 
   /**
@@ -100,7 +100,7 @@ export class LogFile {
   advance(size: number): void {
     // A part of a head may be there all the same: no other segment gets its number.
     if (this.#unwritten !== undefined) this.#giveBack()
-    const needed = headSpace + size
+    const needed = headSpace + size + endMarkSize
     const ready = this.#free.findIndex((segment) => segment.bytes >= needed)
     const segment = ready === -1 ? this.#create(needed) : (this.#free.splice(ready, 1)[0] as Segment)
     segment.sequence = ++this.#sequence
@@ -110,7 +110,7 @@ export class LogFile {
     const { sequence: previous = 0, until } = this.current ?? {}
     const head: SegmentHead = { log: logVersion, bytes: segment.bytes, oldest, previous, until, full: this.#full }
     this.#head.add(JSON.stringify(head))
-    this.#unwritten = Buffer.from(this.#head.take(segment.sequence, 0))
+    this.#unwritten = Buffer.from(this.#head.take(segment.sequence, 0).subarray(0, -endMarkSize))
     segment.used = this.#unwritten.length
     segment.frame = 1
     segment.freed.push(...this.#freed.splice(0))
@@ -146,7 +146,7 @@ export class LogFile {
     const at = segment.used - (head?.length ?? 0)
     writeAll(this.#file as number, bytes, bytes.length, segment.offset + at)
     this.#unwritten = undefined
-    segment.used += frameBytes.length
+    segment.used += frameBytes.length - endMarkSize
     segment.frame++
   }
 

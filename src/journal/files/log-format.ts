@@ -12,8 +12,13 @@ import { crc32 } from 'node:zlib'
  * The payload is text: an entry a line, each an array in JSON, behind which that of a record has a tab and the stored arguments. Frame 0
  * has a {@link SegmentHead} instead. A segment is filled with zeros before its first use, and used again with a new sequence number: the
  * frames of its earlier use don't check any more.
+ *
+ * Behind a frame, in the same write, is its end mark: the two numbers of 32 bits of its segment and of itself, and zeros. The next frame
+ * takes the place of the mark. So a last frame that does not check is known as cut short, whatever an earlier use has left there, or as damaged.
  */
 export const frameHeadSize = 16
+/** The size of an end mark in bytes: that of a head, for which no earlier release takes it. */
+export const endMarkSize = 16
 /** The sizes of segments are multiples of this one, in bytes: where a head is damaged, the next one is looked for at these offsets. */
 export const segmentUnit = 64 * 1024
 
@@ -120,6 +125,13 @@ export function writeFrameHead(buffer: Buffer, length: number, sequence: number,
   buffer.writeUInt32LE(sequence, 8)
   buffer.writeUInt32LE(frame, 12)
   buffer.writeUInt32LE(crc32(buffer.subarray(8, frameHeadSize + length)), 4)
+}
+
+/** Writes the end mark of a frame, whose head is in the buffer. @returns the frame with its mark */
+export function markEnd(buffer: Buffer, length: number): Buffer {
+  const end = frameHeadSize + length
+  buffer.copy(buffer, end, 8, frameHeadSize)
+  return buffer.fill(0, end + 8, end + endMarkSize).subarray(0, end + endMarkSize)
 }
 
 /** A frame that was read. */

@@ -54,26 +54,14 @@ function rowOf(line: string): RecordRow | undefined {
 }
 
 /**
- * The frame that should be at an offset, behind the last one that checks, was written to its end, and is damaged: a frame that was
- * being written when its process ended, or the power, has another end than its beginning asks for.
+ * Finds the frame that should be at an offset, behind the last one that checks, and was written to its end: it is damaged. One that was
+ * being written when its process ended, or the power, has no end mark.
  * @returns its bytes, without its head
  */
 export function brokenFrame(buffer: Buffer, at: number, sequence: number, number: number): Buffer | undefined {
-  if (at + frameHeadSize > buffer.length) return undefined
-  const isNamed = buffer.readUInt32LE(at + 8) === sequence
-  const isNumbered = buffer.readUInt32LE(at + 12) === number
-  if (!isNamed && !isNumbered) return undefined
-  // Frames of an earlier use are no part of this one.
-  if (readFrame(buffer, at) !== undefined) return undefined
-  const from = at + frameHeadSize
-  const end = from + buffer.readUInt32LE(at)
-  const zeros = buffer.indexOf(0, from)
-  // Where the length is damaged, zeros or the head of an earlier frame follow.
-  const isWhole = end > from && end <= buffer.length && (zeros === -1 || zeros >= end)
-  if (isWhole) return buffer.subarray(from, end)
-  const rest = buffer.subarray(from, zeros === -1 ? buffer.length : zeros)
-  return isNamed && isNumbered && brokenRows(rest).some(([, , , args]) => isClosed(args)) ? rest : undefined
+  const mark = Buffer.alloc(8)
+  mark.writeUInt32LE(sequence)
+  mark.writeUInt32LE(number, 4)
+  const end = buffer.indexOf(mark, at + frameHeadSize)
+  return end === -1 ? undefined : buffer.subarray(at + frameHeadSize, end)
 }
-
-/** The end of the arguments is there. */
-const isClosed = (args: string) => args.endsWith(']')
