@@ -42,7 +42,7 @@ const allowed: Readonly<Record<Blow, readonly string[]>> = {
   EIO: ofErrors,
   ENOSPC: ofErrors,
   EROFS: ofErrors,
-  moved: [...ofErrors, 'AFTERWORD_JOURNAL_LOST', 'AFTERWORD_JOURNAL_UNLOCKED'],
+  moved: [...ofErrors, 'AFTERWORD_JOURNAL_LOST', 'AFTERWORD_JOURNAL_UNLOCKED', 'AFTERWORD_SET_ASIDE'],
 }
 
 /** Judges a life that was struck. */
@@ -75,8 +75,7 @@ export class LifeVerdict {
     const robbed = robberies(this.#runs, this.#facts.ends).filter(({ isFailed, what }) => !isFailed && !isRetried(what))
     return [
       ...this.#oddReports.map((report) => `reported ${report.join(' ')}`),
-      ...(this.#isLossReported ? [] : [...this.#lost, ...this.#notListed]),
-      ...this.#failedForGood,
+      ...(this.#isLossReported ? [] : [...this.#lost, ...this.#notListed, ...this.#failedForGood]),
       ...robbed.map((run) => `robbed: ${JSON.stringify(run)}`),
       ...this.#tooLate,
     ]
