@@ -85,7 +85,7 @@ test('a lock file that may not be written to: no process takes it for its lock, 
   expect(host.ledger.of('of-one').map(({ by }) => by)).toEqual(['one'])
 })
 
-test('a folder that becomes read-only: the release of a dead process\'s slot, and close(), end in order', async () => {
+test("a folder that becomes read-only: the release of a dead process's slot, and close(), end in order", async () => {
   await using host = new Host()
   const before = await host.start('before')
   await before.keep('/wait/left')
