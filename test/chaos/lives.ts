@@ -126,11 +126,11 @@ export class Lives implements AsyncDisposable {
       if (rest.problem !== undefined) wrong.push(`no start: ${rest.problem}`)
     }
     wrong.push(...verdict.wrong)
-    const { struck } = strike
+    const { struck, struckCall: call } = strike
     const again = verdict.again.length
     if (wrong.length === 0) rmSync(trial, { recursive: true })
     else wrong.push(`its files: ${trial}`)
-    return { call: strike.struckCall, calls, struck, answered: answered.length, again, wrong }
+    return { call, calls, struck, answered: answered.length, again, wrong }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
