@@ -2,35 +2,42 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { defer, instance, job, onSent } from 'afterword'
+import { configure, defer, instance, job, onSent } from 'afterword'
 import { afterword } from 'afterword/express'
 import express, { type ErrorRequestHandler } from 'express'
 import { openAccessLog } from './access-log.ts'
-import { startMail } from './mail.ts'
+import { Inbox, summaryOf } from './inbox.ts'
+import { killDuring } from './kill.ts'
+import { openMailer } from './mail.ts'
 import { InvalidSignup, readSignup } from './signup.ts'
 import { Stream } from './stream.ts'
-import { startAnalytics, startCompanies } from './third-parties.ts'
+import { supervised, type ToApp, tell } from './supervision.ts'
+import { openThirdParties } from './third-parties.ts'
 import { Timeline } from './timeline.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const data = process.env.DATA ?? here('data')
+const world = await supervised()
 
-// What happens is shown on every open page.
+// What happens is shown on every open page, and told to the supervisor, who remembers it.
 const stream = new Stream()
-const timeline = new Timeline((entry) => stream.send('signup', entry))
+const timeline = new Timeline(world.entries, (entry) => {
+  tell({ entry })
+  stream.send('signup', entry)
+})
+const inbox = new Inbox(world.mails)
 
-// The world around the app: an SMTP server, a log file and two APIs of others. All of them are real.
-const mail = await startMail((summary) => stream.send('mail', summary))
-const log = await openAccessLog(process.env.DATA ?? here('data'), (lines) => stream.send('log', lines))
-const analytics = await startAnalytics()
-const companies = await startCompanies()
+const { appendAccessLine, ...log } = await openAccessLog(data, (lines) => stream.send('log', lines))
+const { sendWelcomeMail } = openMailer(world.smtp)
+const { trackSignup, lookUpCompany } = openThirdParties(world.analytics, world.companies)
 
-const { sendWelcomeMail } = mail
-const { appendAccessLine } = log
-const { trackSignup } = analytics
-const { lookUpCompany } = companies
-
+// The calls of jobs are on disk before the answer leaves. They survive the end of this process; a bare defer lives in memory.
+configure({ journal: join(data, 'journal') })
 const sendWelcome = job('send-welcome', sendWelcomeMail)
+const companyLookUp = job('look-up-company', lookUpCompany)
+timeline.kept.add(sendWelcome.name).add(companyLookUp.name)
 
 const app = express()
 app.use(afterword())
@@ -64,6 +71,21 @@ app.post('/signup/old-way', async (req, res) => {
   res.status(201).json({ message: `Welcome, ${signup.name}. A mail was sent.` })
 })
 
+// Two of the four things in memory, two kept in the journal, and kill -9 in the middle of the slow one.
+app.post('/signup/and-kill', (req, res) => {
+  const signup = readSignup(req.body)
+  timeline.begin(signup, req)
+
+  onSent(() => timeline.sent(signup, res.statusCode))
+  defer(appendAccessLine, signup)
+  companyLookUp.defer(signup)
+  defer(trackSignup, signup)
+  sendWelcome.defer(signup)
+
+  killDuring('look-up-company', signup)
+  res.status(201).json({ message: `Welcome, ${signup.name}. This server is about to die.` })
+})
+
 // The page and what it shows.
 app.use((_req, res, next) => {
   res.set('content-security-policy', "default-src 'self'; frame-ancestors 'none'; form-action 'self'")
@@ -72,17 +94,18 @@ app.use((_req, res, next) => {
 app.use(express.static(here('page')))
 app.get('/events', (_req, res) => {
   const { file, lines } = log
-  stream.open(res, 'state', { signups: timeline.entries(), mails: mail.list(), log: { file, lines: lines() } })
+  stream.open(res, 'state', { signups: timeline.entries(), mails: inbox.list(), log: { file, lines: lines() } })
 })
-app.get('/inbox', (_req, res) => void res.json(mail.list()))
+app.get('/inbox', (_req, res) => void res.json(inbox.list()))
 app.get('/inbox/:id', (req, res) => {
-  const found = mail.read(req.params.id)
+  const found = inbox.read(req.params.id)
   if (found === undefined) res.status(404).json({ message: 'There is no such mail.' })
   else res.json(found)
 })
-app.get('/source', async (_req, res) => {
+app.get('/source', async (req, res) => {
   const source = await readFile(here('server.ts'), 'utf8')
-  const from = source.indexOf("app.post('/signup'")
+  const from = source.indexOf(`app.post('/${req.query.of ?? 'signup'}'`)
+  if (from < 0) return void res.status(404).json({ message: 'There is no such route.' })
   res.type('text/plain').send(source.slice(from, source.indexOf('\n})\n', from) + 4))
 })
 
@@ -94,19 +117,23 @@ const onError: ErrorRequestHandler = (error, _req, res, _next) => {
 }
 app.use(onError)
 
-// On SIGTERM or SIGINT Afterword stops what takes requests in, runs the tasks that are left, then these functions.
+process.on('message', (message: ToApp) => {
+  if (!('mail' in message)) return
+  inbox.add(message.mail)
+  stream.send('mail', summaryOf(message.mail))
+})
+
+// On SIGTERM or SIGINT Afterword stops what takes requests in, and runs the tasks that are left.
 instance().addIntake(stream)
-instance().onShutdown(mail.close)
-instance().onShutdown(analytics.close)
-instance().onShutdown(companies.close)
 
 const server = createServer(app)
 timeline.watch(server)
-await listen(Number(process.env.PORT ?? 3000)).catch((error) => {
+await listen(world.port).catch((error) => {
   if (error.code !== 'EADDRINUSE') throw error
   return listen(0)
 })
-console.log(`The sign-up example: http://localhost:${(server.address() as AddressInfo).port}`)
+tell({ port: (server.address() as AddressInfo).port })
+timeline.resume()
 
 async function listen(port: number): Promise<void> {
   server.listen(port, 'localhost')

@@ -1,51 +1,23 @@
 import type { IncomingMessage, Server } from 'node:http'
 import { type Events, type Outcome, subscribe } from 'afterword'
+import { clock, type Entry, isOver, most, type Step } from './entry.ts'
 import type { Signup } from './signup.ts'
 
 type Task = Events['task:deferred']['task']
 
-/** The story of a sign-up. Times are ms since its request came in. */
-export interface Entry {
-  readonly id: string
-  readonly name: string
-  readonly email: string
-  /** The order: the four things run before the answer, or after it. */
-  readonly way: 'before' | 'after'
-  readonly receivedAt: string
-  /** The age of the entry when it was sent to the page. */
-  elapsed: number
-  sent?: { readonly at: number; readonly status: number }
-  readonly steps: Step[]
-  /** The reports of the library. */
-  readonly reports: string[]
-}
-
-/** One of the four things. */
-export interface Step {
-  readonly name: string
-  state: 'waiting' | 'running' | 'retrying' | Outcome['status']
-  readonly attempts: Attempt[]
-}
-
-interface Attempt {
-  readonly from: number
-  to?: number
-  status?: Outcome['status']
-}
-
-/** The number of entries that are kept. */
-const most = 12
-
 /** Turns the library's events into one entry for each sign-up. */
 export class Timeline {
+  /** The names of the tasks whose calls the journal keeps. */
+  readonly kept = new Set<string>()
   readonly #publish: (entry: Entry) => void
   readonly #entries = new Map<string, Entry>()
   readonly #arrivals = new WeakMap<IncomingMessage, number>()
-  readonly #starts = new WeakMap<Entry, number>()
   readonly #places = new WeakMap<Task, { readonly entry: Entry; readonly step: Step }>()
 
-  constructor(publish: (entry: Entry) => void) {
+  /** @param entries the stories of earlier processes */
+  constructor(entries: readonly Entry[], publish: (entry: Entry) => void) {
     this.#publish = publish
+    for (const entry of entries) this.#entries.set(entry.id, entry)
     subscribe('task:deferred', ({ task }) => this.#add(task))
     subscribe('task:started', ({ task }) => this.#follow(task, (entry, step) => this.#start(entry, step)))
     subscribe('task:retrying', ({ task, outcome }) => {
@@ -63,12 +35,24 @@ export class Timeline {
 
   /** Takes the time of each request as it comes in, ahead of every middleware. */
   watch(server: Server): void {
-    server.prependListener('request', (req: IncomingMessage) => this.#arrivals.set(req, performance.now()))
+    server.prependListener('request', (req: IncomingMessage) => this.#arrivals.set(req, clock()))
+  }
+
+  /** Notes that this process goes on with the stories whose process was killed. */
+  resume(): void {
+    for (const entry of this.#entries.values()) {
+      if (isOver(entry) || entry.processes.at(-1)?.to === undefined) continue
+      entry.processes.push({ pid: process.pid, from: this.#elapsed(entry) })
+      this.#changed(entry)
+    }
   }
 
   begin({ id, name, email }: Signup, req: IncomingMessage, way: Entry['way'] = 'after'): void {
-    const entry = { id, name, email, way, receivedAt: new Date().toISOString(), elapsed: 0, steps: [], reports: [] }
-    this.#starts.set(entry, this.#arrivals.get(req) ?? performance.now())
+    const entry: Entry = {
+      ...{ id, name, email, way, receivedAt: new Date().toISOString(), elapsed: 0, steps: [], reports: [] },
+      start: this.#arrivals.get(req) ?? clock(),
+      processes: [{ pid: process.pid, from: 0 }],
+    }
     this.#entries.set(id, entry)
     for (const oldest of this.#entries.keys()) if (this.#entries.size > most) this.#entries.delete(oldest)
     this.#changed(entry)
@@ -85,7 +69,7 @@ export class Timeline {
   async run(name: string, fn: (signup: Signup) => Promise<unknown>, signup: Signup): Promise<void> {
     const entry = this.#entries.get(signup.id)
     if (entry === undefined) return void (await fn(signup))
-    const step: Step = { name, state: 'waiting', attempts: [] }
+    const step: Step = { name, kept: false, state: 'waiting', attempts: [] }
     entry.steps.push(step)
     this.#start(entry, step)
     this.#changed(entry)
@@ -108,8 +92,12 @@ export class Timeline {
   #add(task: Task): void {
     const entry = this.#entries.get((task.args[0] as Partial<Signup> | undefined)?.id ?? '')
     if (entry === undefined) return
-    const step: Step = { name: task.name, state: 'waiting', attempts: [] }
-    entry.steps.push(step)
+    // A call that a dead process has left becomes a task of this one.
+    let step = entry.steps.find(({ name, state }) => name === task.name && state === 'waiting')
+    if (step === undefined) {
+      step = { name: task.name, kept: this.kept.has(task.name), state: 'waiting', attempts: [] }
+      entry.steps.push(step)
+    }
     this.#places.set(task, { entry, step })
     this.#changed(entry)
   }
@@ -123,7 +111,7 @@ export class Timeline {
 
   #start(entry: Entry, step: Step): void {
     step.state = 'running'
-    step.attempts.push({ from: this.#elapsed(entry) })
+    step.attempts.push({ from: this.#elapsed(entry), pid: process.pid })
   }
 
   #end(entry: Entry, step: Step, status: Outcome['status'], state: Step['state'] = status): void {
@@ -138,6 +126,6 @@ export class Timeline {
   }
 
   #elapsed(entry: Entry): number {
-    return performance.now() - (this.#starts.get(entry) ?? 0)
+    return clock() - entry.start
   }
 }

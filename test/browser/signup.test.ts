@@ -94,6 +94,39 @@ describe.skipIf(missing)(`the sign-up page${missing ? ` (skipped: no Chromium at
     await page.close()
   })
 
+  it.each([360, 1280])('shows what survives kill -9, in a window of %i pixels', async (width) => {
+    const { page } = await open()
+    const errors: string[] = []
+    page.on('pageerror', (error) => errors.push(String(error)))
+    await page.setViewportSize({ width, height: 800 })
+    await page.getByLabel('Name').fill(`Killed at ${width}`)
+    // The page finds no server before it has been looked at.
+    const seen = Promise.withResolvers<void>()
+    await page.route('**/events', (route) => seen.promise.then(() => route.continue()))
+    const kill = page.getByRole('button', { name: 'Answer me, then kill -9' })
+    await kill.focus()
+    await page.keyboard.press('Enter')
+    await page.getByText(`Welcome, Killed at ${width}. This server is about to die.`).waitFor()
+    const entry = page.getByRole('article', { name: `Killed at ${width}` })
+    const of = (name: string) => entry.getByRole('listitem').filter({ hasText: name })
+
+    // While the server is away the page stands.
+    await of('look-up-company').getByText('the server is down').waitFor()
+    await page.getByText('the server is down', { exact: true }).first().waitFor()
+    seen.resolve()
+    const [died, next] = await app.restarted()
+    await page.getByText('live', { exact: true }).waitFor()
+
+    await of('appendAccessLine').getByText(`done in pid ${died}`).waitFor()
+    await of('trackSignup').getByText(`lost with pid ${died}`).waitFor()
+    await of('look-up-company').getByText(`done in pid ${next}`).waitFor()
+    await of('send-welcome').getByText(`done in pid ${next}`).waitFor()
+    await entry.getByText(`Kept in the journal, and run by pid ${next}: look-up-company and send-welcome.`).waitFor()
+    expect(await page.evaluate(misplaced(`Killed at ${width}`))).toEqual({ words: [], lines: [1], width })
+    expect(errors).toEqual([])
+    await page.close()
+  })
+
   it.each([360, 1280])('keeps the words of a timeline in their places, in a window of %i pixels', async (width) => {
     const { page } = await open()
     await page.setViewportSize({ width, height: 800 })

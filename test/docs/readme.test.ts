@@ -41,7 +41,7 @@ describe('the first screen of the README', () => {
   })
 
   it('shows the two commands', () => {
-    expect(readme).toContain('```sh\nnpm ci && npm start\n```')
+    expect(readme).toContain('```sh\nnpm ci --prefix examples/signup && npm start\n```')
     expect(readme).toContain('```sh\nnpm ci && npm test\n```')
   })
 })

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { Entry } from '../../examples/signup/timeline.ts'
+import type { Entry } from '../../examples/signup/entry.ts'
 
-const program = fileURLToPath(new URL('../../examples/signup/server.ts', import.meta.url))
+const program = fileURLToPath(new URL('../../examples/signup/main.ts', import.meta.url))
 
 /** The sign-up example as a user starts it: a process of its own. */
 export class SignupApp implements AsyncDisposable {
@@ -15,10 +15,12 @@ export class SignupApp implements AsyncDisposable {
   readonly exited: Promise<number | null>
   #stderr = ''
   readonly #child: ChildProcess
+  readonly #lines: AsyncIterator<string>
   readonly #data: string
 
-  private constructor(child: ChildProcess, data: string, url: string) {
+  private constructor(child: ChildProcess, lines: AsyncIterator<string>, data: string, url: string) {
     this.#child = child
+    this.#lines = lines
     this.#data = data
     this.url = url
     this.exited = once(child, 'close').then(([code]) => code)
@@ -35,13 +37,9 @@ export class SignupApp implements AsyncDisposable {
     const data = await mkdtemp(join(tmpdir(), 'afterword-signup-'))
     const env = { ...process.env, NODE_OPTIONS: '', PORT: String(port), DATA: data }
     const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe'] })
-    for await (const line of createInterface(child.stdout)) {
-      const url = /http:\/\/localhost:\d+/.exec(line)?.[0]
-      if (url === undefined) continue
-      child.stdout.resume()
-      return new SignupApp(child, data, url)
-    }
-    throw new Error('The example ended without printing its address.')
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+    const url = await printed(lines, /http:\/\/localhost:\d+/)
+    return new SignupApp(child, lines, data, url)
   }
 
   signUp(input: unknown, path = '/signup'): Promise<Response> {
@@ -63,7 +61,13 @@ export class SignupApp implements AsyncDisposable {
 
   /** Opens /events, as the page does. */
   async watch(): Promise<Watcher> {
-    return new Watcher(await fetch(`${this.url}/events`))
+    return Watcher.open(await fetch(`${this.url}/events`))
+  }
+
+  /** Resolves when the server was killed, and another one has taken its place. @returns the pids of both */
+  async restarted(): Promise<number[]> {
+    const line = await printed(this.#lines, /^The server was killed.*/)
+    return Array.from(line.matchAll(/pid (\d+)/g), ([, pid]) => Number(pid))
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -77,14 +81,38 @@ export class SignupApp implements AsyncDisposable {
   }
 }
 
+/** Reads lines until one matches. @returns the match */
+async function printed(lines: AsyncIterator<string>, pattern: RegExp): Promise<string> {
+  for (;;) {
+    const { value, done } = await lines.next()
+    if (done) throw new Error(`The example ended without printing ${pattern}.`)
+    const found = pattern.exec(value)
+    if (found !== null) return found[0]
+  }
+}
+
+/** The first message of /events. */
+interface State {
+  readonly signups: readonly Entry[]
+  readonly mails: readonly { to: string }[]
+}
+
 /** Reads server-sent events, in order. */
 export class Watcher {
+  readonly first: State
   /** Every state of every sign-up, as told. */
   readonly entries: Entry[] = []
   readonly #messages: AsyncGenerator<{ event: string; data: unknown }>
 
-  constructor(response: Response) {
-    this.#messages = messages(response)
+  private constructor(first: State, events: AsyncGenerator<{ event: string; data: unknown }>) {
+    this.first = first
+    this.#messages = events
+  }
+
+  static async open(response: Response): Promise<Watcher> {
+    const events = messages(response)
+    const { value } = await events.next()
+    return new Watcher(value.data as State, events)
   }
 
   /** The first state of the sign-up of that address which `accepts`, from here on. */

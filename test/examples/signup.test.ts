@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Entry } from '../../examples/signup/timeline.ts'
+import { type Entry, isOver } from '../../examples/signup/entry.ts'
 import { SignupApp } from './signup-app.ts'
 
 const names = ['send-welcome', 'appendAccessLine', 'trackSignup', 'lookUpCompany']
@@ -138,6 +138,61 @@ describe('the sign-up example', () => {
     const source = await (await fetch(`${app.url}/source`)).text()
     expect(source).toMatch(/^app\.post\('\/signup', [\s\S]+defer\([\s\S]+\n}\)\n$/)
     expect(source.split('\n').length).toBeLessThanOrEqual(25)
+  })
+})
+
+describe('kill -9 of the sign-up example', () => {
+  it('loses what is in memory, and runs in the next process what is kept', async () => {
+    await using app = await SignupApp.start()
+    const email = 'ada@analytical.example'
+    const first = await app.watch()
+    const response = await app.signUp({ name: 'Ada Lovelace', email }, '/signup/and-kill')
+    expect(response.status).toBe(201)
+    // The process breaks the connection off as it dies.
+    await expect(first.ended()).rejects.toThrow()
+
+    const pids = await app.restarted()
+    const second = await app.watch()
+    const last = await second.until(email, isOver)
+    expect(last.processes.map(({ pid }) => pid)).toEqual(pids)
+    const [died, next] = last.processes
+    expect(died!.to).toBeLessThan(next!.from)
+    const story = last.steps.map(({ name, kept, state, attempts }) => {
+      return [name, kept, state, attempts.map(({ pid, status }) => [pid === died!.pid ? 'first' : 'second', status])]
+    })
+    expect(story).toEqual([
+      ['appendAccessLine', false, 'done', [['first', 'done']]],
+      [
+        'look-up-company',
+        true,
+        'done',
+        [
+          ['first', 'killed'],
+          ['second', 'done'],
+        ],
+      ],
+      ['trackSignup', false, 'lost', []],
+      ['send-welcome', true, 'done', [['second', 'done']]],
+    ])
+    expect((await app.inbox()).map(({ to }) => to)).toEqual([email])
+    app.kill('SIGTERM')
+    expect(await app.exited).toBe(0)
+  })
+
+  it('keeps the mails and stories of before, and its address', async () => {
+    await using app = await SignupApp.start()
+    const before = await app.watch()
+    await app.signUp({ name: 'Grace Hopper', email: 'grace@mark-one.example' })
+    await before.until('grace@mark-one.example', isDone)
+    await app.signUp({ name: 'Ada Lovelace', email: 'ada@analytical.example' }, '/signup/and-kill')
+    await expect(before.ended()).rejects.toThrow()
+
+    await app.restarted()
+    const after = await app.watch()
+    expect(after.first.signups.map(({ name }) => name)).toEqual(['Grace Hopper', 'Ada Lovelace'])
+    expect(isDone(after.first.signups[0]!)).toBe(true)
+    expect(after.first.signups[0]!.processes).toHaveLength(1)
+    expect(after.first.mails.map(({ to }) => to)).toContain('grace@mark-one.example')
   })
 })
 

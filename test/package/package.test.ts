@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -13,6 +13,8 @@ const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
 
 /** The package as npm would install it, in the node_modules of an empty project. */
 let project: string
+/** The warnings of npm. */
+let warnings: string
 beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'afterword-package-'))
   const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', project], {
@@ -20,7 +22,8 @@ beforeAll(async () => {
   })
   const [{ filename }] = Object.values(JSON.parse(stdout)) as [{ filename: string }]
   await run('npm', ['init', '--yes'], { cwd: project })
-  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', join(project, filename)], { cwd: project })
+  const install = ['install', '--offline', '--no-audit', '--no-fund', join(project, filename)]
+  warnings = (await run('npm', install, { cwd: project })).stderr
 })
 afterAll(() => rm(project, { recursive: true, force: true }))
 
@@ -51,6 +54,23 @@ describe('the package', () => {
     expect((await readdir(join(project, 'node_modules'))).filter((name) => !name.startsWith('.'))).toEqual([
       'afterword',
     ])
+  })
+
+  it('is installed without a warning: it has no script that npm would have to run', () => {
+    expect(warnings).toBe('')
+  })
+
+  it('has every file that its pages lead to', async () => {
+    const folder = join(project, 'node_modules/afterword')
+    const files = await readdir(folder, { recursive: true })
+    const dead: string[] = []
+    for (const page of files.filter((file) => file.endsWith('.md'))) {
+      const text = await readFile(join(folder, page), 'utf8')
+      for (const [link, path = ''] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)\s]*\)/g)) {
+        if (!files.includes(join(dirname(page), path).replace(/\/$/, ''))) dead.push(`${page}: ${link}`)
+      }
+    }
+    expect(dead).toEqual([])
   })
 
   it('tells its version', async () => {
@@ -169,10 +189,13 @@ describe('the package', () => {
     expect(source).toContain('node:http')
     expect((await readdir(folder)).sort()).toEqual([
       'CHANGELOG.md',
+      'CONTRIBUTING.md',
       'LICENSE',
       'README.md',
+      'bench',
       'dist',
       'docs',
+      'examples',
       'package.json',
       'src',
     ])

@@ -1,7 +1,22 @@
 import { byId, element, time } from './element.js'
 
+const shown = new Map()
+
+/** Shows these mails, the newest first, and no others. Those that are shown already stay as they are, opened or not. */
+export function showInbox(mails) {
+  const ids = new Set(mails.map(({ id }) => id))
+  for (const [id, mail] of shown) {
+    if (ids.has(id)) continue
+    mail.remove()
+    shown.delete(id)
+  }
+  for (const mail of mails.toReversed()) showMail(mail)
+  count()
+}
+
 /** Shows a mail on top of the inbox; it is read when it is opened. */
 export function showMail({ id, from, to, subject, receivedAt }) {
+  if (shown.has(id)) return
   const body = element('div', { className: 'body' }, element('p', { className: 'none' }, 'Opening…'))
   const mail = element(
     'details',
@@ -15,18 +30,19 @@ export function showMail({ id, from, to, subject, receivedAt }) {
     ),
     body,
   )
-  mail.addEventListener('toggle', () => void read(id, from, body), { once: true })
+  mail.addEventListener('toggle', () => {
+    if (mail.open && body.querySelector('.text') === null) void read(id, from, body)
+  })
+  shown.set(id, mail)
   byId('inbox').prepend(mail)
   count()
 }
 
-export function clearInbox() {
-  byId('inbox').replaceChildren()
-  count()
-}
-
 async function read(id, from, body) {
-  const response = await fetch(`inbox/${id}`)
+  const response = await fetch(`inbox/${id}`).catch(() => undefined)
+  if (response === undefined) {
+    return body.replaceChildren(element('p', { className: 'none' }, 'The server is down. Open the mail again later.'))
+  }
   const mail = await response.json()
   if (!response.ok) return body.replaceChildren(element('p', { className: 'none' }, mail.message))
   body.replaceChildren(

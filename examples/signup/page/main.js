@@ -1,6 +1,6 @@
 import { byId, duration, element } from './element.js'
-import { clearInbox, showMail } from './inbox.js'
-import { clearTimeline, showSignup } from './timeline.js'
+import { showInbox, showMail } from './inbox.js'
+import { freezeTimeline, showSignup, showTimeline } from './timeline.js'
 
 /** Filled in for visitors in a hurry. */
 const people = [
@@ -14,23 +14,23 @@ let turn = 0
 
 const form = byId('form')
 const { name, email, way, analyticsFails } = form.elements
-const button = form.querySelector('button')
+const buttons = form.querySelectorAll('button')
 const answer = byId('answer')
 
 fillIn()
 form.addEventListener('submit', (event) => {
   event.preventDefault()
-  void signUp()
+  void signUp(event.submitter ?? buttons[0])
 })
 void listen()
-void showSource()
+void showSource('signup')
 
-async function signUp() {
+async function signUp(button) {
   const body = JSON.stringify({ name: name.value, email: email.value, analyticsFails: analyticsFails.checked })
-  const path = way.value === 'after' ? 'signup' : 'signup/old-way'
+  const path = button.name === 'kill' ? 'signup/and-kill' : way.value === 'after' ? 'signup' : 'signup/old-way'
   showErrors({})
   say('', 'Waiting for the answer…')
-  button.disabled = true
+  for (const each of buttons) each.disabled = true
   const asked = performance.now()
   try {
     const response = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
@@ -38,11 +38,15 @@ async function signUp() {
     const waited = duration(performance.now() - asked)
     say(response.ok ? 'good' : 'bad', message, `Your browser waited ${waited}.`)
     showErrors(errors)
-    if (response.ok) next()
+    if (response.ok) {
+      next()
+      // What is shown is the code that has answered. The server may be about to die.
+      await showSource(path).catch(() => {})
+    }
   } catch {
     say('bad', 'The server does not answer. Is it still running?')
   } finally {
-    button.disabled = false
+    for (const each of buttons) each.disabled = false
     if (document.activeElement === document.body) button.focus()
   }
 }
@@ -83,10 +87,8 @@ function listen() {
   const on = (type, show) => events.addEventListener(type, ({ data }) => show(JSON.parse(data)))
   on('state', ({ signups, mails, log }) => {
     state('open', 'live')
-    clearTimeline()
-    clearInbox()
-    for (const signup of signups) showSignup(signup)
-    for (const mail of mails.toReversed()) showMail(mail)
+    showTimeline(signups)
+    showInbox(mails)
     byId('log-file').textContent = log.file
     showLog(log.lines)
   })
@@ -94,9 +96,11 @@ function listen() {
   on('mail', showMail)
   on('log', showLog)
   events.addEventListener('error', () => {
-    state('closed', 'connection lost')
-    // A server that answers with an error is not asked again by the browser itself.
-    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 2000)
+    state('closed', 'the server is down')
+    freezeTimeline()
+    // Browsers wait for seconds before they ask again, and some do not ask at all.
+    events.close()
+    setTimeout(listen, 300)
   })
 }
 
@@ -111,15 +115,18 @@ function showLog(lines) {
 }
 
 /** The route as the server runs it, each line marked with when it counts. */
-async function showSource() {
-  const source = await (await fetch('source')).text()
+async function showSource(route) {
+  const response = await fetch(`source?of=${encodeURIComponent(route)}`)
+  const source = await response.text()
+  if (!response.ok) return
   const lines = source.trimEnd().split('\n')
   byId('source').replaceChildren(...lines.map((line) => element('span', { className: kindOf(line) }, code(line), '\n')))
 }
 
 function kindOf(line) {
   if (/\b(defer|onSent)\b/.test(line)) return 'after'
-  return line.includes('res.status') ? 'wait' : ''
+  if (/\bkillDuring\b/.test(line)) return 'fatal'
+  return /res\.status|await /.test(line) ? 'wait' : ''
 }
 
 function code(line) {

@@ -11,7 +11,10 @@ const words = {
   failed: 'failed',
   'timed-out': 'timed out',
   cancelled: 'cancelled',
+  lost: 'lost',
 }
+
+const left = ['waiting', 'running', 'retrying']
 
 const cards = new Map()
 
@@ -28,11 +31,26 @@ export function showSignup(entry) {
   if (!card.over) animate()
 }
 
-/** Begins anew, as after a reconnection. */
-export function clearTimeline() {
-  for (const { root } of cards.values()) root.remove()
-  cards.clear()
-  byId('timeline-empty').hidden = false
+/** Shows these sign-ups, the oldest first, and no others, as after a reconnection. */
+export function showTimeline(entries) {
+  frozenAt = undefined
+  const ids = new Set(entries.map(({ id }) => id))
+  for (const [id, { root }] of cards) {
+    if (ids.has(id)) continue
+    root.remove()
+    cards.delete(id)
+  }
+  for (const entry of entries) showSignup(entry)
+  byId('timeline-empty').hidden = cards.size > 0
+}
+
+/** The moment from which on nobody tells what happens. */
+let frozenAt
+
+/** Lets the bars stand still until the server is back. */
+export function freezeTimeline() {
+  frozenAt ??= performance.now()
+  for (const card of cards.values()) if (!card.over) card.draw()
 }
 
 let frame = 0
@@ -42,6 +60,7 @@ function animate() {
   if (frame !== 0) return
   frame = requestAnimationFrame(() => {
     frame = 0
+    if (frozenAt !== undefined) return
     const live = [...cards.values()].filter((card) => !card.over)
     for (const card of live) card.draw()
     if (live.length > 0) animate()
@@ -54,6 +73,26 @@ function outcomeOf(sent) {
   return sent.status < 400 ? ['nothing', 'left to do'] : [`error ${sent.status}`, 'is what it got']
 }
 
+/** The sentence that says what was lost and what survived. */
+function verdictOf({ steps, processes }) {
+  const [first] = processes
+  const last = processes.at(-1)
+  const names = (list) => list.map(({ name }) => name).join(' and ')
+  const lost = steps.filter(({ state }) => state === 'lost')
+  const after = steps.filter(({ attempts }) => attempts.some(({ pid }) => pid !== first.pid))
+  const waits = steps.filter((step) => step.kept && left.includes(step.state) && !after.includes(step))
+  return [
+    `kill -9 has ended pid ${first.pid}.`,
+    lost.length > 0 && `Lost, for it was only in memory: ${names(lost)}.`,
+    after.length > 0 && `Kept in the journal, and run by pid ${last.pid}: ${names(after)}.`,
+    waits.length > 0 && `Kept in the journal, and still to run: ${names(waits)}.`,
+  ]
+    .filter(Boolean)
+    .join(' ')
+}
+
+const kinds = { failed: 'bar failed', 'timed-out': 'bar failed', killed: 'bar killed' }
+
 class Card {
   #entry
   #heard = 0
@@ -65,7 +104,9 @@ class Card {
   #list = element('ol', { className: 'rows' })
   #axis = element('div', { className: 'axis' })
   #reports = element('ul', { className: 'reports' })
+  #verdict = element('p', { className: 'verdict' })
   #client = new Row('the client', 'client')
+  #server = new Row('the server', 'server')
 
   constructor(entry) {
     const heading = element('h3', { textContent: entry.name, id: `entry-${entry.id}` })
@@ -96,6 +137,7 @@ class Card {
         this.#list,
         this.#axis,
       ),
+      this.#verdict,
       this.#reports,
     )
     this.root.setAttribute('aria-labelledby', heading.id)
@@ -104,10 +146,7 @@ class Card {
 
   get over() {
     const { sent, steps } = this.#entry
-    return (
-      sent !== undefined &&
-      steps.every(({ state }) => state in words && !['waiting', 'running', 'retrying'].includes(state))
-    )
+    return sent !== undefined && !steps.some(({ state }) => left.includes(state))
   }
 
   update(entry) {
@@ -116,23 +155,28 @@ class Card {
     this.#heard = performance.now()
     entry.steps.forEach((step, index) => {
       if (!this.#rows.has(index)) {
-        const row = new Row(step.name)
+        const row = new Row(step.name, 'task', step.kept)
         this.#rows.set(index, row)
         this.#list.append(row.root)
       }
     })
+    const killed = entry.processes.some(({ to }) => to !== undefined)
+    if (killed && !this.#server.root.isConnected) this.#client.root.after(this.#server.root)
+    this.#verdict.textContent = killed ? verdictOf(entry) : ''
+    this.root.classList.toggle('killed', killed)
     this.#reports.replaceChildren(...entry.reports.map((text) => element('li', {}, text)))
     this.root.classList.toggle('sent', entry.sent !== undefined)
     this.root.classList.toggle('refused', entry.sent !== undefined && entry.sent.status >= 400)
     this.draw()
     if (wasLive && this.over) {
-      byId('ended').textContent = `All that the sign-up of ${entry.name} started has ended.`
+      byId('ended').textContent =
+        `All that the sign-up of ${entry.name} started has ended. ${this.#verdict.textContent}`
     }
   }
 
   draw() {
-    const { sent, steps, elapsed, way } = this.#entry
-    const now = elapsed + performance.now() - this.#heard
+    const { sent, steps, elapsed, way, processes } = this.#entry
+    const now = elapsed + Math.max(0, (frozenAt ?? performance.now()) - this.#heard)
     const ends = steps.flatMap(({ attempts }) => attempts.map(({ to }) => to ?? now))
     const span = Math.max(leastSpan, 1.03 * Math.max(sent?.at ?? now, ...ends, 0))
     const waited = sent?.at ?? now
@@ -149,7 +193,17 @@ class Card {
     this.#client.draw(span, now, [{ from: 0, to: sent?.at }], sent === undefined ? 'running' : 'done', {
       waiting: sent === undefined ? 'waits' : sent.status < 400 ? 'has its answer' : 'got an error',
     })
-    for (const [index, { attempts, state }] of steps.entries()) this.#rows.get(index).draw(span, now, attempts, state)
+    for (const [index, { attempts, state }] of steps.entries()) {
+      const waiting = frozenAt !== undefined && left.includes(state) ? 'the server is down' : undefined
+      this.#rows.get(index).draw(span, now, attempts, state, { waiting, pid: processes[0].pid })
+    }
+    if (this.root.classList.contains('killed')) {
+      const until = this.over ? Math.max(...ends, processes.at(-1).from) : now
+      const lives = processes.map(({ pid, from, to = until }) => ({ from, to, text: `pid ${pid}` }))
+      const again = processes.at(-1).to === undefined
+      this.#server.draw(span, now, lives, 'done', { waiting: again ? 'killed, started again' : 'killed' })
+      this.root.style.setProperty('--killed', processes[0].to / span)
+    }
     this.#ticks(span)
   }
 
@@ -173,37 +227,50 @@ class Card {
 
 class Row {
   #strip = strip()
-  #took = element('b')
+  #took = element('b', { className: 'took' })
   #word = element('span')
+  #where = element('span', { className: 'pid' })
 
-  constructor(name, kind = 'task') {
+  constructor(name, kind = 'task', kept = false) {
     this.root = element(
       'li',
       { className: `row ${kind}` },
-      element('span', { className: 'name' }, name),
+      element(
+        'span',
+        { className: 'name' },
+        element('span', { className: 'call' }, name),
+        element(
+          'span',
+          { className: kept ? 'where kept' : 'where' },
+          kind === 'task' ? (kept ? 'kept' : 'memory') : '',
+        ),
+      ),
       this.#strip,
-      element('span', { className: 'result' }, this.#took, ' ', this.#word),
+      element('span', { className: 'result' }, this.#took, ' ', this.#word, this.#where),
     )
   }
 
-  draw(span, now, attempts, state, { waiting } = {}) {
+  draw(span, now, attempts, state, { waiting, pid } = {}) {
     this.root.dataset.state = state
-    const bars = attempts.flatMap(({ from, to = now, status }, index) => {
+    const bars = attempts.flatMap(({ from, to = now, status, text = '' }, index) => {
       const before = attempts[index - 1]?.to
-      const bar = { from, to, kind: status === 'failed' || status === 'timed-out' ? 'bar failed' : 'bar' }
+      const bar = { from, to, text, kind: kinds[status] ?? 'bar' }
       return before === undefined ? [bar] : [{ from: before, to: from, kind: 'bar pause' }, bar]
     })
     while (this.#strip.children.length < bars.length) this.#strip.append(element('i'))
-    for (const [index, { from, to, kind }] of bars.entries()) {
+    for (const [index, { from, to, kind, text = '' }] of bars.entries()) {
       const bar = this.#strip.children[index]
       bar.className = kind
+      bar.textContent = text
       bar.style.setProperty('--from', from / span)
       bar.style.setProperty('--long', (to - from) / span)
     }
     const last = attempts.at(-1)
-    this.#took.textContent = last === undefined ? '' : duration((last.to ?? now) - last.from)
-    this.#word.textContent =
-      waiting ?? words[state] + (attempts.length > 1 && state !== 'retrying' ? `, attempt ${attempts.length}` : '')
+    this.#took.textContent = last === undefined || last.text !== undefined ? '' : duration((last.to ?? now) - last.from)
+    const own = attempts.filter(({ status }) => status !== 'killed').length
+    const attempt = own > 1 && state !== 'retrying' ? `, attempt ${own}` : ''
+    this.#word.textContent = waiting ?? words[state] + attempt
+    this.#where.textContent = state === 'lost' ? ` with pid ${pid}` : last === undefined ? '' : ` in pid ${last.pid}`
   }
 }
 

@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+
+interface Lock {
+  readonly packages: Record<string, { version: string; integrity?: string; dependencies?: Record<string, string> }>
+}
+
+const json = (path: string) => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'))
+const lock: Lock = json('examples/signup/package-lock.json')
+const { '': own, ...packages } = lock.packages
+
+it('the sign-up example is set up by few packages', () => {
+  expect(Object.keys(packages).length).toBeLessThanOrEqual(80)
+})
+
+it('the sign-up example asks for what its package.json says, in the versions that the tests use', () => {
+  const { dependencies, devDependencies } = json('examples/signup/package.json')
+  expect(own).toMatchObject({ dependencies, devDependencies })
+  const root: Lock = json('package-lock.json')
+  for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
+    const path = `node_modules/${name}`
+    expect([name, packages[path]?.version]).toEqual([name, root.packages[path]?.version])
+  }
+})
