@@ -103,16 +103,21 @@ export class BatchBuffer implements TaskBuffer {
     const trouble = troubleOf(outcome)
     const failed = trouble === undefined ? new Set() : failedOf(tasks, trouble)
     let lost = 0
+    let first: (Pick<Task, 'context'> & { readonly task: Task }) | undefined
     for (const task of tasks) {
       const own: Outcome = trouble !== undefined && failed.has(task) ? trouble : { status: 'done', value: undefined }
+      const { context } = task
       const isOver = this.#scheduler.completion.complete(task, own)
-      if (isOver && own === trouble) lost++
+      if (!isOver || own !== trouble) continue
+      lost++
+      first ??= { task, context }
     }
-    // The batch makes one report for all of them; items that are tried again have no outcome yet.
-    if (lost === 0) return
+    // The batch makes one report for all of them, as that of the first; items that are tried again have no outcome yet.
+    if (first === undefined) return
     const cause = trouble?.status === 'failed' ? trouble.error : trouble
     const hint = lostThis(this.#handler, cause)
-    report(new AfterwordError('AFTERWORD_BATCH_FAILED', [this.#name, lost, tasks.length, hint], { cause }))
+    const error = new AfterwordError('AFTERWORD_BATCH_FAILED', [this.#name, lost, tasks.length, hint], { cause })
+    report(error, first.task, first.context)
   }
 }
 

@@ -82,3 +82,17 @@ test('afterword pause says where there is no journal', async () => {
   const { code, stderr } = await afterword('pause', join(folder, 'none'), 'mail')
   expect([code, stderr]).toEqual([1, `"${join(folder, 'none')}" does not exist.\n`])
 })
+
+test('afterword list takes a journal that an earlier release has made, and pause says what to do', async () => {
+  {
+    await using before = new Afterword({ journal: folder, worker: false })
+    await before.job('mail', () => {}).dispatch()
+  }
+  {
+    using database = new DatabaseSync(join(folder, 'shared.db'))
+    database.exec('DROP TABLE afterword_paused; UPDATE afterword SET version = 3')
+  }
+  expect(await json('list', folder)).toMatchObject([{ job: 'mail', state: 'pending' }])
+  const sentence = 'An earlier release has made this journal. Start a process of this one first.\n'
+  expect(await afterword('pause', folder, 'mail')).toEqual(said('', sentence, 1))
+})

@@ -6,6 +6,11 @@ export class PausedJobs {
   readonly #add: Statement
   readonly #remove: Statement
 
+  /** A database that an earlier release has made has no such table until a process of this one starts. */
+  static isIn(database: Database): boolean {
+    return database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'afterword_paused'").get() !== undefined
+  }
+
   constructor(database: Database) {
     this.#all = database.prepare('SELECT job FROM afterword_paused ORDER BY job')
     this.#add = database.prepare('INSERT OR IGNORE INTO afterword_paused (job) VALUES (?)')

@@ -1,3 +1,4 @@
+import type { DatabaseSync } from 'node:sqlite'
 import { PausedJobs } from '../files/paused-jobs.ts'
 import { atomically } from '../files/transaction.ts'
 import { Holders } from './holders.ts'
@@ -15,18 +16,19 @@ export class PauseWriter {
   }
 
   *set(jobs: readonly string[], isPaused: boolean): Generator<ChangedPause[]> {
-    const [before] = [
-      ...this.#files.inShared((database) => [
-        atomically(database, () => {
-          const paused = new PausedJobs(database)
-          const before = paused.all
-          for (const job of jobs) paused.set(job, isPaused)
-          return before
-        }),
-      ]),
-    ]
-    if (before === undefined)
+    const change = (database: DatabaseSync) => {
+      if (!PausedJobs.isIn(database)) {
+        throw new Error('An earlier release has made this journal. Start a process of this one first.')
+      }
+      const paused = new PausedJobs(database)
+      const before = paused.all
+      for (const job of jobs) paused.set(job, isPaused)
+      return [before]
+    }
+    const [before] = [...this.#files.inShared((database) => atomically(database, () => change(database)))]
+    if (before === undefined) {
       throw new Error(this.#files.unreadable.join('\n') || 'This journal has no shared database.')
+    }
     const { living } = this.#holders
     const known = new Set(living.flatMap(({ jobs }) => jobs.map(([name]) => name)))
     yield jobs.map((job) => {

@@ -203,7 +203,9 @@ export class RecordReader {
 
   /** The jobs that are paused in all processes. They are read once. */
   get #pausedJobs(): readonly string[] {
-    this.#paused ??= [...this.#files.inShared((database) => new PausedJobs(database).all)]
+    this.#paused ??= [
+      ...this.#files.inShared((database) => (PausedJobs.isIn(database) ? new PausedJobs(database).all : [])),
+    ]
     return this.#paused
   }
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import '../../../src/adapters/auto.ts'
-import { configure, defer, job, onSent, subscribe, waitUntil } from '../../../src/index.ts'
+import { BatchError, batch, configure, defer, job, onSent, subscribe, waitUntil } from '../../../src/index.ts'
 import { createServer } from '../../support/servers.ts'
 import { serve } from '../../support/stage.ts'
 import type { Handlers } from './handlers.ts'
@@ -17,6 +17,8 @@ function fail(): never {
   throw new Error('no luck')
 }
 const Fail = job('fail', fail, { retries: 1, backoff: 0 })
+const Batch = batch('batch', fail, { retries: 0, size: 1 })
+const Share = batch('share', (items: string[]) => new BatchError(items), { retries: 0, size: 1 })
 const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 const handlers: Handlers = {
@@ -33,6 +35,18 @@ const handlers: Handlers = {
   },
   '/retried': (_req, res) => {
     Fail.defer()
+    res.end()
+  },
+  '/batch': (_req, res) => {
+    Batch.defer('item')
+    res.end()
+  },
+  '/share-of-a-batch': (_req, res) => {
+    Share.defer('item')
+    res.end()
+  },
+  '/backoff': (_req, res) => {
+    defer.with({ retries: 1, backoff: fail })(fail)
     res.end()
   },
   '/times-out': (_req, res) => {
