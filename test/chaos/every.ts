@@ -32,20 +32,36 @@ export interface SeriesScore {
   struck: number
   answered: number
   again: number
+  /** The trials that went wrong. */
   readonly wrong: string[]
 }
 
+export interface SeriesChoice {
+  readonly scenes: readonly SceneName[]
+  readonly syncs: readonly Series['sync'][]
+  readonly kinds: readonly Blow[]
+  readonly step: number
+  /** The one call at which processes are struck. @default every so many-th one */
+  readonly only?: number | undefined
+}
+
 /** All series of a run. */
-export function planSeries(scenes: readonly SceneName[], kinds: readonly Blow[], step: number): Series[] {
+export function planSeries({ scenes, syncs, kinds, step, only }: SeriesChoice): Series[] {
   return scenes.flatMap((scene) =>
-    (['normal', 'full'] as const).flatMap((sync) =>
+    syncs.flatMap((sync) =>
       // A single process dies alone in any case.
       kinds
         .filter((blow) => blow !== 'kill-all' || scripts[scene].processes > 1)
-        .map((blow, i) => ({ scene, sync, blow, first: 1 + (i % step), step })),
+        .map((blow, i) => {
+          const calls = only === undefined ? { first: 1 + (i % step), step } : { first: only, step: noFurther }
+          return { scene, sync, blow, ...calls }
+        }),
     ),
   )
 }
+
+/** The step after which no life has a further call. */
+const noFurther = 2 ** 30
 
 type Templates = Partial<Record<Release | 'now', Template>>
 
@@ -100,7 +116,10 @@ export class EveryCall implements AsyncDisposable {
         score.answered += trial.answered
         score.again += trial.again
         const where = trial.call === undefined ? 'no call' : `${trial.call.call} of ${trial.call.file}`
-        for (const wrong of trial.wrong) score.wrong.push(`${scene} ${sync}, ${blow} at ${at}, ${where}: ${wrong}`)
+        if (trial.wrong.length > 0) {
+          const repeat = `npm run chaos -- --every --scenes ${scene} --syncs ${sync} --blows ${blow} --trial ${at}`
+          score.wrong.push([`at ${where}:`, ...trial.wrong, `Repeat: ${repeat}`].join('\n    '))
+        }
         done(trial)
       }
     }

@@ -19,9 +19,10 @@ const usage = `npm run chaos -- [--seed n] [--minutes m] [--round n] [--plan] [-
   --plan     print the plan of the rounds, and run nothing
   --lossy    jobs are not kept: the run has to find losses
   --damage   damage files of folders, so many times, instead of killing processes
-  --trial    the first of these trials: by default 1
+  --trial    the first of these trials: by default 1; with --every, the one call that is struck
   --every    strike processes at every call that changes a file, one after the other: kill them, let the call fail, move the folder away
   --scenes   of these lives only: ${sceneNames}
+  --syncs    with these only: normal,full
   --blows    in these ways only: ${Object.keys(blows)}
   --step     at every so many-th call; by default at each
   --workers  so many trials at once; by default 2
@@ -39,6 +40,7 @@ const { values } = parseArgs({
     trial: { type: 'string' },
     every: { type: 'boolean', default: false },
     scenes: { type: 'string', default: String(sceneNames) },
+    syncs: { type: 'string', default: 'normal,full' },
     blows: { type: 'string', default: String(Object.keys(blows)) },
     step: { type: 'string', default: '1' },
     workers: { type: 'string', default: '2' },
@@ -131,10 +133,15 @@ async function every(): Promise<boolean> {
   if (library === undefined) throw new Error('This needs a C compiler, cc')
   using scene = await buildScene(tools.abilities)
   await using calls = await EveryCall.prepare(scene, library, Number(values.workers))
-  const scenes = sceneNames.filter((name) => values.scenes.split(',').includes(name))
-  const kinds = (Object.keys(blows) as Blow[]).filter((blow) => values.blows.split(',').includes(blow))
+  const choice = {
+    scenes: sceneNames.filter((name) => values.scenes.split(',').includes(name)),
+    syncs: (['normal', 'full'] as const).filter((sync) => values.syncs.split(',').includes(sync)),
+    kinds: (Object.keys(blows) as Blow[]).filter((blow) => values.blows.split(',').includes(blow)),
+    step: Number(values.step),
+    only: values.trial === undefined ? undefined : Number(values.trial),
+  }
   let isRight = true
-  for (const series of planSeries(scenes, kinds, Number(values.step))) {
+  for (const series of planSeries(choice)) {
     const { struck, answered, again, wrong } = await calls.run(series)
     const { scene, sync, blow } = series
     console.log(

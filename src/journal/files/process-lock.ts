@@ -1,14 +1,4 @@
-import {
-  accessSync,
-  closeSync,
-  constants,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeSync,
-} from 'node:fs'
+import { accessSync, constants, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { clock } from '../../clock.ts'
@@ -91,9 +81,7 @@ export class ProcessLock {
     this.#identity = identityOf(process.pid, this.path)
     if (this.#identity === undefined) return
     try {
-      const file = openSync(ownerFile(this.path), 'w', 0o600)
-      writeSync(file, this.#identity, 0)
-      closeSync(file)
+      writeFileSync(ownerFile(this.path), this.#identity, { mode: 0o600 })
     } catch {
       // The disk is full. The lock alone tells it as well.
     }
