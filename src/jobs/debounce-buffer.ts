@@ -28,8 +28,8 @@ export class DebounceBuffer implements TaskBuffer {
 
   add(task: Task): boolean {
     task.isDue = true
-    const { key: keyOf, debounce } = task.definition.settings as JobSettings
-    const key = typeof keyOf === 'function' ? keyOf(...(task.args as never[])) : String(keyOf)
+    const { debounce } = task.definition.settings as JobSettings
+    const key = keyOf(task)
     const { quiet, longest = longestTime } = debounce as Debounce
     const earlier = this.#waiting.get(key)
     if (earlier !== undefined) this.#remove(key, earlier)
@@ -59,4 +59,10 @@ export class DebounceBuffer implements TaskBuffer {
     clearTimeout(timer)
     this.#waiting.delete(key)
   }
+}
+
+/** The key of a debounced task that has not ended. */
+export function keyOf({ definition, args }: Task): string {
+  const { key } = definition.settings as JobSettings
+  return typeof key === 'function' ? key(...(args as never[])) : String(key)
 }

@@ -12,7 +12,7 @@ import type { JobRecord, Journal } from '../task/record.ts'
 import type { Deferred, Task } from '../task/task.ts'
 import type { Batch, BatchHandler } from './batch.ts'
 import { BatchBuffer } from './batch-buffer.ts'
-import { DebounceBuffer } from './debounce-buffer.ts'
+import { DebounceBuffer, keyOf } from './debounce-buffer.ts'
 import { type Handler, JobDefinition } from './definition.ts'
 import type { DefinitionSite } from './definition-site.ts'
 import type { Job, ThreadOptions } from './job.ts'
@@ -133,6 +133,7 @@ export class Jobs {
         const { key } = validateCancel(`job("${name}").cancel`, of)
         const { journal } = this.#registry
         if (journal !== undefined && settings.keep) return journal.withdraw({ job: name, key })
+        if (settings.debounce !== undefined) return this.#cancelDebounced(name, key)
         return this.#uniqueKeys.holder(name, key)?.cancel() ?? false
       },
       pause: () => this.#pause(definition, true),
@@ -142,6 +143,14 @@ export class Jobs {
       in: (address) => jobIn(handle, address),
     }
     return handle
+  }
+
+  /** Cancels all calls in memory with a key: a call takes the place of an earlier one when its turn comes. */
+  #cancelDebounced(name: string, key: string): boolean {
+    const waiting = [...this.#scheduler.backlog.tasks()].filter(
+      ({ definition, state }) => definition.buffer === this.#debounced.get(name) && state === 'waiting',
+    )
+    return waiting.filter((task) => keyOf(task) === key && task.cancel()).length > 0
   }
 
   /** The journal that keeps the calls of a definition. */

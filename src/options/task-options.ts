@@ -89,7 +89,7 @@ export type UncheckedOptions<A extends unknown[]> = LimitOptions<A> & (KeyedOpti
  * @example
  * const options: LimitOptions<[accountId: string]> = { lane: (accountId) => accountId }
  */
-interface LimitOptions<A extends unknown[] = unknown[]> extends CallOptions<A> {
+interface LimitOptions<A extends unknown[] = unknown[]> extends Omit<CallOptions<A>, 'key'> {
   /** Makes stored arguments of an earlier version those of `version`. @default as they are */
   // biome-ignore lint/suspicious/noExplicitAny: what an earlier release stored is known to whoever writes this
   readonly upgrade?: (args: any, version: number) => readonly [...A]
@@ -193,6 +193,7 @@ const callRules: Rules<CallOptions<never[]>> = {
 
 /** The options of a job, whether or not they go together. */
 type AnyJobOptions = LimitOptions<never[]> &
+  Pick<CallOptions<never[]>, 'key'> &
   Pick<JobOptions<never[]>, 'input'> &
   Partial<Pick<KeyedOptions<never[]>, 'uniqueFor' | 'debounce'>>
 

@@ -59,6 +59,19 @@ describe.each([
     expect(await site.account()).toEqual(account(path, tasks, { status }))
   })
 
+  test('defer.in() of a NextRequest: the task belongs to that request, whichever code calls it', async () => {
+    expect(await site.ask('/t/addressed')).toMatchObject({ status: 200, complete: true })
+    const { runs, ...rest } = await site.account()
+    const ran = (task: string, request: Partial<SentResponse> | null) => run(request, task)
+    const expected = [
+      ran('elsewhere', null),
+      ran('route', { path: '/t/addressed' }),
+      ran('addressed', { path: '/t/addressed' }),
+    ]
+    expect(new Set(runs)).toEqual(new Set(expected))
+    expect(rest).toEqual({ reports: [], left: [] })
+  })
+
   test('the proxy: one scope with the route handler', async () => {
     expect(await site.ask('/t/proxied')).toMatchObject({ status: 200, complete: true })
     const tasks = ['proxy', 'after of the proxy', 'route', 'route']

@@ -208,6 +208,19 @@ describe.each(Object.keys(places))('%s,', (place) => {
     ])
   })
 
+  test('debounce: cancel({ key }) withdraws the call that waits, also one whose turn has not come', async () => {
+    await using afterword = open()
+    const Index = afterword.job('index', (_key: string) => {}, { key: (key) => key, debounce: { quiet: hour } })
+    const [first, other] = [Index.defer('a'), Index.defer('b')]
+    await Promise.all([first.accepted, other.accepted])
+    // Behind their turns.
+    await afterword.defer(() => {}).outcome
+    await Index.defer('a').accepted
+    expect(await Index.cancel({ key: 'a' })).toBe(true)
+    expect(await Index.cancel({ key: 'a' })).toBe(false)
+    expect(await Index.cancel({ key: 'b' })).toBe(true)
+  })
+
   test('debounce: a run comes at the latest `longest` after the first call', async () => {
     await using afterword = open()
     const ran = Promise.withResolvers<number>()

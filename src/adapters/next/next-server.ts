@@ -2,12 +2,14 @@ import { configure, instance } from '../../instance.ts'
 import type { AfterwordOptions } from '../../options/instance-options.ts'
 import { provideRequestContext } from '../web/platform-context.ts'
 import { catchAfter } from './next-after.ts'
+import { addressRouteRequests } from './route-requests.ts'
 
 /** Sets up the process of a Next server. */
 export async function registerServer(options?: AfterwordOptions): Promise<void> {
   if (options !== undefined) configure(options)
   provideRequestContext('@next/request-context')
   await catchAfter()
+  await addressRouteRequests()
   // `next dev` ends as it always does: at once, whatever streams are open.
   if (process.env.NODE_ENV !== 'development') takeSignals()
 }

@@ -4,13 +4,21 @@ import { revalidatePath } from 'next/cache'
 import { cookies, headers } from 'next/headers'
 import { notFound, redirect } from 'next/navigation'
 import { after } from 'next/server'
-import { Keep } from '../../../jobs.ts'
+import { Keep, outside } from '../../../jobs.ts'
 import { go, markOf, note, testify } from '../../../stage.ts'
 
 const encoder = new TextEncoder()
 
-const cases: Record<string, (mark: string) => Response | Promise<Response>> = {
+const cases: Record<string, (mark: string, request: Request) => Response | Promise<Response>> = {
   defer: () => new Response('deferred'),
+  addressed(mark, request) {
+    // As a callback of a connection that was opened when the process started.
+    outside(() => {
+      defer(note, 'elsewhere')
+      defer.in(request)(testify, 'addressed', mark)
+    })
+    return new Response('addressed')
+  },
   proxied() {
     defer.with({ name: 'one per scope' })(note, 'route')
     return new Response('proxied')
@@ -104,5 +112,5 @@ export async function GET(request: Request, { params }: { params: Promise<{ what
   const { what } = await params
   const mark = markOf(request.headers)
   if (what !== 'plain') defer(testify, 'route', mark)
-  return cases[what]?.(mark) ?? new Response(null, { status: 400 })
+  return cases[what]?.(mark, request) ?? new Response(null, { status: 400 })
 }
