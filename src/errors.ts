@@ -61,6 +61,10 @@ export const errorTable = {
     happened: 'work was called, and there is no journal to take jobs from.',
     next: "Set configure({ journal: 'data/afterword' }), the folder that the other processes use.",
   },
+  AFTERWORD_JOBS_MODULE: {
+    happened: 'afterword work can\'t import "%s": %s.',
+    next: 'Give it the path of a module that configures the journal and defines the jobs: afterword work jobs.ts.',
+  },
   AFTERWORD_INVALID_INPUT: {
     happened: 'The arguments of the job "%s" are not what its input says: %s.',
     next: 'Correct the call, or the schema: it is one of all arguments, a tuple. Stored calls of an earlier release need a version and an upgrade function.',

@@ -45,8 +45,10 @@ export const most = 12
 /** The time in ms by a clock that all processes of the machine share. */
 export const clock = (): number => performance.timeOrigin + performance.now()
 
-export function isOver({ sent, steps }: Entry): boolean {
-  return sent !== undefined && !steps.some(({ state }) => unfinished.includes(state))
+/** Tells that nothing is left to do. A request whose process was killed before the answer gets none. */
+export function isOver({ sent, steps, processes }: Entry): boolean {
+  const isAnswered = sent !== undefined || processes[0]?.to !== undefined
+  return isAnswered && !steps.some(({ state }) => unfinished.includes(state))
 }
 
 /** Writes into the stories that are not over that their process was killed: nobody else has what it had in memory. */

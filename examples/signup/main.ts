@@ -42,7 +42,7 @@ function start(): ChildProcess {
   child.on('message', (message: FromApp) => {
     if ('entry' in message) return remember(message.entry)
     listens = true
-    console.log(port === undefined ? `The sign-up example: http://localhost:${message.port}` : news)
+    console.log(port === message.port ? news : `The sign-up example: http://localhost:${message.port}`)
     port = message.port
   })
   // All that it has told is read before its end counts.

@@ -22,8 +22,9 @@ async function main(args: string[]): Promise<number | undefined> {
       if (!process.stdout.write(value)) await once(process.stdout, 'drain')
     }
   } catch (error) {
-    const { message, cause } = error as Error
-    complain(message)
+    const { code, message, cause } = error as NodeJS.ErrnoException
+    // An error of the library may be that of another copy, which the module has loaded.
+    complain(code?.startsWith('AFTERWORD_') ? `${code}: ${message}` : message)
     if (error instanceof WrongUsage) {
       process.stderr.write(`\n${usage}`)
       return 2

@@ -127,6 +127,23 @@ describe.skipIf(missing)(`the sign-up page${missing ? ` (skipped: no Chromium at
     await page.close()
   })
 
+  it('says that a client got no answer whose server was killed before it, the old way', async () => {
+    const email = 'waiting@x.example'
+    const watcher = await app.watch()
+    const answer = app.signUp({ name: 'Waiting', email }, '/signup/old-way')
+    const { processes } = await watcher.until(email, ({ steps }) => steps.at(-1)?.name === 'lookUpCompany')
+    const { pid } = processes[0]!
+    process.kill(pid, 'SIGKILL')
+    await expect(answer).rejects.toThrow()
+    expect((await app.restarted())[0]).toBe(pid)
+
+    const { page } = await open()
+    const entry = page.getByRole('article', { name: 'Waiting' })
+    await entry.getByText('got no answer').waitFor()
+    await entry.getByText(`lost with pid ${pid}`).waitFor()
+    await page.close()
+  })
+
   it.each([360, 1280])('keeps the words of a timeline in their places, in a window of %i pixels', async (width) => {
     const { page } = await open()
     await page.setViewportSize({ width, height: 800 })

@@ -240,7 +240,9 @@ describe('afterword list and show print an encrypted value', () => {
           const [name, ...ids] = args
           const { code, stdout, stderr } = await afterword(name, folder, ...ids)
           expect([code, stdout]).toEqual([1, ''])
-          expect(stderr).toMatch(/^AFTERWORD_KEY: expected key to be 32 bytes.*, got a text of 6 characters\. .*\n$/)
+          expect(stderr).toMatch(
+            /^AFTERWORD_INVALID_OPTION: AFTERWORD_KEY: expected key to be 32 bytes.*, got a text of 6 characters\. .*\n$/,
+          )
         }
         expect(await afterword('status', folder)).toMatchObject({ code: 0, stderr: '' })
       } finally {

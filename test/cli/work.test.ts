@@ -111,14 +111,27 @@ describe('afterword work on a terminal', () => {
 
 describe('afterword work ends with 1', () => {
   test.each([
-    ['plain', /^work was called, and there is no journal to take jobs from\. Set configure/],
-    ['broken', /broken\.ts can't be imported\.\nTypeError: no such setting\n +at .*broken\.ts/],
-    ['missing', /missing\.ts can't be imported\.\nError .*Cannot find module/],
+    ['plain', /^AFTERWORD_NO_JOURNAL: work was called, and there is no journal to take jobs from\. Set configure/],
+    [
+      'broken',
+      /^AFTERWORD_JOBS_MODULE: .*broken\.ts": its code has thrown an error\. Give .*\nTypeError: no such setting\n +at .*broken\.ts/,
+    ],
+    ['missing', /^AFTERWORD_JOBS_MODULE: .*missing\.ts": there is no such file\. Give .* jobs\.ts\.\n$/],
+    [
+      'gap',
+      /^AFTERWORD_JOBS_MODULE: .*gap\.ts": Cannot find module '.*none\.ts' imported from .*gap\.ts\. Give .*\.\n$/,
+    ],
   ])('for a module that can not be used: %s', async (name, message) => {
     await using command = new Command(['work', program(name)])
     expect(await command.exited).toBe(1)
     expect(command.stderr).toMatch(message)
     expect(command.stdout).toBe('')
+  })
+
+  test('for a folder in the place of a module', async () => {
+    await using command = new Command(['work', folder])
+    expect(await command.exited).toBe(1)
+    expect(command.stderr).toMatch(/^AFTERWORD_JOBS_MODULE: .*": it is no file\. Give .*\.\n$/)
   })
 
   test('for a job that the module does not define', async () => {

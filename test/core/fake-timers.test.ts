@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mock } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Afterword, defer, instance } from '../../src/index.ts'
 import { flush, runInline } from '../../src/testing/index.ts'
@@ -78,6 +81,13 @@ describe.each(Object.entries(fakes))('fake timers of %s', (_name, fake) => {
     const slow = afterword.defer.with({ timeout: 5 })(() => new Promise(() => {}))
     expect((await slow.outcome).status).toBe('timed-out')
   })
+})
+
+// Sinon's defaults stop the microtasks and process.nextTick as well, which a test runner in the same process does not survive.
+it('fake timers of Sinon, with its defaults, hold up neither flush(), runInline(), a journal nor the next test', async () => {
+  const program = fileURLToPath(new URL('programs/sinon.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', program])
+  expect(stdout).toBe('fine\n')
 })
 
 /** The real one. */

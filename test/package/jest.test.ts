@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +10,8 @@ import { nodes } from '../../tools/nodes.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../../', import.meta.url))
+/** ts-jest, which has a TypeScript of its own: it knows none from 7 on. */
+const tsJest = createRequire(join(root, 'test/package/ts-jest/package.json')).resolve('ts-jest')
 const project = mkdtempSync(join(tmpdir(), 'afterword-jest-'))
 beforeAll(() => {
   const installed = join(project, 'node_modules/afterword')
@@ -19,6 +22,12 @@ beforeAll(() => {
     copyFileSync(fileURLToPath(new URL(`programs/${name}`, import.meta.url)), join(project, to))
   copy('jest-commonjs.js', 'a.test.js')
   copy('jest-modules.js', 'b.test.mjs')
+  copy('jest-typescript.ts', 'c.spec.ts')
+  const options = { module: 'nodenext', target: 'es2023', strict: true, esModuleInterop: true, isolatedModules: false }
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...options, types: ['node'] } }))
+  for (const name of ['@types', '@jest', 'undici-types']) {
+    symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name))
+  }
 })
 afterAll(() => rmSync(project, { recursive: true }))
 
@@ -46,6 +55,11 @@ describe.each(versions)('Jest on Node %i', (node) => {
     },
   ])('require() works with $title', async ({ flags, config }) => {
     expect(await jest(node, 'a.test.js', flags, config)).toEqual({ passed: 3, failed: 0, suites: 0, stderr: '' })
+  })
+
+  it('import works in TypeScript that ts-jest compiles and checks, as in a project of Nest', async () => {
+    const config = { testRegex: '.*\\.spec\\.ts$', transform: { '^.+\\.(t|j)s$': tsJest }, testEnvironment: 'node' }
+    expect(await jest(node, 'c.spec.ts', [], config)).toEqual({ passed: 3, failed: 0, suites: 0, stderr: '' })
   })
 
   it('import works in ES modules', async () => {

@@ -68,9 +68,16 @@ function animate() {
 }
 
 /** What the client has of the old way. */
-function outcomeOf(sent) {
-  if (sent === undefined) return ['…', 'left to do']
+function outcomeOf(sent, died) {
+  if (sent === undefined) return died === undefined ? ['…', 'left to do'] : ['no answer', 'is what it got']
   return sent.status < 400 ? ['nothing', 'left to do'] : [`error ${sent.status}`, 'is what it got']
+}
+
+/** The state of the client, and the words for it. */
+function clientOf(sent, died) {
+  if (sent !== undefined) return ['done', { waiting: sent.status < 400 ? 'has its answer' : 'got an error' }]
+  if (died !== undefined) return ['failed', { waiting: 'got no answer' }]
+  return ['running', { waiting: frozenAt === undefined ? 'waits' : 'the server is down' }]
 }
 
 /** The sentence that says what was lost and what survived. */
@@ -145,8 +152,8 @@ class Card {
   }
 
   get over() {
-    const { sent, steps } = this.#entry
-    return sent !== undefined && !steps.some(({ state }) => left.includes(state))
+    const { sent, steps, processes } = this.#entry
+    return (sent ?? processes[0].to) !== undefined && !steps.some(({ state }) => left.includes(state))
   }
 
   update(entry) {
@@ -178,21 +185,23 @@ class Card {
     const { sent, steps, elapsed, way, processes } = this.#entry
     const now = elapsed + Math.max(0, (frozenAt ?? performance.now()) - this.#heard)
     const ends = steps.flatMap(({ attempts }) => attempts.map(({ to }) => to ?? now))
-    const span = Math.max(leastSpan, 1.03 * Math.max(sent?.at ?? now, ...ends, 0))
-    const waited = sent?.at ?? now
+    const span = Math.max(leastSpan, 1.03 * Math.max(sent?.at ?? processes[0].to ?? now, ...ends, 0))
+    // A process that is killed before the answer takes the request along.
+    const died = processes[0].to
+    const answered = sent?.at ?? died
+    const waited = answered ?? now
 
     this.root.style.setProperty('--sent', waited / span)
     this.#flag.textContent = sent === undefined ? '' : `response sent, ${sent.status}`
     this.#flag.classList.toggle('left', waited / span > 0.6)
     this.#waited.textContent = duration(waited)
     const worked = ends.length === 0 || sent === undefined ? 0 : Math.max(0, Math.max(...ends) - sent.at)
-    const [figure, title] = way === 'after' ? [worked > 0 ? duration(worked) : '…', 'the rest took'] : outcomeOf(sent)
+    const [figure, title] =
+      way === 'after' ? [worked > 0 ? duration(worked) : '…', 'the rest took'] : outcomeOf(sent, died)
     this.#worked.textContent = figure
     this.#workedTitle.textContent = title
 
-    this.#client.draw(span, now, [{ from: 0, to: sent?.at }], sent === undefined ? 'running' : 'done', {
-      waiting: sent === undefined ? 'waits' : sent.status < 400 ? 'has its answer' : 'got an error',
-    })
+    this.#client.draw(span, now, [{ from: 0, to: answered }], ...clientOf(sent, died))
     for (const [index, { attempts, state }] of steps.entries()) {
       const waiting = frozenAt !== undefined && left.includes(state) ? 'the server is down' : undefined
       this.#rows.get(index).draw(span, now, attempts, state, { waiting, pid: processes[0].pid })
@@ -208,7 +217,8 @@ class Card {
   }
 
   #ticks(span) {
-    const step = span > 6000 ? 2000 : span > 3600 ? 1000 : 500
+    let step = 500
+    while (span / step > 7.2) step *= 2
     const count = Math.floor(span / step)
     if (Number(this.#axis.dataset.count) !== count || this.#axis.dataset.step !== String(step)) {
       const tick = (_, index) =>

@@ -1,7 +1,9 @@
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Afterword } from '../../afterword.ts'
 import { inOneLine } from '../../control-characters.ts'
+import { AfterwordError } from '../../errors.ts'
 import { type Command, takesNoId } from '../command.ts'
 import { StatusLine } from '../terminal.ts'
 
@@ -33,16 +35,32 @@ export const work: Command = {
   },
 }
 
-/** Loads a module. @returns the instance that it has configured */
+/** Errors of the loader, whose messages say everything: their stacks are Node's own. */
+const loaderErrors = [
+  'ERR_MODULE_NOT_FOUND',
+  'ERR_PACKAGE_PATH_NOT_EXPORTED',
+  'ERR_UNKNOWN_FILE_EXTENSION',
+  'ERR_UNSUPPORTED_DIR_IMPORT',
+]
+
+/** Loads a module. @returns the instance that it has configured @throws AfterwordError `AFTERWORD_JOBS_MODULE` */
 async function load(module: string): Promise<Afterword> {
+  const file = statSync(resolve(module), { throwIfNoEntry: false })
+  if (!file?.isFile()) throw notLoaded(module, file === undefined ? 'there is no such file' : 'it is no file')
   try {
     await import(pathToFileURL(resolve(module)).href)
   } catch (cause) {
-    throw new Error(`${module} can't be imported.`, { cause })
+    const { code, message } = (cause ?? {}) as NodeJS.ErrnoException
+    if (loaderErrors.includes(code ?? '')) throw notLoaded(module, String(message).split('\n', 1)[0])
+    throw notLoaded(module, 'its code has thrown an error', { cause })
   }
   // The import comes last, so that it is the instance of the copy of the package that the module uses.
   const { instance } = await import('../../instance.ts')
   return instance()
+}
+
+function notLoaded(module: string, why: string | undefined, options?: ErrorOptions): AfterwordError {
+  return new AfterwordError('AFTERWORD_JOBS_MODULE', [module, why], options)
 }
 
 /** Splits a text at its commas, but for those that are part of a name: the longest known name goes first. */
