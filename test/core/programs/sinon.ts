@@ -8,7 +8,8 @@ import { flush, runInline } from 'afterword/testing'
 import sinon from 'sinon'
 
 const folder = mkdtempSync(join(tmpdir(), 'afterword-sinon-'))
-let clock = sinon.useFakeTimers()
+const stopTime = sinon.useFakeTimers
+let clock = stopTime()
 
 const ran: string[] = []
 let attempts = 0
@@ -28,7 +29,7 @@ clock.restore()
 deepStrictEqual(await outcome, { status: 'done', value: 'ran' })
 
 const afterword = new Afterword({ journal: folder })
-clock = sinon.useFakeTimers()
+clock = stopTime()
 const kept: string[] = []
 const Job = afterword.job('job', (name: string) => void kept.push(name), { rate: { runs: 1, per: 5 } })
 await Job.defer('deferred').outcome
