@@ -45,6 +45,7 @@ test.each([
   [['retry', 'folder'], 'retry expects ids or --all.'],
   [['discard', 'folder', 'a', '--all'], 'discard expects ids or --all, not both.'],
   [['pause', 'folder'], 'pause expects names of jobs.'],
+  [['pause', 'folder', ''], 'pause expects names of jobs.'],
   [['resume', 'folder'], 'resume expects names of jobs.'],
   [['pause', 'folder', 'job', '--all'], 'pause takes no --all.'],
   [['work'], 'work expects a module.'],

@@ -62,6 +62,32 @@ test('Inspector.records() yields pages, and an iteration can end early', async (
   expect((await inspector.databases()).map(({ failed }) => failed)).toEqual([0, 501])
 })
 
+test.each([[{}], [{ job: 'send' }], [{ state: 'failed' as const }]])(
+  'Inspector.records(%j) reads no more than the page that is asked for, of a hundred thousand',
+  async (filter) => {
+    await fail(1)
+    {
+      using database = new DatabaseSync(join(folder, 'shared.db'))
+      database.exec(`
+        WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 100000)
+        INSERT INTO afterword_failed (key, job, version, args, created, attempt, reason, error, failed_at)
+        SELECT key + n, job, version, args, created, attempt, reason, error, failed_at FROM afterword_failed, numbers`)
+    }
+    await using inspector = new Inspector(folder)
+    await inspector.find('0')
+    const begun = performance.now()
+    let first = Number.POSITIVE_INFINITY
+    let count = 0
+    for await (const page of inspector.records(filter)) {
+      first = Math.min(first, performance.now() - begun)
+      count += page.length
+    }
+    expect(count).toBe(100_001)
+    // One of two hundred pages, on a machine that may have other things to do meanwhile.
+    expect(first).toBeLessThan((performance.now() - begun) / 2)
+  },
+)
+
 test('Inspector answers calls that are made at once, each by itself', async () => {
   await fail(2)
   await using inspector = new Inspector(folder)

@@ -32,7 +32,7 @@ function changing({ does, isPaused, become, not }: Changing): Command {
     does,
     place: 'folder',
     options: ['json'],
-    wrong: ({ ids }) => (ids.length > 0 ? undefined : 'expects names of jobs'),
+    wrong: ({ ids }) => (ids.length > 0 && !ids.includes('') ? undefined : 'expects names of jobs'),
     run: onJournal(JobPauses, async function* (pauses, { ids: jobs, json }) {
       const changed = await pauses.set(jobs, isPaused)
       if (json) yield* jsonArray([changed], ({ job, done }) => ({ job, done }))
