@@ -26,49 +26,81 @@ export interface DaemonOptions {
 /** A server program of the machine, on a port of its own, with its data in a folder of its own. Both end with it. */
 export class Daemon implements AsyncDisposable {
   readonly port: number
-  readonly #child: ChildProcess
-  readonly #stop: NodeJS.Signals
-  readonly #exited: Promise<unknown>
-  readonly #remove: () => void
+  readonly #options: DaemonOptions
+  readonly #folder: string
+  #child: ChildProcess | undefined
+  #exited: Promise<unknown> = Promise.resolve()
+  // Also where this process ends before it could let go of it.
+  readonly #remove = () => {
+    this.#child?.kill(this.#options.stop)
+    remove(this.#folder)
+  }
 
-  private constructor(child: ChildProcess, port: number, folder: string, stop: NodeJS.Signals) {
+  private constructor(options: DaemonOptions, port: number, folder: string) {
+    this.#options = options
     this.port = port
-    this.#child = child
-    this.#stop = stop
-    this.#exited = once(child, 'exit')
-    this.#remove = () => {
-      child.kill(stop)
-      remove(folder)
-    }
-    // Also where this process ends before it could let go of it.
+    this.#folder = folder
     process.once('exit', this.#remove)
   }
 
   /** Resolves when it answers. */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    const { command, args, prepare, missing, stop, account = {} } = options
+    const { command, prepare, account = {} } = options
     const folder = await mkdtemp(join(tmpdir(), `afterword-${basename(command)}-`))
     try {
       if (account.uid !== undefined && account.gid !== undefined) await chown(folder, account.uid, account.gid)
       await prepare?.(folder)
-      const port = await freePort()
-      const child = spawn(command, args(port, folder), { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder, ...account })
-      await once(child, 'spawn').catch((cause) => {
-        throw new Error(`${command} could not be started. ${missing}`, { cause })
-      })
-      const daemon = new Daemon(child, port, folder, stop)
-      await daemon.#answers(options)
-      return daemon
     } catch (error) {
       remove(folder)
       throw error
     }
+    const daemon = new Daemon(options, await freePort(), folder)
+    try {
+      await daemon.#run()
+      return daemon
+    } catch (error) {
+      await daemon[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
-  async #answers({ command, ready }: DaemonOptions): Promise<void> {
+  /** Ends the program as a signal does; its data stays. Resolves when it has ended. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.#child?.kill(signal)
+    await this.#exited
+  }
+
+  /** Stops the program where it is, as a machine that hangs: its connections stay open, and nothing answers. */
+  suspend(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  /** Lets a suspended program go on. */
+  resume(): void {
+    this.#child?.kill('SIGCONT')
+  }
+
+  /** Runs the program again that was killed, on the same port and the same data. Resolves when it answers. */
+  async restart(): Promise<void> {
+    await this.#run()
+  }
+
+  async #run(): Promise<void> {
+    const { command, args, ready, missing, account = {} } = this.#options
+    const child = spawn(command, args(this.port, this.#folder), {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: this.#folder,
+      ...account,
+    })
+    await once(child, 'spawn').catch((cause) => {
+      throw new Error(`${command} could not be started. ${missing}`, { cause })
+    })
+    this.#child = child
+    // Its children have its pipes: when those are closed, all of them have ended, and their memory is free.
+    this.#exited = once(child, 'close')
     const lines: string[] = []
     const answers = new Promise<boolean>((resolve) => {
-      for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      for (const stream of [child.stdout, child.stderr]) {
         // Read for as long as it lives: a full pipe would stop it.
         createInterface(stream as NodeJS.ReadableStream).on('line', (line) => {
           if (ready.test(line)) resolve(true)
@@ -77,15 +109,14 @@ export class Daemon implements AsyncDisposable {
       }
     })
     if (await Promise.race([answers, this.#exited.then(() => false)])) return
-    await this[Symbol.asyncDispose]()
     throw new Error(`${command} ended before it answered:\n${lines.join('\n')}`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill(this.#stop)
-    await this.#exited
+    this.resume()
+    await this.kill(this.#options.stop)
     process.off('exit', this.#remove)
-    this.#remove()
+    remove(this.#folder)
   }
 }
 

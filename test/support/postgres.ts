@@ -23,8 +23,16 @@ export async function startPostgres(): Promise<Daemon> {
   })
 }
 
+/** A database for tests that let it live: that of `AFTERWORD_TEST_POSTGRES_URL`, or a Postgres of its own. */
+export async function testPostgres(): Promise<{ readonly url: string } & AsyncDisposable> {
+  const url = process.env.AFTERWORD_TEST_POSTGRES_URL
+  if (url) return { url, async [Symbol.asyncDispose]() {} }
+  const daemon = await startPostgres()
+  return { url: postgresUrl(daemon), [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() }
+}
+
 /** The URL of the database that is always there. */
-export function postgresUrl({ port }: Daemon): string {
+export function postgresUrl({ port }: Pick<Daemon, 'port'>): string {
   return `postgres://postgres@127.0.0.1:${port}/postgres`
 }
 

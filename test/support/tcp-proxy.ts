@@ -1,0 +1,74 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+
+/** A TCP proxy on a free port, whose network fails as it is told. */
+export class TcpProxy implements AsyncDisposable {
+  readonly #server: Server
+  readonly #pairs = new Set<readonly [client: Socket, server: Socket]>()
+  #mode: 'forward' | 'stop' | 'lose-answers' = 'forward'
+
+  private constructor(port: number) {
+    this.#server = createServer((client) => {
+      const server = connect(port, '127.0.0.1')
+      const pair = [client, server] as const
+      this.#pairs.add(pair)
+      for (const [from, to] of [pair, [server, client] as const]) {
+        from.on('error', () => {})
+        from.on('close', () => {
+          this.#pairs.delete(pair)
+          to.destroy()
+        })
+      }
+      client.on('data', (bytes) => server.write(bytes))
+      server.on('data', (bytes) => {
+        if (this.#mode === 'lose-answers') client.destroy()
+        else client.write(bytes)
+      })
+      this.#apply(pair)
+    })
+  }
+
+  static async start(port: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(port)
+    proxy.#server.listen(0, '127.0.0.1')
+    await once(proxy.#server, 'listening')
+    return proxy
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Forwards nothing any more, in either direction, and breaks no connection: the other side is half open. */
+  stop(): void {
+    this.#set('stop')
+  }
+
+  /** Breaks each connection when an answer comes: what was asked has been done, and nobody hears of it. */
+  loseAnswers(): void {
+    this.#set('lose-answers')
+  }
+
+  /** Forwards all, also what has waited meanwhile. */
+  forward(): void {
+    this.#set('forward')
+  }
+
+  #set(mode: 'forward' | 'stop' | 'lose-answers'): void {
+    this.#mode = mode
+    for (const pair of this.#pairs) this.#apply(pair)
+  }
+
+  #apply(pair: readonly Socket[]): void {
+    for (const socket of pair) {
+      if (this.#mode === 'stop') socket.pause()
+      else socket.resume()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.close()
+    for (const pair of this.#pairs) for (const socket of pair) socket.destroy()
+    await once(this.#server, 'close')
+  }
+}
