@@ -29,7 +29,7 @@ import { type DrainReport, drain } from './schedule/drain.ts'
 import { Scheduler } from './schedule/scheduler.ts'
 import { sharedConnections } from './schedule/shared-connections.ts'
 import { type Intake, Shutdown } from './shutdown.ts'
-import type { Status } from './status.ts'
+import { type Status, statusOf } from './status.ts'
 import { TaskDefinition } from './task/definition.ts'
 import type { Outcome } from './task/outcome.ts'
 import type { Claimer, Journal } from './task/record.ts'
@@ -72,7 +72,7 @@ export class Afterword {
 
   /**
    * Sets the options: once, before the first use. The same options again change nothing. After `close()` the call starts the instance anew.
-   * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`, `AFTERWORD_ALREADY_STARTED`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
+   * @throws AfterwordError `AFTERWORD_JOURNAL_FOLDER`, `AFTERWORD_JOURNAL_NEWER`, `AFTERWORD_ENGINE_MISSING`, `AFTERWORD_ENGINE_LACKS`, `AFTERWORD_ALREADY_STARTED`, `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
    */
   configure(options: AfterwordOptions): void {
     const settings = validateAfterword(options)
@@ -171,7 +171,7 @@ export class Afterword {
   async cancel(id: string): Promise<boolean> {
     const { journal } = this.#registry
     const task = this.#scheduler.backlog.find(id)
-    if (task === undefined || task.record?.isShared) return journal?.withdraw(String(id)) ?? false
+    if (task === undefined || task.record?.hasLeft) return journal?.withdraw(String(id)) ?? false
     const isCancelled = task.cancel()
     // Should this process die now, no other one runs the record.
     if (isCancelled && task.record !== undefined) await journal?.flushed()
@@ -223,11 +223,7 @@ export class Afterword {
   }
 
   status(): Status {
-    const { backlog, slowTasks } = this.#scheduler
-    const { open, waiting, running, oldest, held, before, ended } = backlog
-    const oldestAge = oldest === undefined ? 0 : clock.now() - oldest
-    const lists = { slowest: slowTasks.worst, paused: this.#registry.pausedJobs }
-    return { inFlight: open, backlog: waiting, running, oldestAge, held, before, ...ended, ...lists }
+    return statusOf(this.#scheduler, this.#registry)
   }
 
   /**
@@ -282,13 +278,14 @@ export class Afterword {
 }
 
 /** Opens the journal. Its module is loaded when a journal is asked for, and at once: from the first request on, jobs are to be kept. */
-function openJournal({ journal, maxPayload, holdTimeout }: AfterwordSettings, claimer: Claimer): Journal | undefined {
-  if (journal === undefined) return undefined
-  const { path, database, ...settings } = validateJournal(journal)
+function openJournal(settings: AfterwordSettings, claimer: Claimer): Journal | undefined {
+  const { journal, engine, maxPayload, holdTimeout } = settings
+  if (journal === undefined) return engine?.open({ maxPayload, holdTimeout }, claimer as never) as Journal | undefined
+  const { path, database, ...options } = validateJournal(journal)
   if (database !== undefined) {
-    return appDatabaseJournal().openAppDatabaseJournal({ database, maxPayload, ...settings }, claimer)
+    return appDatabaseJournal().openAppDatabaseJournal({ database, maxPayload, ...options }, claimer)
   }
-  return folderJournal().openFolderJournal({ path, maxPayload, holdTimeout, ...settings }, claimer)
+  return folderJournal().openFolderJournal({ path, maxPayload, holdTimeout, ...options }, claimer)
 }
 
 const onSentTasks = new TaskDefinition(validateTask('onSent', {}), 'onSent')

@@ -1,4 +1,7 @@
+import { clock } from './clock.ts'
+import type { Scheduler } from './schedule/scheduler.ts'
 import type { SlowTask } from './schedule/slow-tasks.ts'
+import type { Journal } from './task/record.ts'
 
 /**
  * The status of an instance, which is cheap to ask for.
@@ -28,4 +31,25 @@ export interface Status {
   readonly slowest: readonly SlowTask[]
   /** The names of the jobs that are paused: in this process, or with a journal in all of them. */
   readonly paused: readonly string[]
+  /** Calls of jobs that the engine does not have yet; 0 without an engine. */
+  readonly sending: number
+  /** The time in ms since the engine was found away; 0 while it answers, and without an engine. */
+  readonly engineAway: number
+}
+
+/** The part of the jobs that the status tells. */
+interface JobsStatus {
+  readonly journal: Journal | undefined
+  readonly pausedJobs: string[]
+}
+
+/** Makes the status of an instance. */
+export function statusOf({ backlog, slowTasks }: Scheduler, { journal, pausedJobs: paused }: JobsStatus): Status {
+  const { open, waiting, running, oldest, held, before, ended } = backlog
+  const oldestAge = oldest === undefined ? 0 : clock.now() - oldest
+  const slowest = slowTasks.worst
+  const { sending = 0, awaySince } = journal ?? {}
+  const engineAway = awaySince === undefined ? 0 : clock.now() - awaySince
+  const numbers = { inFlight: open, backlog: waiting, running, oldestAge, held, before, ...ended }
+  return { ...numbers, slowest, paused, sending, engineAway }
 }

@@ -24,6 +24,11 @@ export function setTimer(fn: () => void, ms: number): NodeJS.Timeout {
   return timer
 }
 
+/** Resolves in `ms` ms. */
+export function waitFor(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimer(resolve, ms))
+}
+
 /**
  * Waits for a promise, for a limited time. Rejects as the promise does.
  * @param ms the time in ms

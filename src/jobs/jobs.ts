@@ -197,8 +197,10 @@ export class Jobs {
     const uniqueKey = definition.uniqueKey(args)
     const call = definition.call(args, uniqueKey)
     const record = journal.create({ delay: settings.delay, ...call, shared: true })
-    current.scope?.expect(record)
-    record.submit((why) => void (why === 'refused' && current.scope?.refused()))
+    // A refusal may come later, as code of another request.
+    const { scope } = current
+    scope?.expect(record)
+    record.submit((why) => void (why === 'refused' && scope?.refused()))
     if (isHeard('call:dispatched')) channels['call:dispatched'].publish({ id: record.id, name, args })
     // Whoever calls after this one, in whichever process, comes after it in its lane.
     await stored(record, uniqueKey !== undefined || definition.shared !== undefined)

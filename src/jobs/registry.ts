@@ -19,16 +19,26 @@ interface Entry {
  * what is stored, the calls of an earlier one go on with theirs.
  */
 export class Registry {
-  /** The journal that keeps calls, if there is one. */
-  journal: Journal | undefined
   /** The pauses of jobs, each one for all definitions of its job. */
   readonly pauses = new Map<string, Pause>()
   /** The jobs that are paused in all processes of the journal. */
   paused: ReadonlySet<string> = new Set()
+  #journal: Journal | undefined
   readonly #entries = new Map<string, Entry>()
   readonly #kept = new Map<string, JobDefinition>()
   readonly #limited = new Set<string>()
   readonly #reported = new Set<string>()
+
+  /** The journal that keeps calls, if there is one. */
+  get journal(): Journal | undefined {
+    return this.#journal
+  }
+
+  /** @throws AfterwordError `AFTERWORD_ENGINE_LACKS` where a job is defined already that the journal can't keep */
+  set journal(journal: Journal | undefined) {
+    for (const { name, settings } of this.#kept.values()) journal?.check?.(name, settings)
+    this.#journal = journal
+  }
 
   /** @throws AfterwordError `AFTERWORD_INVALID_JOB_NAME`, `AFTERWORD_NOT_A_FUNCTION` */
   validate(kind: 'job' | 'batch', name: string, work: unknown): void {
@@ -56,16 +66,20 @@ export class Registry {
     return entry.definition.tasks.limiter as Limiter | undefined
   }
 
-  /** Adds a definition, in place of an earlier one of that name. Reports once that another job has the name. */
+  /**
+   * Adds a definition, in place of an earlier one of that name. Reports once that another job has the name.
+   * @throws AfterwordError `AFTERWORD_ENGINE_LACKS`
+   */
   add(definition: JobDefinition, work: unknown, site: DefinitionSite | undefined): void {
-    const { name } = definition
+    const { name, settings } = definition
+    if (settings.keep) this.#journal?.check?.(name, settings)
     const entry = this.#entries.get(name)
     if (entry !== undefined && !this.#reported.has(name) && isAnother(entry, work, site)) {
       this.#reported.add(name)
       report(new AfterwordError('AFTERWORD_DUPLICATE_JOB', [name, entry.site, site]))
     }
     this.#entries.set(name, { work, site, definition })
-    if (definition.settings.keep) this.#keep(definition)
+    if (settings.keep) this.#keep(definition)
     else this.#forget(name)
   }
 
@@ -110,7 +124,7 @@ export class Registry {
 
   /** Forgets all jobs, their pauses, and the journal. */
   clear(): void {
-    this.journal = undefined
+    this.#journal = undefined
     this.paused = new Set()
     for (const pause of this.pauses.values()) pause.clear()
     for (const known of [this.#entries, this.#kept, this.#limited, this.#reported]) known.clear()

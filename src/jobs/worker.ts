@@ -124,7 +124,7 @@ export class Worker {
   /** @internal */
   withdraw(id: string): boolean | undefined {
     const task = this.#scheduler.backlog.find(id)
-    return task?.record?.isShared ? undefined : task?.cancel()
+    return task?.record?.hasLeft ? undefined : task?.cancel()
   }
 
   /** @internal */

@@ -1,5 +1,18 @@
+import { AfterwordError } from '../errors.ts'
+import type { EngineOption } from './engine-option.ts'
 import type { JournalOptions } from './journal-options.ts'
-import { count, flag, isNumber, isObject, isText, optional, type Rules, time, validate } from './validate.ts'
+import {
+  count,
+  flag,
+  isFunction,
+  isNumber,
+  isObject,
+  isText,
+  optional,
+  type Rules,
+  time,
+  validate,
+} from './validate.ts'
 
 /**
  * The options of `configure`.
@@ -42,13 +55,18 @@ export interface AfterwordOptions {
    */
   readonly journal?: string | JournalOptions
   /**
-   * The worker of a process with a journal runs jobs that any process may run, those of `dispatch`. `false` leaves them to the other
-   * processes on the folder. @default true
+   * The engine that keeps jobs, in place of a journal: `pgBoss(...)` of `afterword/pg-boss`. They survive the end of the machine, and run in any
+   * process on the engine. docs/scaling.md @default none
+   */
+  readonly engine?: EngineOption
+  /**
+   * The worker of a process with a journal or an engine runs jobs that any process may run, those of `dispatch`. `false` leaves them to the other
+   * processes. @default true
    */
   readonly worker?: boolean | WorkOptions
   /**
-   * The longest time in ms for which a response waits for its jobs to be synced, with `sync: 'full'`: then the jobs are refused, and the
-   * response becomes a 503. @default 10000
+   * The longest time in ms for which a response waits for its jobs, to be synced with `sync: 'full'`, or to be taken by the engine: then the
+   * jobs are refused, and the response becomes a 503. @default 10000
    */
   readonly holdTimeout?: number
   /** The most bytes of the stored arguments of a job. @default 262144 */
@@ -115,6 +133,7 @@ const afterwordRules: Rules<AfterwordOptions> = {
     'the path of a folder, or { path or database, sync, retention, required, encrypt }',
     (value) => isText(value) || isObject(value),
   ),
+  engine: optional('an engine, such as pgBoss({ connectionString })', isEngine),
   worker: {
     default: true,
     expected: 'true, false or { jobs, concurrency }',
@@ -141,8 +160,21 @@ function isPositive(value: unknown): boolean {
   return isNumber(value) && value > 0
 }
 
+function isEngine(value: unknown): boolean {
+  return isObject(value) && isFunction((value as Partial<EngineOption>).open)
+}
+
 export function validateAfterword(given: AfterwordOptions): AfterwordSettings {
-  return validate('configure', afterwordRules, given)
+  const settings = validate('configure', afterwordRules, given)
+  if (settings.engine !== undefined && settings.journal !== undefined) {
+    throw new AfterwordError('AFTERWORD_INVALID_OPTION', [
+      'configure',
+      'engine',
+      'left out where there is a journal',
+      'both',
+    ])
+  }
+  return settings
 }
 
 export function validateDrain(given: DrainOptions, shutdownTimeout: number): Required<DrainOptions> {

@@ -48,7 +48,7 @@ export class Completion {
 
   /** Cancels a task. @returns false if the task has begun, or is for any process */
   cancel(task: Task, reason: CancelReason): boolean {
-    if (task.state !== 'waiting' || (task.record?.isShared && byCaller.has(reason))) return false
+    if (task.state !== 'waiting' || (task.record?.hasLeft && byCaller.has(reason))) return false
     const outcome: Outcome = { status: 'cancelled', reason }
     this.#stopWaiting(task)
     task.record?.finish(outcome, task.attempt)

@@ -63,7 +63,7 @@ export class Scheduler implements ScopeRunner {
   }
 
   get keeps(): boolean {
-    return this.settings.journal !== undefined
+    return this.settings.journal !== undefined || this.settings.engine !== undefined
   }
 
   admit(task: Task): void {

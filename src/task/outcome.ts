@@ -1,3 +1,5 @@
+import { errorText } from '../error-text.ts'
+
 /**
  * The outcome of a task, or of one of its attempts.
  *
@@ -29,4 +31,11 @@ export type CancelReason = 'cancel' | 'expired' | 'when' | 'replaced' | 'stopped
 /** The attempt did not succeed. */
 export function isTrouble(outcome: Outcome): boolean {
   return outcome.status === 'failed' || outcome.status === 'timed-out'
+}
+
+/** Makes the text of an attempt that did not succeed, as it is stored. */
+export function troubleText(outcome: Outcome): string {
+  return outcome.status === 'timed-out'
+    ? `after ${outcome.after} ms`
+    : errorText((outcome as { error?: unknown }).error)
 }

@@ -1,5 +1,5 @@
 import type { AfterwordError } from '../errors.ts'
-import type { BoundOptions } from '../options/task-options.ts'
+import type { BoundOptions, JobSettings } from '../options/task-options.ts'
 import type { SentResponse } from '../sent-response.ts'
 import type { NotAdded, Outcome } from './outcome.ts'
 
@@ -16,8 +16,10 @@ export interface JobRecord {
   readonly refusal: AfterwordError | undefined
   /** The run waits for this promise, which never rejects: until then the journal may not add the record. `undefined` for a record that may run. */
   readonly ready: Promise<void> | undefined
-  /** Any process with room runs the record: this one has made it, and may not cancel it by itself. */
+  /** Any process with room runs the record: this one has only made it. */
   readonly isShared: boolean
+  /** Another process may have the record: this one may not cancel it by itself. */
+  readonly hasLeft: boolean
   /** A worker has claimed the record: it leaves the memory of this process when it is tried again. */
   readonly isClaim: boolean
   /** Hands the record to the journal; nothing to do for one that was claimed. @param onRejected is called if the journal does not add it */
@@ -103,6 +105,12 @@ export interface Claimer {
 
 /** A journal stores the records of one instance. */
 export interface Journal {
+  /** Refuses a job with options that the journal can't keep. @throws AfterwordError `AFTERWORD_ENGINE_LACKS` */
+  check?(job: string, settings: JobSettings): void
+  /** The number of records that an engine does not have yet. */
+  readonly sending?: number
+  /** The moment by `performance.now()` at which the engine was found away; `undefined` while it answers. */
+  readonly awaySince?: number | undefined
   /** Makes a record, which `submit` stores. @throws AfterwordError `AFTERWORD_NOT_STORABLE`, `AFTERWORD_PAYLOAD_TOO_LARGE` */
   create(call: JobCall): JobRecord
   /** Sets the jobs whose records can be run here, each up to a version. */

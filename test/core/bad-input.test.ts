@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
-import { errorTable } from '../../src/errors.ts'
+import { errorTable } from '../../src/error-table.ts'
 import { Afterword, AfterwordError, type AfterwordOptions, type ErrorCode, type TaskOptions } from '../../src/index.ts'
 
 type Call = (afterword: Afterword) => unknown

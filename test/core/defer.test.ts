@@ -390,6 +390,8 @@ describe('the backlog', () => {
       failed: 0,
       timedOut: 0,
       cancelled: 0,
+      sending: 0,
+      engineAway: 0,
     })
   })
 })

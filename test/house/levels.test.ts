@@ -6,7 +6,7 @@ import { filesIn, importsOf } from './source.ts'
  * levels, and never from a neighbour on the same level.
  */
 const house = [
-  ['control-characters.ts'],
+  ['control-characters.ts', 'error-table.ts'],
   [
     'error-text.ts',
     'errors.ts',
@@ -24,7 +24,7 @@ const house = [
   ['task'],
   ['events.ts', 'defer-signature.ts'],
   ['schedule', 'journal'],
-  ['defer.ts', 'status.ts', 'journals.ts'],
+  ['defer.ts', 'status.ts', 'journals.ts', 'engines'],
   ['jobs', 'no-journals.ts'],
   ['ending'],
   ['shutdown.ts'],

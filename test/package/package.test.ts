@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -160,6 +160,29 @@ describe('the package', () => {
       /\/dist\/(?:(?:task|schedule|jobs|options|ending)\/)?[a-z-]+\.c?js$|^node:(async_hooks|diagnostics_channel|events)$/
     expect(loaded.filter((url) => !core.test(url))).toEqual([])
     expect(loaded.filter((url) => url.includes('/testing/'))).toEqual([])
+  })
+
+  it.each(['module', 'commonjs'] as const)('says which release of pg-boss it needs, from %s', async (type) => {
+    const load = (name: string) => (type === 'module' ? `await import('${name}')` : `require('${name}')`)
+    const code = `
+      const { Afterword } = ${load('afterword')}
+      const { pgBoss } = ${load('afterword/pg-boss')}
+      try {
+        new Afterword({ engine: pgBoss({ connectionString: 'postgres://127.0.0.1:1/none' }) })
+      } catch (error) {
+        console.log(JSON.stringify([error.code, error.message]))
+      }`
+    const told = (why: string) => [
+      'AFTERWORD_ENGINE_MISSING',
+      `pgBoss needs the package pg-boss, version 12.35 or later: ${why}. Install it: npm install pg-boss@12. The cause is attached.`,
+    ]
+    expect(await evaluate(24, type, code)).toEqual(told('it was not found'))
+    const folder = join(project, 'node_modules/pg-boss')
+    await mkdir(folder)
+    // npm installs this one on Node 20, without a word.
+    await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'pg-boss', version: '10.4.2' }))
+    expect(await evaluate(24, type, code)).toEqual(told('version 10.4.2 was found'))
+    await rm(folder, { recursive: true })
   })
 
   it.each([

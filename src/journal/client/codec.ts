@@ -4,11 +4,11 @@ import type { BoundOptions } from '../../options/task-options.ts'
 import { checkBound } from '../../options/task-options.ts'
 import type { Claim } from '../../task/record.ts'
 import { idOf } from '../files/record-id.ts'
+import { encodeArgs } from '../format/call-args.ts'
 import { decode, encode } from '../format/encoding.ts'
 import { Encryption } from '../format/encryption.ts'
 import { type Notes, readNotes } from '../format/notes.ts'
 import { storableKey } from '../format/unique-key.ts'
-import { TooLarge, Unstorable } from '../format/unstorable.ts'
 import type { ClaimedRow } from '../protocol.ts'
 
 type Stored = Pick<ClaimedRow, 'args' | 'options' | 'job' | 'recordId'>
@@ -37,21 +37,8 @@ export class Codec {
 
   /** @throws AfterwordError `AFTERWORD_NOT_STORABLE`, `AFTERWORD_PAYLOAD_TOO_LARGE` */
   encode(args: readonly unknown[], job: string, recordId: number): string {
-    const text = this.#encodeArgs(job, args)
+    const text = encodeArgs(job, args, this.#maxPayload)
     return this.#encryption?.encrypt(text, { what: 'args', job, recordId }) ?? text
-  }
-
-  #encodeArgs(job: string, args: readonly unknown[]): string {
-    try {
-      return encode(args, this.#maxPayload)
-    } catch (error) {
-      if (error instanceof TooLarge) {
-        throw new AfterwordError('AFTERWORD_PAYLOAD_TOO_LARGE', [job, error.bytes, this.#maxPayload])
-      }
-      if (!(error instanceof Unstorable)) throw error
-      const { what, path, cause } = error
-      throw new AfterwordError('AFTERWORD_NOT_STORABLE', [job, what, path], cause === undefined ? {} : { cause })
-    }
   }
 
   /** @throws AfterwordError `AFTERWORD_UNREADABLE` */

@@ -5,18 +5,24 @@ import { report } from '../../events.ts'
 /** The least time in ms between two reports of refusals: a full disk refuses every request. */
 const interval = 1000
 
-/** Reports the records that the log refuses: the first at once, those that follow together. */
+/** Reports the records that are refused: the first at once, those that follow together. */
 export class Refusals {
+  readonly #errorOf: (why: string) => AfterwordError
   #count = 0
   #last: string | undefined
   #timer: NodeJS.Timeout | undefined
+
+  /** @param errorOf makes the error of a refusal */
+  constructor(errorOf = (why: string) => new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [why])) {
+    this.#errorOf = errorOf
+  }
 
   /** Makes the error of a refused record, and counts it. */
   add(why: string): AfterwordError {
     this.#last = why
     this.#count++
     if (this.#timer === undefined) this.flush()
-    return new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [why])
+    return this.#errorOf(why)
   }
 
   /** Reports what was refused since the last report. */
@@ -28,6 +34,6 @@ export class Refusals {
     this.#count = 0
     this.#last = undefined
     this.#timer = setTimeout(this.flush, interval).unref()
-    report(new AfterwordError('AFTERWORD_JOURNAL_REFUSED', [what]))
+    report(this.#errorOf(what))
   }
 }

@@ -1,8 +1,7 @@
-import { errorText } from '../../error-text.ts'
 import type { AfterwordError } from '../../errors.ts'
 import type { BoundOptions } from '../../options/task-options.ts'
 import type { SentResponse } from '../../sent-response.ts'
-import type { NotAdded, Outcome } from '../../task/outcome.ts'
+import { type NotAdded, type Outcome, troubleText } from '../../task/outcome.ts'
 import type { JobRecord } from '../../task/record.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import { idOf } from '../files/record-id.ts'
@@ -136,6 +135,10 @@ export class StoredRecord implements JobRecord {
     if (this.refusal !== undefined) return undefined
     this.#ready ??= Promise.withResolvers()
     return this.#ready.promise
+  }
+
+  get hasLeft(): boolean {
+    return this.isShared
   }
 
   get isClaim(): boolean {
@@ -289,10 +292,4 @@ export class StoredRecord implements JobRecord {
   get #isStored(): boolean {
     return typeof this.#state !== 'object' && this.#existing === undefined && !this.#isGone
   }
-}
-
-function troubleText(outcome: Outcome): string {
-  return outcome.status === 'timed-out'
-    ? `after ${outcome.after} ms`
-    : errorText((outcome as { error?: unknown }).error)
 }

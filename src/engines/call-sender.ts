@@ -1,0 +1,144 @@
+import { clearTimeout, clock, setImmediate } from '../clock.ts'
+import { AfterwordError } from '../errors.ts'
+import { Refusals } from '../journal/client/refusals.ts'
+import { rootContext } from '../schedule/current.ts'
+import { setTimer, within } from '../timers.ts'
+import type { EngineClient, EngineHost } from './engine.ts'
+import type { MadeRecord } from './made-record.ts'
+
+/** The most calls that are sent at once. */
+const mostAtOnce = 1000
+/** The most groups on their way: one that gets no answer holds no other one up. */
+const mostGroups = 4
+/** The shortest and the longest pause in ms before calls are sent again. */
+const firstPause = 50
+const longestPause = 1000
+
+interface SenderOptions {
+  /** The name of the engine. */
+  readonly name: string
+  readonly client: EngineClient
+  readonly host: EngineHost
+  /** The time in ms for which a call waits for the engine. */
+  readonly holdTimeout: number
+}
+
+/** The call sender brings calls to the engine in groups: those of one turn go together, and those that come while groups are on their way. */
+export class CallSender {
+  readonly #options: SenderOptions
+  readonly #refusals: Refusals
+  /** The records that are neither stored nor refused, by their deadline, in this order. */
+  readonly #open = new Map<MadeRecord, number>()
+  #waiting: MadeRecord[] = []
+  #groups = 0
+  #sendSet = false
+  #pause = firstPause
+  #pauseTimer: NodeJS.Timeout | undefined
+  #deadlineTimer: NodeJS.Timeout | undefined
+  #trouble = 'no answer'
+  #flushed: PromiseWithResolvers<void> | undefined
+
+  constructor(options: SenderOptions) {
+    this.#options = options
+    const { name, holdTimeout } = options
+    this.#refusals = new Refusals((why) => new AfterwordError('AFTERWORD_ENGINE_REFUSED', [name, holdTimeout, why]))
+  }
+
+  /** The number of calls that wait for the engine. */
+  get size(): number {
+    return this.#open.size
+  }
+
+  send(record: MadeRecord): void {
+    this.#open.set(record, clock.now() + this.#options.holdTimeout)
+    this.#waiting.push(record)
+    this.#deadlineTimer ??= setTimer(this.#refuseLate, this.#options.holdTimeout)
+    this.#sendSoon()
+  }
+
+  /** Resolves when no call waits any more. */
+  flushed(): Promise<void> {
+    if (this.#open.size === 0) return Promise.resolve()
+    this.#flushed ??= Promise.withResolvers()
+    return this.#flushed.promise
+  }
+
+  /** Refuses what still waits: the instance is closed. */
+  close(): void {
+    for (const record of [...this.#open.keys()]) this.#refuse(record)
+    clearTimeout(this.#pauseTimer)
+    clearTimeout(this.#deadlineTimer)
+    this.#refusals.flush()
+  }
+
+  #sendSoon(): void {
+    if (this.#sendSet || this.#pauseTimer !== undefined) return
+    this.#sendSet = true
+    // What the engine's library begins is no code of the request whose call comes first.
+    rootContext.runInAsyncScope(setImmediate, undefined, this.#sendNow)
+  }
+
+  readonly #sendNow = (): void => {
+    this.#sendSet = false
+    this.#waiting = this.#waiting.filter((record) => this.#open.has(record))
+    while (this.#waiting.length > 0 && this.#groups < mostGroups) void this.#sendGroup()
+  }
+
+  async #sendGroup(): Promise<void> {
+    const { client, host, holdTimeout } = this.#options
+    const group = this.#waiting.splice(0, mostAtOnce)
+    this.#groups++
+    try {
+      const added = client.add(group.map(({ call }) => call)).then((ids) => this.#stored(group, ids))
+      // The engine may answer later all the same: a call that is refused by then runs.
+      if (!(await within(holdTimeout, added))) throw new Error('no answer')
+      this.#pause = firstPause
+      host.reached()
+    } catch (error) {
+      this.#trouble = (error as Error).message
+      host.away(error)
+      this.#waiting.unshift(...group)
+      this.#sendLater()
+    }
+    this.#groups--
+    if (this.#waiting.length > 0) this.#sendSoon()
+  }
+
+  #stored(group: readonly MadeRecord[], ids: readonly string[]): void {
+    for (const [index, record] of group.entries()) {
+      if (!this.#open.delete(record)) continue
+      record.stored(ids[index] as string)
+    }
+    this.#tellFlushed()
+  }
+
+  #sendLater(): void {
+    if (this.#pauseTimer !== undefined) return
+    this.#pauseTimer = setTimer(() => {
+      this.#pauseTimer = undefined
+      this.#sendSoon()
+    }, this.#pause)
+    this.#pause = Math.min(longestPause, 2 * this.#pause)
+  }
+
+  readonly #refuseLate = (): void => {
+    this.#deadlineTimer = undefined
+    for (const [record, deadline] of this.#open) {
+      const left = deadline - clock.now()
+      if (left > 0) return void (this.#deadlineTimer = setTimer(this.#refuseLate, left))
+      this.#refuse(record)
+    }
+  }
+
+  #refuse(record: MadeRecord): void {
+    this.#open.delete(record)
+    record.refused(this.#refusals.add(this.#trouble))
+    this.#tellFlushed()
+  }
+
+  #tellFlushed(): void {
+    if (this.#open.size > 0) return
+    this.#flushed?.resolve()
+    this.#flushed = undefined
+  }
+}

@@ -1,0 +1,188 @@
+import { clock } from '../clock.ts'
+import { AfterwordError } from '../errors.ts'
+import { report } from '../events.ts'
+import { encodeArgs } from '../journal/format/call-args.ts'
+import type { EngineSettings } from '../options/engine-option.ts'
+import type { JobSettings } from '../options/task-options.ts'
+import type { Claim, Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../task/record.ts'
+import { within } from '../timers.ts'
+import { decodeCall, encodeOptions } from './call-codec.ts'
+import { callId } from './call-id.ts'
+import { CallSender } from './call-sender.ts'
+import { ClaimedRecord } from './claimed-record.ts'
+import type { Ability, Engine, EngineClaim, EngineClient, EngineHost } from './engine.ts'
+import { MadeRecord } from './made-record.ts'
+
+/** The number of runs in a row without an end after which a call is not run again. */
+const mostCrashes = 5
+
+/** The journal of an instance whose records an engine keeps. */
+export class EngineJournal implements Journal, EngineHost {
+  readonly #engine: Engine
+  readonly #settings: EngineSettings
+  readonly #claimer: Claimer
+  readonly #client: EngineClient
+  readonly #sender: CallSender
+  readonly #claimed = new Set<ClaimedRecord>()
+  /** The ends of runs that are on their way. */
+  readonly #settling = new Set<Promise<void>>()
+  #jobs: readonly (readonly [name: string, version: number])[] = []
+  #claims: ClaimSettings | undefined
+  awaySince: number | undefined
+  #stopped = false
+
+  constructor(engine: Engine, settings: EngineSettings, claimer: Claimer) {
+    this.#engine = engine
+    this.#settings = settings
+    this.#claimer = claimer
+    this.#client = engine.connect()
+    const { name } = engine
+    this.#sender = new CallSender({ name, client: this.#client, host: this, holdTimeout: settings.holdTimeout })
+  }
+
+  get sending(): number {
+    return this.#sender.size
+  }
+
+  check(job: string, settings: JobSettings): void {
+    const lacking = this.#engine.lacks.find((option) => isSet(option, settings))
+    if (lacking !== undefined) this.#refuse(job, lacking)
+  }
+
+  create(call: JobCall): JobRecord {
+    const { job, version, args, options, uniqueKey, delay = 0, expiresAt, response, lane, longest } = call
+    // Options that are bound to a call meet no check before.
+    if (response !== undefined) this.#refuse(job, 'when')
+    if (lane !== undefined) this.#refuse(job, 'lane')
+    if (longest !== undefined) this.#refuse(job, 'debounce')
+    const made = {
+      id: callId(),
+      job,
+      version,
+      args: encodeArgs(job, args, this.#settings.maxPayload),
+      options: encodeOptions(options),
+      uniqueKey,
+      delay: Math.ceil(delay),
+      expiresAt,
+    }
+    return new MadeRecord(made, this.#sender)
+  }
+
+  #refuse(job: string, option: Ability): never {
+    throw new AfterwordError('AFTERWORD_ENGINE_LACKS', [job, option, this.#engine.name])
+  }
+
+  setJobs(jobs: readonly (readonly [name: string, version: number])[]): void {
+    this.#jobs = jobs
+    this.#work()
+  }
+
+  claim(settings: ClaimSettings): void {
+    // The instance is set up: from now on there may be calls.
+    if (this.#claims === undefined) this.#client.open(this)
+    this.#claims = settings
+    this.#work()
+  }
+
+  #work(): void {
+    const { shared = false, jobs, concurrency = 0 } = this.#claims ?? {}
+    const known = this.#jobs.filter(([name]) => jobs === undefined || jobs.includes(name))
+    const isAtWork = shared && !this.#stopped
+    this.#client.work({ jobs: known, concurrency: isAtWork ? concurrency : 0 })
+  }
+
+  take(claims: readonly EngineClaim[]): void {
+    this.#claimer.take(claims.flatMap((claim) => this.#claimOf(claim) ?? []))
+  }
+
+  /** Makes the claim of the worker; `undefined` for one that is not to run here. */
+  #claimOf(claim: EngineClaim): Claim | undefined {
+    const { job, version, attempt, crashes, expiresAt } = claim
+    const record = new ClaimedRecord(claim, (settled) => {
+      this.#claimed.delete(record)
+      this.#settling.add(settled)
+      void settled.then(() => this.#settling.delete(settled))
+    })
+    this.#claimed.add(record)
+    if (this.#stopped) return void record.handBack()
+    try {
+      if (crashes >= mostCrashes) throw new AfterwordError('AFTERWORD_CRASHED', [job, record.id, crashes])
+      const { args, options } = decodeCall(claim)
+      return { record, job, version, args, options, response: undefined, expiresAt, attempt }
+    } catch (error) {
+      record.finish({ status: 'failed', error }, attempt)
+      report(error as AfterwordError)
+      return undefined
+    }
+  }
+
+  roomFor(job: string): number {
+    return this.#claimer.roomFor(job)
+  }
+
+  whenRoom(job: string, call: () => void): void {
+    this.#claimer.whenRoom(job, call)
+  }
+
+  away(error: unknown): void {
+    if (this.awaySince !== undefined || this.#stopped) return
+    this.awaySince = clock.now()
+    const why = (error as Error).message
+    report(new AfterwordError('AFTERWORD_ENGINE_AWAY', [this.#engine.name, why], { cause: error }))
+  }
+
+  reached(): void {
+    this.awaySince = undefined
+  }
+
+  async withdraw(of: string | { readonly job: string; readonly key: string }): Promise<boolean> {
+    let isWithdrawn = false
+    const jobs = typeof of === 'string' ? this.#jobs : this.#jobs.filter(([name]) => name === of.job)
+    const asked = this.#client.withdraw(of, jobs).then((answer) => void (isWithdrawn = answer))
+    try {
+      if (await within(this.#settings.holdTimeout, asked)) return isWithdrawn
+    } catch (cause) {
+      throw new AfterwordError('AFTERWORD_NOT_ANSWERED', [(cause as Error).message], { cause })
+    }
+    throw new AfterwordError('AFTERWORD_NOT_ANSWERED', [`${this.#engine.name} did not answer`])
+  }
+
+  async pause(): Promise<void> {
+    throw new AfterwordError('AFTERWORD_NOT_PAUSED', [`${this.#engine.name} keeps no pauses`])
+  }
+
+  /** Claims come from the engine alone, which is fair to all processes. */
+  hasRoom(): boolean {
+    return false
+  }
+
+  expectEnd(): void {}
+
+  stopClaiming(): void {
+    this.#stopped = true
+    this.#work()
+  }
+
+  async flushed(): Promise<void> {
+    await Promise.all([this.#sender.flushed(), ...this.#settling])
+  }
+
+  async close(time: number): Promise<void> {
+    const deadline = clock.now() + time
+    this.stopClaiming()
+    for (const record of [...this.#claimed]) record.handBack()
+    await within(time, this.flushed())
+    this.#sender.close()
+    await this.#client.close(Math.max(0, deadline - clock.now()))
+  }
+}
+
+/** The option of a job is not as by default. */
+function isSet(option: Ability, { when, uniqueFor, lane, debounce }: JobSettings): boolean {
+  return {
+    when: when !== 'always',
+    uniqueFor: uniqueFor > 0,
+    lane: lane !== undefined,
+    debounce: debounce !== undefined,
+  }[option]
+}

@@ -1,0 +1,85 @@
+import type { JobSettings } from '../options/task-options.ts'
+
+/** A call of a job, as an engine keeps it. */
+export interface EngineCall {
+  /** A UUID. The engine adds no second call with the same one, for as long as it remembers the first. */
+  readonly id: string
+  readonly job: string
+  readonly version: number
+  /** The arguments as text. */
+  readonly args: string
+  /** The options that are bound to the call, as text. */
+  readonly options: string | undefined
+  /** No other call of the job with this key is added until this one is done or has failed for good. */
+  readonly uniqueKey: string | undefined
+  /** The call is due in so many ms. */
+  readonly delay: number
+  /** The moment by `Date.now()` after which the call does not run. */
+  readonly expiresAt: number | undefined
+}
+
+/** The end of a run, as the engine stores it. Each is fenced: that of a claim which is another worker's by now changes nothing. */
+export type Ending =
+  | { readonly type: 'done' }
+  /** @param attempt the number of runs that have failed @param delay the time in ms until the next one */
+  | { readonly type: 'retried'; readonly attempt: number; readonly delay: number; readonly error: string }
+  | { readonly type: 'failed'; readonly attempt: number; readonly reason: string; readonly error: string }
+  /** The run did not begin, or its process ends: another worker runs the call, and no attempt is counted. */
+  | { readonly type: 'handed-back' }
+
+/** A claim of an engine: a call that is this process's to run. The engine's own worker renews it. */
+export interface EngineClaim extends Omit<EngineCall, 'uniqueKey' | 'delay'> {
+  /** The number of runs that have failed. */
+  readonly attempt: number
+  /** The number of runs in a row of which no end was heard. */
+  readonly crashes: number
+  /** Stores the end of the run, and tries again while the engine is away. Resolves when the claim is over; never rejects. */
+  settle(ending: Ending): Promise<void>
+}
+
+/** The part of the instance that an engine asks. */
+export interface EngineHost {
+  /** Runs claims. */
+  take(claims: readonly EngineClaim[]): void
+  /** The number of calls of a job that can begin now; `Infinity` where it has no limit. */
+  roomFor(job: string): number
+  /** Calls `call` once, when a call of the job can begin: that may be at once. */
+  whenRoom(job: string, call: () => void): void
+  /** The engine could not be reached. Reported once, until `reached` was called. */
+  away(error: unknown): void
+  reached(): void
+}
+
+/** The jobs that an engine takes claims of. */
+export interface EngineWork {
+  /** Each job, with the latest version that this process knows. */
+  readonly jobs: readonly (readonly [name: string, version: number])[]
+  /** The most claims that run at once; 0 takes none any more. */
+  readonly concurrency: number
+}
+
+/** A client of an engine is its connection from one instance. */
+export interface EngineClient {
+  /** Connects, and tries again for as long as the engine is away. */
+  open(host: EngineHost): void
+  /** Adds calls. Resolves with the id of the call that stands for each: its own, or that of an earlier one with its unique key. */
+  add(calls: readonly EngineCall[]): Promise<readonly string[]>
+  work(work: EngineWork): void
+  /** Withdraws a call that waits, of one of these jobs. @returns false if it runs, has ended, or never was */
+  withdraw(of: string | { readonly key: string }, jobs: EngineWork['jobs']): Promise<boolean>
+  /** Disconnects, within a time in ms. */
+  close(within: number): Promise<void>
+}
+
+/** An option of a job that not every engine can keep. */
+export type Ability = Extract<keyof JobSettings, 'lane' | 'debounce' | 'uniqueFor' | 'when'>
+
+/** An engine is an existing distributed queue that keeps the calls of jobs. */
+export interface Engine {
+  /** The name, for people. */
+  readonly name: string
+  /** The options of jobs that the engine can't keep: a job that has one of them is refused when it is defined. */
+  readonly lacks: readonly Ability[]
+  /** Makes a client, which is not connected yet. @throws AfterwordError `AFTERWORD_ENGINE_MISSING` */
+  connect(): EngineClient
+}

@@ -1,0 +1,64 @@
+import { AfterwordError, describe } from '../errors.ts'
+import type { EngineOption } from '../options/engine-option.ts'
+import type { Claimer } from '../task/record.ts'
+import type { Engine } from './engine.ts'
+import { EngineJournal } from './engine-journal.ts'
+import type { Boss } from './pg-boss/boss.ts'
+import { BossClient } from './pg-boss/boss-client.ts'
+import { makeBoss } from './pg-boss/boss-package.ts'
+
+export type { Boss } from './pg-boss/boss.ts'
+
+/**
+ * The options of pg-boss: those of its own constructor. Some have other defaults here: workers are woken by notifications, pg-boss looks for
+ * dead workers every second, and no schedules are kept.
+ *
+ * @example
+ * configure({ engine: pgBoss({ connectionString: process.env.DATABASE_URL, schema: 'jobs' }) })
+ */
+export interface PgBossOptions {
+  readonly connectionString?: string | undefined
+  /** The schema of the tables. @default 'pgboss' */
+  readonly schema?: string
+  /** The most connections of this process. @default 10 */
+  readonly max?: number
+  /** All other options of the constructor. */
+  readonly [option: string]: unknown
+}
+
+const defaults = { useListenNotify: true, schedule: false, superviseIntervalSeconds: 1, monitorIntervalSeconds: 1 }
+
+/**
+ * Names pg-boss as the engine, in a Postgres database: any process on it runs the jobs that another one has dispatched or deferred.
+ *
+ * @param given the options of pg-boss, or an instance of the app's own, which the app stops when the instance of Afterword is closed
+ * @throws AfterwordError in `configure`: `AFTERWORD_ENGINE_MISSING`
+ *
+ * @example
+ * configure({ engine: pgBoss({ connectionString: process.env.DATABASE_URL }) })
+ */
+export function pgBoss(given: PgBossOptions | Boss): EngineOption {
+  if (typeof given !== 'object' || given === null) {
+    const expected = 'its options, { connectionString }, or an instance'
+    throw new AfterwordError('AFTERWORD_INVALID_OPTION', ['pgBoss', 'its argument', expected, describe(given)])
+  }
+  return { name: 'pg-boss', given, open } as EngineOption
+}
+
+/** Opens the engine. One function for all options: a module that is evaluated again gives the same ones. */
+const open: EngineOption['open'] = function (this: { given: PgBossOptions | Boss }, settings, claimer: Claimer) {
+  const { given } = this
+  const engine: Engine = {
+    name: 'pg-boss',
+    lacks: ['lane', 'debounce', 'uniqueFor', 'when'],
+    connect: () =>
+      new BossClient(
+        isBoss(given) ? { boss: given, isGiven: true } : { boss: makeBoss({ ...defaults, ...given }), isGiven: false },
+      ),
+  }
+  return new EngineJournal(engine, settings, claimer)
+}
+
+function isBoss(given: PgBossOptions | Boss): given is Boss {
+  return typeof given.insert === 'function'
+}

@@ -1,0 +1,166 @@
+import { waitFor, within } from '../../timers.ts'
+import type { EngineCall, EngineClient, EngineHost, EngineWork } from '../engine.ts'
+import { type Boss, withdraw } from './boss.ts'
+import { BossWorkers } from './boss-workers.ts'
+import { queueName, queuesOf, singletonKey } from './queue-name.ts'
+import { queueOptions } from './queue-options.ts'
+import { RunEndings } from './run-endings.ts'
+import { isUuid, storedCall } from './stored-call.ts'
+
+/** The shortest and the longest pause in ms before pg-boss is started again. */
+const firstPause = 100
+const longestPause = 2000
+
+/** The states of a call that is not over. */
+const openStates = new Set(['created', 'retry', 'active'])
+
+interface BossClientOptions {
+  readonly boss: Boss
+  /** The instance is the app's, which stops it. */
+  readonly isGiven: boolean
+}
+
+/** The client of pg-boss. */
+export class BossClient implements EngineClient {
+  readonly #boss: Boss
+  readonly #isGiven: boolean
+  #host: EngineHost | undefined
+  #workers: BossWorkers | undefined
+  #endings: RunEndings | undefined
+  #work: EngineWork = { jobs: [], concurrency: 0 }
+  #started: Promise<unknown> = Promise.resolve()
+  readonly #queues = new Map<string, Promise<void>>()
+  #isStarted = false
+  #closed = false
+  // Without a listener each error would end the process.
+  readonly #onError = (error: Error): void => this.#host?.away(error)
+
+  constructor({ boss, isGiven }: BossClientOptions) {
+    this.#boss = boss
+    this.#isGiven = isGiven
+  }
+
+  open(host: EngineHost): void {
+    this.#host = host
+    this.#endings = new RunEndings(this.#boss, host)
+    this.#workers = new BossWorkers(this.#boss, host, this.#endings)
+    this.#boss.on('error', this.#onError)
+    this.#started = this.#start(host)
+  }
+
+  async #start(host: EngineHost): Promise<void> {
+    for (let pause = firstPause; !this.#closed; pause = Math.min(longestPause, 2 * pause)) {
+      try {
+        await this.#boss.start()
+        this.#isStarted = true
+        host.reached()
+        return void this.#workNow()
+      } catch (error) {
+        host.away(error)
+        // What has been started stops before it is started again.
+        if (!this.#isGiven) await this.#boss.stop({ graceful: false }).catch(() => {})
+        await waitFor(pause)
+      }
+    }
+  }
+
+  async add(calls: readonly EngineCall[]): Promise<readonly string[]> {
+    await this.#started
+    const ids = new Map<EngineCall, string>()
+    const groups = Map.groupBy(calls, ({ job, version }) => queueName(job, version))
+    await Promise.all(Array.from(groups, ([queue, group]) => this.#addTo(queue, group, ids)))
+    return calls.map((call) => ids.get(call) as string)
+  }
+
+  async #addTo(queue: string, calls: readonly EngineCall[], ids: Map<EngineCall, string>): Promise<void> {
+    try {
+      await this.#insert(queue, calls, ids)
+    } catch (error) {
+      // Somebody may have deleted the queue.
+      this.#queues.delete(queue)
+      throw error
+    }
+  }
+
+  async #insert(queue: string, calls: readonly EngineCall[], ids: Map<EngineCall, string>): Promise<void> {
+    await this.#queue(queue)
+    for (let left = calls; left.length > 0; ) {
+      const jobs = left.map((call) => ({
+        id: call.id,
+        singletonKey: singletonKey(call.id, call.uniqueKey),
+        data: storedCall(call),
+        ...(call.delay > 0 && { startAfter: `${call.delay / 1000} seconds` }),
+      }))
+      const added = new Set(await this.#boss.insert(queue, jobs, { returnId: true }))
+      const skipped: EngineCall[] = []
+      for (const call of left) {
+        const id = added.has(call.id) ? call.id : await this.#standsFor(queue, call)
+        if (id === undefined) skipped.push(call)
+        else ids.set(call, id)
+      }
+      // The call that had the key is over by now.
+      left = skipped
+    }
+  }
+
+  /** The id of the call that keeps this one from being added: itself, if it was sent before, or one with the same key. */
+  async #standsFor(queue: string, { id, uniqueKey }: EngineCall): Promise<string | undefined> {
+    if ((await this.#boss.findJobs(queue, { id })).length > 0) return id
+    const sameKey = await this.#boss.findJobs(queue, { key: singletonKey(id, uniqueKey) })
+    return sameKey.find(({ state }) => openStates.has(state))?.id
+  }
+
+  /** Makes a queue, which has to be there before anything else. */
+  #queue(name: string): Promise<void> {
+    const known = this.#queues.get(name)
+    if (known !== undefined) return known
+    const made = this.#boss.createQueue(name, queueOptions)
+    this.#queues.set(name, made)
+    made.catch(() => this.#queues.delete(name))
+    return made
+  }
+
+  work(work: EngineWork): void {
+    this.#work = work
+    if (this.#isStarted) void this.#workNow()
+  }
+
+  async #workNow(): Promise<void> {
+    const work = this.#work
+    for (let pause = firstPause; !this.#closed && work === this.#work; pause = Math.min(longestPause, 2 * pause)) {
+      try {
+        if (work.concurrency > 0) await Promise.all(queuesOf(work.jobs).map((queue) => this.#queue(queue)))
+        if (work === this.#work) this.#workers?.work(work)
+        return
+      } catch (error) {
+        this.#host?.away(error)
+        await waitFor(pause)
+      }
+    }
+  }
+
+  async withdraw(of: string | { readonly key: string }, jobs: EngineWork['jobs']): Promise<boolean> {
+    // Other engines, and journals, have other ids.
+    if (typeof of === 'string' && !isUuid(of)) return false
+    await this.#started
+    const by = typeof of === 'string' ? { id: of } : { key: singletonKey('', of.key) }
+    for (const queue of queuesOf(jobs)) {
+      await this.#queue(queue)
+      for (const { id } of await this.#boss.findJobs(queue, { ...by, queued: true })) {
+        if (await withdraw(this.#boss, queue, id)) return true
+      }
+    }
+    return false
+  }
+
+  async close(time: number): Promise<void> {
+    this.#closed = true
+    this.#endings?.close()
+    if (!this.#isGiven)
+      await within(
+        time,
+        this.#boss.stop({ graceful: false }).catch(() => {}),
+      )
+    this.#boss.off('error', this.#onError)
+  }
+}

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto'
+
+/** The beginning of the names of all queues. */
+export const prefix = 'afterword/'
+/** The most characters of a job's name in the name of its queue. */
+const longestName = 200
+
+/**
+ * Makes the name of the queue of a job and a version: a process works on the queues of what it knows, and leaves the others to processes
+ * that know more. pg-boss takes letters, digits and `_ . - /`.
+ */
+export function queueName(job: string, version: number): string {
+  const name = job.replaceAll(/[^\w-]/g, (mark) => `.${mark.charCodeAt(0).toString(16)}.`)
+  const short = name.length <= longestName ? name : `${name.slice(0, longestName)}.${digest(job)}`
+  return `${prefix}${short}/${version}`
+}
+
+/** The names of the queues of jobs, for each version up to the one that is known: a process understands the earlier ones. */
+export function queuesOf(jobs: readonly (readonly [name: string, version: number])[]): string[] {
+  return jobs.flatMap(([job, latest]) => Array.from({ length: latest }, (_, index) => queueName(job, index + 1)))
+}
+
+/** Makes the unique key of a call for pg-boss, which has one for each job: of a call without, its id. */
+export function singletonKey(id: string, uniqueKey: string | undefined): string {
+  return uniqueKey === undefined ? `id/${id}` : `key/${digest(uniqueKey)}`
+}
+
+function digest(text: string): string {
+  // Half a character is told apart from another half.
+  return createHash('sha256').update(text, 'utf16le').digest('hex')
+}

@@ -1,0 +1,223 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { pgBoss } from '../../src/engines/pg-boss.ts'
+import { Afterword, type AfterwordOptions, subscribe } from '../../src/index.ts'
+import type { Daemon } from '../support/daemon.ts'
+import { serve } from '../support/local-site.ts'
+import { postgresUrl, startPostgres } from '../support/postgres.ts'
+import { type Message, Program } from '../support/program.ts'
+import { Reports } from '../support/reports.ts'
+import { TcpProxy } from '../support/tcp-proxy.ts'
+import { freshSchema, Tables } from './boss.ts'
+import type { WorkerSettings } from './programs/worker.ts'
+
+let postgres: Daemon
+let schema: string
+beforeAll(async () => void (postgres = await startPostgres()))
+afterAll(() => postgres[Symbol.asyncDispose]())
+beforeEach(() => void (schema = freshSchema()))
+
+function start(options: AfterwordOptions & { port?: number } = {}): Afterword {
+  const { port = postgres.port, ...rest } = options
+  return new Afterword({ engine: pgBoss({ connectionString: postgresUrl({ port }), schema }), signals: false, ...rest })
+}
+
+/** A process that works on the tables of this test. */
+async function startWorker(settings: Partial<WorkerSettings> = {}): Promise<Program> {
+  const program = new Program(new URL('programs/worker.ts', import.meta.url), {
+    args: [JSON.stringify({ url: postgresUrl(postgres), schema, ...settings })],
+  })
+  await program.message('ready')
+  return program
+}
+
+/** Resolves when a call is accepted: the tables may have to be made first, which takes longer than a short holdTimeout. */
+async function begun(dispatch: () => Promise<string>): Promise<void> {
+  using _reports = new Reports()
+  for (let isAccepted = false; !isAccepted; ) {
+    isAccepted = await dispatch().then(
+      () => true,
+      () => false,
+    )
+  }
+}
+
+/** Resolves with the ids of the calls, once each of them has run. */
+function ranAll(job: string, count: number): Promise<Map<string, number>> {
+  const runs = new Map<string, number>()
+  const { promise, resolve } = Promise.withResolvers<Map<string, number>>()
+  subscribe('task:ended', ({ task, outcome }) => {
+    if (task.name !== job || outcome.status !== 'done') return
+    runs.set(task.id, (runs.get(task.id) ?? 0) + 1)
+    if (runs.size === count) resolve(runs)
+  })
+  return promise
+}
+
+test('while the engine is away a response becomes a 503 within holdTimeout, and later ones are kept again', async () => {
+  await using afterword = start({ holdTimeout: 300 })
+  const Send = afterword.job('send', () => {})
+  await begun(() => Send.dispatch())
+  using reports = new Reports()
+  await using site = await serve(afterword, (_req, res) => {
+    Send.defer()
+    res.end('kept')
+  })
+  await postgres.kill()
+  const refused = await fetch(site.url)
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
+  await expect(Send.dispatch()).rejects.toMatchObject({ code: 'AFTERWORD_ENGINE_REFUSED', status: 503 })
+  expect(afterword.status().engineAway).toBeGreaterThan(0)
+  expect(afterword.status().sending).toBe(0)
+  expect(reports.codes.filter((code) => code === 'AFTERWORD_ENGINE_AWAY')).toHaveLength(1)
+  expect(reports.codes).toContain('AFTERWORD_ENGINE_REFUSED')
+  await postgres.restart()
+  let answer = await fetch(site.url)
+  while (answer.status === 503) answer = await fetch(site.url)
+  expect(await answer.text()).toBe('kept')
+  expect(afterword.status().engineAway).toBe(0)
+})
+
+test('an app starts while the engine is down; its calls wait, and are kept when the engine comes', async () => {
+  await postgres.kill()
+  await using afterword = start({ holdTimeout: 60_000 })
+  using reports = new Reports()
+  const ran = ranAll('send', 2)
+  const Send = afterword.job('send', () => {})
+  const calls = [Send.dispatch(), Send.dispatch()]
+  const away = reports.next
+  await away
+  expect(afterword.status()).toMatchObject({ sending: 2 })
+  expect(afterword.status().engineAway).toBeGreaterThan(0)
+  await postgres.restart()
+  const ids = await Promise.all(calls)
+  expect([...(await ran).keys()].sort()).toEqual(ids.sort())
+})
+
+test('a call whose answer was lost is sent again, and added once', async () => {
+  await using proxy = await TcpProxy.start(postgres.port)
+  await using afterword = start({ port: proxy.port, worker: false, holdTimeout: 60_000 })
+  using reports = new Reports()
+  const Send = afterword.job('send', (_n: number) => {})
+  const Keyed = afterword.job('keyed', () => {}, { key: 'k' })
+  await Send.dispatch(0)
+  const first = await Keyed.with({ key: 'other' }).dispatch()
+  proxy.loseAnswers()
+  const away = reports.next
+  const calls = Promise.all([Send.dispatch(1), Send.dispatch(2), Keyed.dispatch()])
+  await away
+  proxy.forward()
+  const [one, two, keyed] = await calls
+  await using tables = new Tables(postgresUrl(postgres), schema)
+  const stored = await tables.calls('send')
+  expect(stored.map(({ data }) => data.args).sort()).toEqual(['[0]', '[1]', '[2]'])
+  expect(stored.map(({ id }) => id)).toEqual(expect.arrayContaining([one, two]))
+  expect((await tables.calls('keyed')).map(({ id }) => id).sort()).toEqual([first, keyed].sort())
+})
+
+test('a network that forwards nothing any more keeps no response for longer than holdTimeout', async () => {
+  await using proxy = await TcpProxy.start(postgres.port)
+  await using afterword = start({ port: proxy.port, holdTimeout: 300, shutdownTimeout: 1000 })
+  using _reports = new Reports()
+  const Send = afterword.job('send', () => {})
+  await begun(() => Send.dispatch())
+  await using site = await serve(afterword, (_req, res) => {
+    Send.defer()
+    res.end('kept')
+  })
+  proxy.stop()
+  for (let request = 0; request < 8; request++) expect((await fetch(site.url)).status).toBe(503)
+  proxy.forward()
+  let answer = await fetch(site.url)
+  while (answer.status === 503) answer = await fetch(site.url)
+  expect(await answer.text()).toBe('kept')
+})
+
+test('connections that the server ends do not end the process, and calls are kept on new ones', async () => {
+  await using afterword = start({ holdTimeout: 60_000 })
+  using _reports = new Reports()
+  const ran = ranAll('send', 2)
+  const Send = afterword.job('send', () => {})
+  const first = await Send.dispatch()
+  await using tables = new Tables(postgresUrl(postgres), schema)
+  await tables.calls('send')
+  const ours = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name = 'pgboss'`
+  await tables.boss.getDb().executeSql(ours)
+  const second = await Send.dispatch()
+  expect([...(await ran).keys()].sort()).toEqual([first, second].sort())
+})
+
+test('kill -9 of a worker: its 100 running calls run again within 15 s, and count no attempt', async () => {
+  await using first = await startWorker({ waits: true })
+  for (let call = 0; call < 100; call++) first.send({ type: 'dispatch', what: String(call) })
+  for (let call = 0; call < 100; call++) await first.message('ran', ({ what }) => what === String(call))
+  await using second = await startWorker()
+  first.kill()
+  await first.exited
+  const killed = performance.now()
+  for (let call = 0; call < 100; call++) {
+    expect(await second.message('ran', ({ what }) => what === String(call))).toMatchObject({ attempt: 1 })
+  }
+  expect(performance.now() - killed).toBeLessThan(15_000)
+})
+
+test('a worker that was taken for dead ends no run of another one', async () => {
+  await using zombie = await startWorker({ waits: true })
+  zombie.send({ type: 'dispatch', what: 'once' })
+  const { id } = await zombie.message<Message & { id: string }>('ran')
+  zombie.kill('SIGSTOP')
+  await using other = await startWorker({ waits: true })
+  expect(await other.message('ran')).toMatchObject({ id, attempt: 1 })
+  zombie.kill('SIGCONT')
+  zombie.send({ type: 'go on', what: '' })
+  await zombie.message('ended')
+  zombie.send({ type: 'close', what: '' })
+  await zombie.exited
+  await using tables = new Tables(postgresUrl(postgres), schema)
+  expect(await tables.calls('note')).toMatchObject([{ id, state: 'active' }])
+  other.send({ type: 'go on', what: '' })
+  await other.message('ended')
+  other.send({ type: 'close', what: '' })
+  await other.exited
+  expect(await tables.calls('note')).toMatchObject([{ id, state: 'completed' }])
+})
+
+test('kill -9 of the server under load: all accepted calls run', async () => {
+  await using worker = await startWorker()
+  await using afterword = start({ worker: false, holdTimeout: 60_000 })
+  using _reports = new Reports()
+  const Note = afterword.job('note', (_what: string) => {})
+  const accepted: string[] = []
+  const dispatch = async (from: number) => {
+    for (let call = from; call < from + 100; call++) accepted.push(await Note.dispatch(String(call)))
+  }
+  const load = Promise.all([0, 100, 200, 300].map(dispatch))
+  await worker.message('ran', ({ what }) => what === '20')
+  await postgres.kill()
+  await postgres.restart()
+  await load
+  for (const id of accepted) await worker.message('ran', (message) => message.id === id)
+  const runs = worker.messages.filter(({ type }) => type === 'ran')
+  expect(new Set(runs.map(({ id }) => id)).size).toBe(400)
+})
+
+test('an end that can not be stored before close() is over loses no call: it runs again', async () => {
+  const before = start({ shutdownTimeout: 300 })
+  using _reports = new Reports()
+  const begun = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<void>()
+  const Fail = before.job('fail', async () => {
+    begun.resolve()
+    await gate.promise
+    throw new Error('no luck')
+  })
+  const id = await Fail.dispatch()
+  await begun.promise
+  await postgres.kill()
+  gate.resolve()
+  await before.close()
+  await postgres.restart()
+  await using after = start()
+  const ran = ranAll('fail', 1)
+  after.job('fail', () => {})
+  expect([...(await ran).keys()]).toEqual([id])
+})

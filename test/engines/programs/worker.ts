@@ -1,0 +1,44 @@
+import { pgBoss } from '../../../src/engines/pg-boss.ts'
+import { configure, currentTask, instance, job, subscribe } from '../../../src/index.ts'
+
+/** The settings of a process on an engine. */
+export interface WorkerSettings {
+  readonly url: string
+  readonly schema: string
+  readonly concurrency?: number
+  /** Runs of "note" end when the program is told to go on. */
+  readonly waits?: boolean
+}
+
+const { url, schema, concurrency = 200, waits = false }: WorkerSettings = JSON.parse(process.argv[2] as string)
+
+subscribe('report', ({ error }) => process.send?.({ type: 'report', code: error.code }))
+subscribe('task:ended', ({ task, outcome }) => {
+  process.send?.({ type: 'ended', id: task.id, name: task.name, status: outcome.status })
+})
+configure({ engine: pgBoss({ connectionString: url, schema }), worker: { concurrency } })
+
+const gate = Promise.withResolvers<void>()
+const Note = job(
+  'note',
+  (what: string) => {
+    process.send?.({ type: 'ran', what, id: currentTask()?.id, attempt: currentTask()?.attempt })
+    return waits ? gate.promise : undefined
+  },
+  { timeout: 600_000 },
+)
+
+process.on('message', async (message: { type: string; what: string }) => {
+  if (message.type === 'go on') gate.resolve()
+  if (message.type === 'close') {
+    await instance().close()
+    process.disconnect()
+  }
+  if (message.type !== 'dispatch') return
+  const { what } = message
+  await Note.dispatch(what).then(
+    (id) => process.send?.({ type: 'accepted', what, id }),
+    (error) => process.send?.({ type: 'refused', what, code: error.code }),
+  )
+})
+process.send?.({ type: 'ready' })
