@@ -35,6 +35,7 @@ ${Object.entries(commands)
   .join('\n')}
   ${'help'.padEnd(usageWidth)}print this, as --help and -h do
 
+  The folder may be the file of an app's own database, or the URL of one of Postgres in which pg-boss keeps the jobs.
   States: ${states.join(', ')}.
   --json prints for machines, --version and -v the version.
   AFTERWORD_KEY, or several separated by commas, opens what is sealed.

@@ -3,7 +3,7 @@ import { complain } from './terminal.ts'
 
 /** The input of a command: all that follows its name. */
 export interface Input {
-  /** The folder of a journal, or a module. */
+  /** The folder of a journal, the URL of an engine, or a module. */
   readonly place: string
   readonly ids: readonly string[]
   readonly all: boolean
@@ -36,18 +36,27 @@ export function takesNoId(this: Command, { ids }: Input): string | undefined {
   return ids.length === 0 ? undefined : `takes nothing after the ${this.place}, got "${ids[0]}"`
 }
 
-/** The part of a journal that a command works on. */
-interface JournalPart extends AsyncDisposable {
+/** The part of a store that a command works on. */
+export interface StorePart extends AsyncDisposable {
+  /** A sentence for each database that can't be read, and is left out. */
   readonly unreadable: readonly string[]
 }
 
 /** Makes a command that works on a part of the journal in a folder. */
-export function onJournal<P extends JournalPart>(
+export function onJournal<P extends StorePart>(
   Part: new (path: string) => P,
   run: (part: P, input: Input) => AsyncGenerator<string, boolean>,
 ): Command['run'] {
+  return onStore(async (path) => new Part(path), run)
+}
+
+/** Makes a command that works on a part of the store at a place. */
+export function onStore<P extends StorePart>(
+  open: (place: string) => Promise<P>,
+  run: (part: P, input: Input) => AsyncGenerator<string, boolean>,
+): Command['run'] {
   return async function* (input) {
-    await using part = new Part(input.place)
+    await using part = await open(input.place)
     const done = yield* run(part, input)
     for (const sentence of part.unreadable) complain(sentence)
     // A record that was named by its id was found, whatever else is damaged.

@@ -1,7 +1,7 @@
 import { inOneLine } from '../../control-characters.ts'
-import { FailedRecords } from '../../journal/failed-records.ts'
 import type { Changed } from '../../journal/inspection/listed.ts'
-import { type Command, onJournal } from '../command.ts'
+import { type Command, onStore } from '../command.ts'
+import { type RecordWriter, writerOf } from '../record-store.ts'
 import { jsonArray } from '../table.ts'
 import { bar, clearLine } from '../terminal.ts'
 
@@ -23,7 +23,7 @@ interface Changing {
   /** The end of the sentence on a record that was changed, and on one that was not. */
   readonly become: string
   readonly not: string
-  readonly change: (failed: FailedRecords, ids: readonly string[] | undefined) => AsyncGenerator<Changed[]>
+  readonly change: (failed: RecordWriter, ids: readonly string[] | undefined) => AsyncGenerator<Changed[]>
 }
 
 /** Makes a command that changes records. */
@@ -34,7 +34,7 @@ function changing({ does, become, not, change }: Changing): Command {
     place: 'folder',
     options: ['all', 'json'],
     wrong: ({ ids, all }) => (ids.length > 0 !== all ? undefined : `expects ids or --all${all ? ', not both' : ''}`),
-    run: onJournal(FailedRecords, async function* (failed, { ids, all, json }) {
+    run: onStore(writerOf, async function* (failed, { ids, all, json }) {
       const counts = { done: 0, left: 0 }
       async function* pages() {
         for await (const page of change(failed, all ? undefined : ids)) {

@@ -1,7 +1,7 @@
 import { clock } from '../../clock.ts'
-import { Inspector } from '../../journal/inspector.ts'
-import { type Command, onJournal, takesNoId } from '../command.ts'
+import { type Command, onStore, takesNoId } from '../command.ts'
 import { date, Reader } from '../printed-record.ts'
+import { readerOf } from '../record-store.ts'
 import { jsonArray, table } from '../table.ts'
 
 const columns = ['id', 'state', 'pid', 'job', 'version', 'attempt', 'created', 'runAt', 'reason', 'args', 'error']
@@ -12,7 +12,7 @@ export const list: Command = {
   place: 'folder',
   options: ['json', 'job', 'state', 'limit'],
   wrong: takesNoId,
-  run: onJournal(Inspector, async function* (inspector, { json, job, state, limit }) {
+  run: onStore(readerOf, async function* (inspector, { json, job, state, limit }) {
     const reader = new Reader()
     const now = clock.date()
     const pages = inspector.records({ job, state, limit })

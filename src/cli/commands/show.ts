@@ -1,7 +1,7 @@
 import { escapeControls, escapeInJson, inOneLine } from '../../control-characters.ts'
-import { Inspector } from '../../journal/inspector.ts'
-import { type Command, onJournal } from '../command.ts'
+import { type Command, onStore } from '../command.ts'
 import { forPeople, Reader } from '../printed-record.ts'
+import { readerOf } from '../record-store.ts'
 import { complain } from '../terminal.ts'
 
 export const show: Command = {
@@ -10,7 +10,7 @@ export const show: Command = {
   place: 'folder',
   options: ['json'],
   wrong: ({ ids }) => (ids.length === 1 ? undefined : `expects an id${ids.length > 1 ? ', and only one' : ''}`),
-  run: onJournal(Inspector, async function* (inspector, { ids: [id = ''], json }) {
+  run: onStore(readerOf, async function* (inspector, { ids: [id = ''], json }) {
     const found = await inspector.find(id)
     const reader = new Reader()
     if (json) yield `${escapeInJson(JSON.stringify(found ? reader.print(found) : null))}\n`

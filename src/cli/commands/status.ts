@@ -1,7 +1,7 @@
 import { inOneLine } from '../../control-characters.ts'
 import type { Stuck } from '../../journal/inspection/listed.ts'
-import { Inspector } from '../../journal/inspector.ts'
-import { type Command, onJournal, takesNoId } from '../command.ts'
+import { type Command, onStore, takesNoId } from '../command.ts'
+import { readerOf } from '../record-store.ts'
 import { jsonArray, table } from '../table.ts'
 
 export const status: Command = {
@@ -10,7 +10,7 @@ export const status: Command = {
   place: 'folder',
   options: ['json'],
   wrong: takesNoId,
-  run: onJournal(Inspector, async function* (inspector, { json }) {
+  run: onStore(readerOf, async function* (inspector, { json }) {
     const databases = await inspector.databases()
     if (json) {
       yield* jsonArray([databases], (database) => database)
@@ -26,7 +26,7 @@ export const status: Command = {
         String(running),
         String(pending),
         String(failed),
-        `${Math.ceil(size / 1024)} KiB`,
+        size === undefined ? '' : `${Math.ceil(size / 1024)} KiB`,
       ],
     )
     yield databases.flatMap(({ stuck }) => stuck.map(told)).join('')

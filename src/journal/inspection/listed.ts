@@ -39,10 +39,10 @@ export interface ListedRecord {
   readonly error?: string | null
 }
 
-/** A database of the journal: that of a slot, or the shared one. */
+/** A database of the journal: that of a slot, or the shared one; or a queue of an engine. */
 export interface ListedDatabase {
   readonly name: string
-  /** A living process has the slot; `undefined` for the shared database. */
+  /** A living process has the slot; `undefined` for the shared database, and for a queue. */
   readonly alive: boolean | undefined
   /** The living process that has the slot. */
   readonly pid?: number
@@ -53,8 +53,8 @@ export interface ListedDatabase {
   readonly stuck: readonly Stuck[]
   /** The jobs that are paused in all processes, those that no record waits for included: the shared database has them. */
   readonly paused: readonly string[]
-  /** The size in bytes. */
-  readonly size: number
+  /** The size in bytes; `undefined` for a queue. */
+  readonly size?: number
 }
 
 /** Records of one job that wait for a process that can run them. */

@@ -1,0 +1,193 @@
+import type { Changed, ListedDatabase, ListedRecord, RecordFilter, State } from '../../journal/inspection/listed.ts'
+import { type Boss, hasChanged, inTransaction, withdraw } from './boss.ts'
+import { makeBoss } from './boss-package.ts'
+import { prefix } from './queue-name.ts'
+import { doneFor, mostRuns } from './queue-options.ts'
+import { isUuid, type StoredCall } from './stored-call.ts'
+
+/** The most calls of a page. */
+const pageSize = 500
+
+/** The states of pg-boss whose calls are listed, and those that are shown for them. */
+const states: Readonly<Record<string, State>> = {
+  failed: 'failed',
+  active: 'running',
+  created: 'pending',
+  retry: 'pending',
+}
+
+/** A job of pg-boss, as it is in the table. */
+interface Row {
+  readonly id: string
+  readonly name: string
+  readonly state: string
+  readonly data: Partial<StoredCall> | null
+  readonly output: { readonly error?: string } | null
+  readonly created: Date
+  readonly due: Date
+  readonly ended: Date | null
+  readonly runs: number
+}
+
+const columns =
+  'id, name, state, data, output, created_on AS created, start_after AS due, completed_on AS ended, retry_count AS runs'
+
+/** The inspector looks at the calls of jobs in the tables of pg-boss, and changes those that do not run. */
+export class BossInspector implements AsyncDisposable {
+  readonly unreadable: readonly string[] = []
+  readonly #boss: Boss
+  readonly #table: string
+
+  private constructor(boss: Boss, schema: string) {
+    this.#boss = boss
+    this.#table = `${schema}.job`
+  }
+
+  /** @param url that of the database; `?schema=jobs` names a schema other than `pgboss` */
+  static async open(url: string): Promise<BossInspector> {
+    const parsed = new URL(url)
+    const schema = parsed.searchParams.get('schema') ?? 'pgboss'
+    parsed.searchParams.delete('schema')
+    const passive = { supervise: false, schedule: false, migrate: false, createSchema: false }
+    // The constructor refuses a schema that is no name.
+    const boss = makeBoss({ connectionString: parsed.href, schema, max: 2, ...passive })
+    // Its errors are those of the calls as well.
+    boss.on('error', () => {})
+    try {
+      await boss.start()
+    } catch (cause) {
+      await boss.stop({ graceful: false }).catch(() => {})
+      throw new Error(`There are no tables of pg-boss in the schema "${schema}" that can be read.`, { cause })
+    }
+    return new BossInspector(boss, schema)
+  }
+
+  async #rows<T>(sql: string, values: unknown[] = []): Promise<T[]> {
+    return (await this.#boss.getDb().executeSql(sql, values)).rows as T[]
+  }
+
+  /** Counts the calls of each queue. */
+  async databases(): Promise<ListedDatabase[]> {
+    const count = (of: string) => `(count(*) FILTER (WHERE state IN (${of})))::int`
+    const rows = await this.#rows<{ name: string; running: number; pending: number; failed: number }>(
+      `SELECT name, ${count("'active'")} AS running, ${count("'created', 'retry'")} AS pending, ${count("'failed'")} AS failed
+        FROM ${this.#table} WHERE starts_with(name, $1) GROUP BY name ORDER BY name`,
+      [prefix],
+    )
+    return rows.map((row) => ({ ...row, alive: undefined, stuck: [], paused: [] }))
+  }
+
+  /** Yields pages: what has failed, then the others, queue by queue. */
+  async *records({ state, job, limit = Infinity }: RecordFilter = {}): AsyncGenerator<ListedRecord[]> {
+    let left = limit
+    for (const part of [['failed'], ['active', 'created', 'retry']]) {
+      const wanted = part.filter((each) => state === undefined || states[each] === state)
+      for await (const page of this.#pages(wanted, job)) {
+        yield page.slice(0, left).map(listed)
+        left -= page.length
+        if (left <= 0) return
+      }
+    }
+  }
+
+  async find(id: string): Promise<ListedRecord | undefined> {
+    const row = await this.#find(id)
+    return row && listed(row)
+  }
+
+  async count(): Promise<number> {
+    return (await this.databases()).reduce((sum, { failed }) => sum + failed, 0)
+  }
+
+  /** Makes failed calls pending again, their attempts forgotten. A call stays failed where its unique key is another one's by now. */
+  retry(ids?: readonly string[]): AsyncGenerator<Changed[]> {
+    return this.#change(ids, async ({ id, name, state, data, runs }) => {
+      if (state !== 'failed') return false
+      try {
+        return await inTransaction(this.#boss, async (options) => {
+          if (!hasChanged(await this.#boss.retry(name, id, options))) return false
+          const again = { ...data, attempt: 0, heard: runs + 1, reason: undefined }
+          const settings = { startAfter: '0 seconds', retryLimit: mostRuns, deleteAfterSeconds: doneFor }
+          await this.#boss.update(name, again, { ...options, id, ...settings })
+          return true
+        })
+      } catch (error) {
+        if ((error as { code?: string }).code === uniqueViolation) return false
+        throw error
+      }
+    })
+  }
+
+  /** Deletes failed calls; with `ids`, also calls that wait. */
+  discard(ids?: readonly string[]): AsyncGenerator<Changed[]> {
+    return this.#change(ids, async ({ id, name, state }) => {
+      if (state === 'failed') return hasChanged(await this.#boss.deleteJob(name, id))
+      return state === 'active' ? false : withdraw(this.#boss, name, id)
+    })
+  }
+
+  async *#change(
+    ids: readonly string[] | undefined,
+    change: (row: Row) => Promise<boolean>,
+  ): AsyncGenerator<Changed[]> {
+    if (ids === undefined) {
+      for await (const page of this.#pages(['failed'])) {
+        yield await Promise.all(page.map(async (row) => ({ id: row.id, done: await change(row) })))
+      }
+      return
+    }
+    for (const id of ids) {
+      const row = await this.#find(id)
+      yield [{ id, done: row !== undefined && (await change(row)) }]
+    }
+  }
+
+  async #find(id: string): Promise<Row | undefined> {
+    if (!isUuid(id)) return undefined
+    const sql = `SELECT ${columns} FROM ${this.#table} WHERE starts_with(name, $1) AND id = $2 AND state::text = ANY($3)`
+    const [row] = await this.#rows<Row>(sql, [prefix, id, Object.keys(states)])
+    return row
+  }
+
+  async *#pages(wanted: readonly string[], job?: string): AsyncGenerator<Row[]> {
+    if (wanted.length === 0) return
+    for (const { name } of await this.databases()) {
+      let last = '00000000-0000-0000-0000-000000000000'
+      for (let page: Row[] | undefined; page === undefined || page.length === pageSize; ) {
+        // By the order of the primary key: a page costs the same wherever it is.
+        page = await this.#rows<Row>(
+          `SELECT ${columns} FROM ${this.#table} WHERE name = $1 AND id > $2 AND state::text = ANY($3)
+            AND ($4::text IS NULL OR data->>'job' = $4) ORDER BY id LIMIT ${pageSize}`,
+          [name, last, wanted, job ?? null],
+        )
+        last = page.at(-1)?.id ?? last
+        if (page.length > 0) yield page
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#boss.stop({ graceful: false })
+  }
+}
+
+/** The code of Postgres for a unique key that is taken. */
+const uniqueViolation = '23505'
+
+function listed({ id, name, state, data, output, created, due, ended }: Row): ListedRecord {
+  const { job = name, version = 1, args = '', options, key, attempt = 0, reason } = data ?? {}
+  return {
+    id,
+    job,
+    version,
+    state: states[state] as State,
+    args,
+    ...(options !== undefined && { options }),
+    ...(key !== undefined && { key }),
+    created: created.getTime(),
+    attempt,
+    runAt: due.getTime(),
+    ...(state === 'failed' && ended !== null && { failedAt: ended.getTime(), reason: reason ?? 'failed' }),
+    ...(output?.error !== undefined && { error: output.error }),
+  }
+}

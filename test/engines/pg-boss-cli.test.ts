@@ -1,0 +1,170 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { pgBoss } from '../../src/engines/pg-boss.ts'
+import { Afterword, subscribe } from '../../src/index.ts'
+import { testPostgres } from '../support/postgres.ts'
+import { Reports } from '../support/reports.ts'
+import { freshSchema } from './boss.ts'
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+let postgres: Awaited<ReturnType<typeof testPostgres>>
+let schema: string
+let place: string
+beforeAll(async () => void (postgres = await testPostgres()))
+afterAll(() => postgres[Symbol.asyncDispose]())
+beforeEach(() => {
+  schema = freshSchema()
+  const url = new URL(postgres.url)
+  url.searchParams.set('schema', schema)
+  place = url.href
+})
+
+interface Answer {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function cli(...args: string[]): Promise<Answer> {
+  return new Promise((resolve) => {
+    const options = { env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1' } }
+    execFile(process.execPath, [main, ...args], options, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
+    })
+  })
+}
+
+const json = async (...args: string[]) => JSON.parse((await cli(...args, '--json')).stdout)
+
+function start(options: { worker?: boolean } = {}): Afterword {
+  return new Afterword({ engine: pgBoss({ connectionString: postgres.url, schema }), signals: false, ...options })
+}
+
+/** Resolves when so many tasks of that name have ended. */
+function ended(name: string, count: number): Promise<void> {
+  return new Promise((resolve) => {
+    let left = count
+    const unsubscribe = subscribe('task:ended', ({ task, outcome }) => {
+      if (task.name !== name || outcome.status === 'cancelled' || --left > 0) return
+      unsubscribe()
+      resolve()
+    })
+  })
+}
+
+/** Two calls that have failed, and one that waits. */
+async function filled() {
+  using _reports = new Reports()
+  const afterword = start()
+  const Fail = afterword.job('fail', (_what: object) => Promise.reject(new TypeError('no luck')), { retries: 0 })
+  const Later = afterword.job('later', (_n: number) => {})
+  const both = ended('fail', 2)
+  const failed = [await Fail.dispatch({ n: 1, at: new Date(0) }), await Fail.with({ key: 'k' }).dispatch({ n: 2 })]
+  await both
+  const waiting = await Later.with({ delay: 3_600_000, timeout: 100 }).dispatch(3)
+  await afterword.close()
+  return { failed, waiting }
+}
+
+test('afterword status, list and show look into the tables of pg-boss', async () => {
+  const { failed, waiting } = await filled()
+  expect(await json('status', place)).toEqual([
+    { name: 'afterword/fail/1', running: 0, pending: 0, failed: 2, stuck: [], paused: [] },
+    { name: 'afterword/later/1', running: 0, pending: 1, failed: 0, stuck: [], paused: [] },
+  ])
+  expect((await cli('status', place)).stdout).toContain('afterword/fail/1')
+  const all = await json('list', place)
+  expect(all.map(({ state }: { state: string }) => state)).toEqual(['failed', 'failed', 'pending'])
+  expect(
+    all
+      .slice(0, 2)
+      .map(({ id }: { id: string }) => id)
+      .sort(),
+  ).toEqual([...failed].sort())
+  expect(await json('list', place, '--state', 'pending')).toMatchObject([
+    { id: waiting, job: 'later', version: 1, attempt: 0, args: [3], options: { timeout: 100 } },
+  ])
+  expect(await json('list', place, '--job', 'fail', '--limit', '1')).toHaveLength(1)
+  expect(await json('show', place, failed[1] as string)).toMatchObject({
+    id: failed[1],
+    state: 'failed',
+    reason: 'failed',
+    attempt: 1,
+    key: 'k',
+    args: [{ n: 2 }],
+    error: expect.stringMatching(/^TypeError: no luck\n/),
+  })
+  expect((await cli('list', place)).stdout).toContain('TypeError: no luck')
+  expect(await json('show', place, 'none')).toBe(null)
+})
+
+test('afterword retry makes failed calls pending again, but for one whose key is taken', async () => {
+  const { failed, waiting } = await filled()
+  const afterword = start({ worker: false })
+  const seen: unknown[] = []
+  const Fail = afterword.job('fail', (what: { n: number }) => {
+    seen.push([what.n, afterword.currentTask()?.attempt])
+  })
+  const holder = await Fail.with({ key: 'k', delay: 3_600_000 }).dispatch({ n: 3 })
+  expect(await json('retry', place, '--all')).toEqual(
+    expect.arrayContaining([
+      { id: failed[0], done: true },
+      { id: failed[1], done: false },
+    ]),
+  )
+  expect((await cli('retry', place, waiting)).code).toBe(1)
+  const ran = ended('fail', 1)
+  afterword.work()
+  await ran
+  expect(seen).toEqual([[1, 1]])
+  expect(await afterword.cancel(holder)).toBe(true)
+  const other = ended('fail', 1)
+  expect(await cli('retry', place, failed[1] as string)).toMatchObject({ code: 0 })
+  await other
+  expect(seen).toEqual([
+    [1, 1],
+    [2, 1],
+  ])
+  await afterword.close()
+})
+
+test('a call that was retried by hand has all of its attempts, and fails for good once more', async () => {
+  const { failed } = await filled()
+  using _reports = new Reports()
+  await cli('retry', place, failed[0] as string)
+  const afterword = start()
+  const attempts: (number | undefined)[] = []
+  const ran = ended('fail', 1)
+  afterword.job(
+    'fail',
+    () => {
+      attempts.push(afterword.currentTask()?.attempt)
+      throw new Error('still')
+    },
+    { retries: 1, backoff: 0 },
+  )
+  await ran
+  await afterword.close()
+  expect(attempts).toEqual([1, 2])
+  expect(await json('show', place, failed[0] as string)).toMatchObject({ state: 'failed', attempt: 2 })
+})
+
+test('afterword discard deletes failed calls, and by its id one that waits', async () => {
+  const { failed, waiting } = await filled()
+  expect(await json('discard', place, waiting, failed[0] as string)).toEqual([
+    { id: waiting, done: true },
+    { id: failed[0], done: true },
+  ])
+  expect((await cli('discard', place, waiting)).stdout).toBe(`${waiting} is no record that waits or has failed\n`)
+  expect((await cli('discard', place, '--all')).stdout).toBe('1 record is deleted.\n')
+  expect(await json('list', place)).toEqual([])
+})
+
+test('a database without tables of pg-boss, and a server that is away, are errors', async () => {
+  const { code, stderr } = await cli('list', place)
+  expect(code).toBe(1)
+  expect(stderr).toContain(`There are no tables of pg-boss in the schema "${schema}" that can be read.`)
+  expect((await cli('list', 'postgres://127.0.0.1:1/none')).code).toBe(1)
+})
