@@ -132,8 +132,10 @@ function databasesOf(table: RecordTable, folder: string | undefined, file: strin
       adopt: () => undefined,
       recover: () => false,
       isRecovering: () => false,
+      areRecovering: false,
     },
     withdrawLeft: (slot, recordId) => (folder === undefined ? false : withdrawLeft(table, folder, slot, recordId)),
+    recoverLeft() {},
     close() {},
   }
 }

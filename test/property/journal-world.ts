@@ -55,6 +55,7 @@ export class Peer implements Disposable {
         adopt: () => undefined,
         recover: () => false,
         isRecovering: () => false,
+        areRecovering: false,
         update: () => false,
       },
       tables: [this.own.store, this.shared.store],
@@ -62,6 +63,7 @@ export class Peer implements Disposable {
       log: { receive() {}, close() {}, read: (recordId) => ({ row: this.log.get(recordId) as RecordRow }) },
       setAside: () => false,
       withdrawLeft: () => undefined,
+      recoverLeft() {},
       close() {},
     }
     this.restart()

@@ -179,11 +179,17 @@ export class JournalClient implements Journal {
   }
 
   async flushed(): Promise<void> {
+    await this.#logWritten()
+    await Promise.all(this.#allQueues.map((queue) => queue.flushed()))
+    // The log notes what has moved: what is changed in a database from now on, no recovery of the log undoes.
+    await this.#logWritten()
+  }
+
+  /** Resolves when the log has all changes so far: those that wait for the sync of earlier records are written after it. */
+  async #logWritten(): Promise<void> {
     this.#log?.flush()
-    // Changes that wait for the sync of earlier records are written after it.
     await this.#log?.settled()
     this.#log?.flush()
-    await Promise.all(this.#allQueues.map((queue) => queue.flushed()))
   }
 
   /** @returns whether the server was there all the time */

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { owner } from './schema.ts'
 
 /**
  * The log of a slot is a file of segments, a segment is a sequence of frames, and a frame has the entries of one write. A frame's head has
@@ -72,6 +73,9 @@ export type RecordRow = readonly [
   uniqueKey: string | null,
   more?: RecordMore | undefined,
 ]
+
+/** Any process may run the record, or has to know of its unique key: the record goes to the shared database. */
+export const isShared = (by: number, uniqueKey: string | null) => by === owner.free || uniqueKey !== null
 
 /** The values that few records have. */
 export interface RecordMore {

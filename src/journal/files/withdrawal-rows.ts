@@ -16,17 +16,16 @@ export class WithdrawalRows extends QuestionRows {
 
   /** Deletes a record that no process has. @param isDead tells of a process by its number that it has died */
   withdraw(recordId: number, isDead: (process: number) => boolean): Found {
-    const owner = this.ownerOf(recordId)
-    if (owner === undefined) return undefined
-    if (owner > 0 && !isDead(owner)) return { owner }
+    const found = this.found(recordId)
+    if (found === undefined || (found.owner > 0 && !isDead(found.owner))) return found
     this.prepare('DELETE FROM afterword_records WHERE key = ?').run(recordId)
     return 'withdrawn'
   }
 
-  /** The owner of a record; `undefined` where it is not there. */
-  ownerOf(recordId: number): number | undefined {
+  /** Finds a record, with its owner; `undefined` where it is not there. */
+  found(recordId: number): { readonly owner: number } | undefined {
     const row = this.prepare('SELECT owner FROM afterword_records WHERE key = ?').get(recordId)
-    return (row as { owner: number } | undefined)?.owner
+    return row as { owner: number } | undefined
   }
 
   /** Finds the record that has a unique key. @param keys in JSON, the forms in which the key may be stored */

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { clock } from '../../clock.ts'
-import { idOf, recordIdOf } from '../files/record-id.ts'
+import { idOf, recordIdOf, slotOf } from '../files/record-id.ts'
 import { owner } from '../files/schema.ts'
 import { atomically } from '../files/transaction.ts'
 import { count, type JournalFiles, pages } from './journal-files.ts'
@@ -18,6 +18,7 @@ export class FailureWriter {
   }
 
   *count(): Generator<number> {
+    this.#files.leaveLogs()
     yield [...this.#files.each((database) => [count(database, 'failed')])].reduce((sum, failed) => sum + failed, 0)
   }
 
@@ -42,6 +43,19 @@ export class FailureWriter {
     })
   }
 
+  /** A record is listed as failed in a database, and no log answers for it any more. */
+  #hasFailed(recordId: number): boolean {
+    if (Number.isNaN(recordId)) return false
+    const slot = slotOf(recordId)
+    this.#files.leaveLog(slot)
+    const find = (database: DatabaseSync) => [
+      database.prepare('SELECT 1 FROM afterword_failed WHERE key = ?').get(recordId),
+    ]
+    const hasFailed = [...this.#files.each(find)].some((row) => row !== undefined)
+    if (hasFailed) this.#files.leaveLog(slot, [recordId])
+    return hasFailed
+  }
+
   *#discard(ids: readonly string[]): Generator<Changed[]> {
     const remove = (recordId: number) => (database: DatabaseSync) => [
       atomically(database, () => database.prepare(removeSql).run(recordId).changes > 0),
@@ -50,7 +64,7 @@ export class FailureWriter {
     yield ids.map((id) => {
       const recordId = recordIdOf(id)
       if (Number.isNaN(recordId)) return { id, done: false }
-      const isFailed = [...this.#files.each(remove(recordId))].includes(true)
+      const isFailed = this.#hasFailed(recordId) && [...this.#files.each(remove(recordId))].includes(true)
       return { id, done: isFailed || withdrawal.withdraw(recordId) }
     })
   }
@@ -59,6 +73,7 @@ export class FailureWriter {
     if (ids !== undefined) {
       // Any of the databases may have the record.
       const change = (recordId: number) => {
+        if (!this.#hasFailed(recordId)) return false
         for (const done of this.#files.each((database) => [atomically(database, () => prepare(database)(recordId))])) {
           if (done) return true
         }
@@ -67,10 +82,17 @@ export class FailureWriter {
       yield ids.map((id) => ({ id, done: change(recordIdOf(id)) }))
       return
     }
-    yield* this.#files.each(function* (database) {
+    this.#files.leaveLogs()
+    const files = this.#files
+    yield* files.each(function* (database, name) {
       const change = prepare(database)
       // A record that fails anew meanwhile has an id that is past.
       for (const rows of pages<{ key: number }>(database, 'SELECT key FROM afterword_failed')) {
+        if (name !== files.shared)
+          files.leaveLog(
+            Number(name),
+            rows.map(({ key }) => key),
+          )
         yield atomically(database, () => rows.map(({ key }) => ({ id: idOf(key), done: change(key) })))
       }
     })

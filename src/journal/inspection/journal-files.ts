@@ -1,10 +1,14 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { clock } from '../../clock.ts'
 import { AfterwordError } from '../../errors.ts'
 import { logOf } from '../files/log-format.ts'
-import { type LogContents, readLog } from '../files/log-reader.ts'
+import { LogNotes } from '../files/log-notes.ts'
+import { failuresOf, type LogContents, readLog } from '../files/log-reader.ts'
+import { pause } from '../files/pause.ts'
 import { locksOf, ProcessLock, slotsIn } from '../files/process-lock.ts'
+import { idOf } from '../files/record-id.ts'
 import { versionOf } from '../files/schema.ts'
 import {
   isBusy,
@@ -20,6 +24,9 @@ import { recoverSlot } from '../server/slot-recovery.ts'
 
 /** The number of records that are read, or changed, in one transaction: no process waits long for it, and no memory is filled. */
 export const pageSize = 500
+/** The time in ms for which a living process may take to answer, and the interval at which its answer is looked for. */
+export const longestAnswer = 10_000
+export const interval = 20
 /** The time in ms for which other writers are waited for. */
 export const busyTimeout = 5000
 
@@ -85,11 +92,45 @@ export class JournalFiles implements Disposable {
   }
 
   /** Moves the records of a slot from its log to the databases. The lock of the slot is this process's. */
-  recover(slot: number): void {
-    if (!this.#isFolder || this.logSize(String(slot)) === 0) return
+  recover(slot: number): true {
+    if (!this.#isFolder || this.logSize(String(slot)) === 0) return true
     recoverSlot(this.#path, slot, 'full', (code, values) => {
       this.unreadable.push(new AfterwordError(code, values).message)
     })
+    return true
+  }
+
+  /**
+   * Returns when no log answers for records of a slot any more: what is changed in its database is not undone by a recovery from then on.
+   * The log of a dead process is moved to the databases; a living one notes within some milliseconds what it has moved.
+   * Throws an `Error` if it does not.
+   */
+  leaveLog(slot: number, recordIds: readonly number[] = []): void {
+    if (this.logSize(String(slot)) === 0) return
+    const until = clock.date() + longestAnswer
+    for (;;) {
+      const isLeft = this.inLeft(slot, () => this.recover(slot)) !== undefined
+      if (isLeft) return this.openNew()
+      const recordId = this.#firstIn(slot, recordIds)
+      if (recordId === undefined) return
+      if (clock.date() > until) throw new Error(notAnswering(recordId))
+      pause(interval)
+    }
+  }
+
+  /** The first of some records for which the log of a slot answers still. */
+  #firstIn(slot: number, recordIds: readonly number[]): number | undefined {
+    const log = recordIds.length === 0 ? undefined : this.log(String(slot))
+    if (log === undefined) return undefined
+    const failures = failuresOf(log)
+    const moved = this.each((database, name) => (name === String(slot) ? [new LogNotes(database).lastMoved(slot)] : []))
+    const last = Math.max(0, ...moved)
+    return recordIds.find((recordId) => recordId > last && (log.pending.has(recordId) || failures.has(recordId)))
+  }
+
+  /** Moves the logs of all dead processes to the databases. */
+  leaveLogs(): void {
+    if (this.#isFolder) for (const slot of slotsIn(this.#path)) this.leaveLog(slot)
   }
 
   /** Yields the shared database. */
@@ -207,3 +248,6 @@ export function* pages<R extends { readonly key: number }>(
     if (rows.length < pageSize) return
   }
 }
+
+/** Says that the process which has a record does not answer. */
+export const notAnswering = (recordId: number) => `The process that has ${idOf(recordId)} does not answer.`

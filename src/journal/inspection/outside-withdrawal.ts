@@ -3,11 +3,7 @@ import { pause } from '../files/pause.ts'
 import { slotOf } from '../files/record-id.ts'
 import { atomically } from '../files/transaction.ts'
 import { WithdrawalRows } from '../files/withdrawal-rows.ts'
-import type { JournalFiles } from './journal-files.ts'
-
-/** The time in ms for which a living process may take to answer, and the interval at which its answer is looked for. */
-const longest = 10_000
-const interval = 20
+import { interval, type JournalFiles, longestAnswer, notAnswering } from './journal-files.ts'
 
 /** Withdraws records that wait, from outside. A record that a living process has in memory is that process's to give up: a row asks it. */
 export class OutsideWithdrawal {
@@ -20,18 +16,17 @@ export class OutsideWithdrawal {
   /** @returns whether the record was withdrawn. Throws an `Error` if the process that has it does not answer */
   withdraw(recordId: number): boolean {
     let row: number | undefined
-    const until = clock.date() + longest
+    const until = clock.date() + longestAnswer
     try {
       for (;;) {
         this.#files.openNew()
-        const holder = this.#delete(recordId, () => false)
+        const holder = this.#delete(recordId)
         if (holder === 'withdrawn') return true
         // The records of a process that has died are nobody's.
-        const isDead = (process: number) => slotOf(process) === holder
         const deleted = this.#files.inLeft(holder, () => {
           this.#files.recover(holder)
           this.#files.openNew()
-          return this.#delete(recordId, isDead) === 'withdrawn'
+          return this.#delete(recordId, holder) === 'withdrawn'
         })
         if (deleted !== undefined) return deleted
         if (!this.#files.isAlive(holder)) return false
@@ -39,7 +34,7 @@ export class OutsideWithdrawal {
         const asked = row
         const answer = asked === undefined ? undefined : this.#rows((rows) => rows.answerTo(asked))
         if (answer !== undefined) return answer
-        if (clock.date() > until) throw new Error(`The process that has ${recordId.toString(36)} does not answer.`)
+        if (clock.date() > until) throw new Error(notAnswering(recordId))
         pause(interval)
       }
     } finally {
@@ -48,15 +43,23 @@ export class OutsideWithdrawal {
     }
   }
 
-  /** Deletes a record that no process has. @returns the slot of the process that has it, or had it */
-  #delete(recordId: number, isDead: (process: number) => boolean): number | 'withdrawn' {
+  /**
+   * Deletes a record that no process has. The database of a slot is its process's, or of who has the lock: the log of the slot may have
+   * the record as well, and would bring it back.
+   * @param left a slot whose lock this process has, and whose log is moved
+   * @returns the slot of the process that has the record, or had it
+   */
+  #delete(recordId: number, left?: number): number | 'withdrawn' {
     let holder = slotOf(recordId)
-    const found = this.#files.each((database) => [
-      atomically(database, () => new WithdrawalRows(database).withdraw(recordId, isDead)),
-    ])
+    const isDead = (process: number) => slotOf(process) === left
+    const found = this.#files.each((database, name) => {
+      const rows = new WithdrawalRows(database)
+      const mayDelete = name === this.#files.shared || left !== undefined
+      return [mayDelete ? atomically(database, () => rows.withdraw(recordId, isDead)) : rows.found(recordId)]
+    })
     for (const each of found) {
       if (each === 'withdrawn') return each
-      if (each !== undefined) holder = slotOf(each.owner)
+      if (each !== undefined && each.owner > 0) holder = slotOf(each.owner)
     }
     return holder
   }

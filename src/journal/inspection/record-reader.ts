@@ -1,13 +1,13 @@
 import { statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
-import type { LogContents } from '../files/log-reader.ts'
+import { LogNotes } from '../files/log-notes.ts'
 import { PausedJobs } from '../files/paused-jobs.ts'
 import { idOf, recordIdOf } from '../files/record-id.ts'
 import { keyIdOf, keyIdSql } from '../format/encrypted-text.ts'
 import { type Holder, Holders } from './holders.ts'
 import { count, type JournalFiles, pageSize, pages } from './journal-files.ts'
 import type { ListedDatabase, ListedRecord, RecordFilter, Stuck, WaitingState } from './listed.ts'
-import { failedRows, movedRecords, pendingRows } from './logged-records.ts'
+import { LoggedRecords } from './logged-records.ts'
 
 /** A record as a database has it, or a log. */
 export type Row = Omit<ListedRecord, 'id' | 'state' | 'pid' | 'key' | 'options'> & {
@@ -16,6 +16,14 @@ export type Row = Omit<ListedRecord, 'id' | 'state' | 'pid' | 'key' | 'options'>
   readonly singleton: string | null
   /** The process that has the record, if it is in no log. */
   readonly owner?: number
+}
+
+/** The number of records of a job in one version, under one key of encryption. */
+interface Kind {
+  readonly job: string
+  readonly version: number
+  readonly keyId: string | null
+  readonly count: number
 }
 
 /** Rows that were found; with the living process in whose log they are. */
@@ -35,7 +43,7 @@ const sqlOf = {
 export class RecordReader {
   readonly #files: JournalFiles
   readonly #holders: Holders
-  readonly #logs = new Map<string, LogContents | undefined>()
+  readonly #logs = new Map<string, LoggedRecords | undefined>()
   #paused: readonly string[] | undefined
 
   constructor(files: JournalFiles) {
@@ -90,9 +98,9 @@ export class RecordReader {
     job: string | undefined,
   ): Generator<Found> {
     // The log comes first: records move from there to the database, which may happen meanwhile.
-    const log = this.#log(name)
-    const failed = log === undefined || table === 'pending' ? [] : failedRows(log)
-    const inLog = table === 'pending' ? log?.pending : new Set(failed.map(({ key }) => key))
+    const log = this.#log(database, name)
+    const failed = log === undefined || table === 'pending' ? [] : log.failed
+    const inLog = table === 'pending' ? log : new Set(failed.map(({ key }) => key))
     const moved = new Set<number>()
     for (const rows of pages<Row>(database, sqlOf[table], job)) {
       for (const { key } of rows) if (inLog?.has(key)) moved.add(key)
@@ -103,8 +111,8 @@ export class RecordReader {
     const isWanted = (row: Row) => !moved.has(row.key) && (job === undefined || row.job === job)
     if (table === 'failed') return yield { rows: failed.filter(isWanted), holder }
     const byId = database.prepare(`${sqlOf.pending} WHERE key = ?`)
-    for (const ids of inPages(log.pending.keys())) {
-      const rows = [...pendingRows(log, ids)]
+    for (const ids of inPages(log.pendingIds())) {
+      const rows = [...log.pending(ids)]
       yield { rows: rows.filter(isWanted), holder }
       // The log has some no more: those that have not ended are in the database by now.
       const found = new Set(rows.map(({ key }) => key))
@@ -128,7 +136,7 @@ export class RecordReader {
     table: 'pending' | 'failed',
     ids: readonly number[],
   ): Generator<Found> {
-    const log = this.#log(name)
+    const log = this.#log(database, name)
     const byId = database.prepare(`${sqlOf[table]} WHERE key = ?`)
     const rows = ids.flatMap((id) => byId.all(id) as unknown as Row[])
     yield { rows }
@@ -136,27 +144,35 @@ export class RecordReader {
     const rest = ids.filter((id) => !rows.some(({ key }) => key === id))
     const logged =
       table === 'failed'
-        ? failedRows(log).filter(({ key }) => rest.includes(key))
-        : pendingRows(
-            log,
-            rest.filter((id) => log.pending.has(id)),
-          )
+        ? log.failed.filter(({ key }) => rest.includes(key))
+        : log.pending(rest.filter((id) => log.has(id)))
     yield { rows: [...logged], holder: this.#holders.bySlot(Number(name)) }
   }
 
   /** Reads a log once: the records that have ended meanwhile are listed as they were. */
-  #log(name: string): LogContents | undefined {
-    if (!this.#logs.has(name)) this.#logs.set(name, this.#files.log(name))
+  #log(database: DatabaseSync, name: string): LoggedRecords | undefined {
+    if (!this.#logs.has(name)) {
+      const contents = this.#files.log(name)
+      const slot = Number(name)
+      const [lastForwarded = 0] = contents === undefined ? [] : this.#lastForwarded(slot)
+      const log = contents && new LoggedRecords({ slot, contents, database, lastForwarded })
+      this.#logs.set(name, log)
+    }
     return this.#logs.get(name)
+  }
+
+  #lastForwarded(slot: number): number[] {
+    return [...this.#files.inShared((shared) => [new LogNotes(shared).lastForwarded(slot)])]
   }
 
   #database(database: DatabaseSync, name: string): ListedDatabase {
     const isShared = name === this.#files.shared
     const size = statSync(database.location() as string).size + this.#files.logSize(name)
-    const log = this.#log(name)
-    const moved = log === undefined ? new Set<number>() : movedRecords(database, log)
+    const log = this.#log(database, name)
+    const moved = log?.moved ?? new Set<number>()
     const inFailed = database.prepare('SELECT 1 FROM afterword_failed WHERE key = ?')
-    const failed = log === undefined ? [] : failedRows(log).filter(({ key }) => inFailed.get(key) === undefined)
+    const failed = log?.failed.filter(({ key }) => inFailed.get(key) === undefined) ?? []
+    const logged = kindsOf(log?.pending() ?? [], moved)
     const running = [...this.#runningIn(database, name, undefined)].reduce((sum, { rows }) => sum + rows.length, 0)
     const holder = isShared ? undefined : this.#holders.bySlot(Number(name))
     return {
@@ -164,30 +180,27 @@ export class RecordReader {
       alive: isShared ? undefined : this.#files.isAlive(Number(name)),
       ...(holder !== undefined && { pid: holder.pid }),
       running,
-      pending: count(database, 'records') + (log?.pending.size ?? 0) - moved.size - running,
+      pending: count(database, 'records') + logged.reduce((sum, { count }) => sum + count, 0) - running,
       failed: count(database, 'failed') + failed.length,
-      stuck: this.#stuck(database, log, moved),
+      stuck: this.#stuck(database, logged),
       paused: isShared ? this.#pausedJobs : [],
       size,
     }
   }
 
-  #stuck(database: DatabaseSync, log: LogContents | undefined, moved: ReadonlySet<number>): Stuck[] {
+  #stuck(database: DatabaseSync, logged: readonly Kind[]): Stuck[] {
     const rows = database
       .prepare(
         `SELECT job, version, ${keyIdSql('args')} AS keyId, count(*) AS count FROM afterword_records GROUP BY 1, 2, 3`,
       )
-      .all() as unknown as { job: string; version: number; keyId: string | null; count: number }[]
+      .all() as unknown as Kind[]
     const stuck = new Map<string, Stuck>()
-    const add = (job: string, version: number, keyId: string | undefined, count: number) => {
-      const state = this.#stateOf(job, version, keyId)
-      if (state === 'pending' || state === 'paused') return
+    for (const { job, version, keyId, count } of [...rows, ...logged]) {
+      const state = this.#stateOf(job, version, keyId ?? undefined)
+      if (state === 'pending' || state === 'paused') continue
       const key = JSON.stringify([job, version, state])
       stuck.set(key, { job, version, state, count: count + (stuck.get(key)?.count ?? 0) })
     }
-    for (const { job, version, keyId, count } of rows) add(job, version, keyId ?? undefined, count)
-    for (const { key, job, version, args } of log === undefined ? [] : pendingRows(log, log.pending.keys()))
-      if (!moved.has(key)) add(job, version, keyIdOf(args), 1)
     return [...stuck.values()]
   }
 
@@ -221,6 +234,18 @@ export class RecordReader {
     const mayRun = holder !== undefined && holder.running === undefined && (state === 'pending' || state === 'paused')
     return { ...listed, state: mayRun ? 'held' : state, ...pid, ...more }
   }
+}
+
+/** Counts rows by what decides who can run them, but for some. */
+function kindsOf(rows: Iterable<Row>, moved: ReadonlySet<number>): Kind[] {
+  const kinds = new Map<string, Kind>()
+  for (const { key, job, version, args } of rows) {
+    if (moved.has(key)) continue
+    const keyId = keyIdOf(args) ?? null
+    const of = JSON.stringify([job, version, keyId])
+    kinds.set(of, { job, version, keyId, count: 1 + (kinds.get(of)?.count ?? 0) })
+  }
+  return [...kinds.values()]
 }
 
 /** Yields rows page by page. */

@@ -2,7 +2,6 @@ import { clock } from '../../clock.ts'
 import type { Database, Statement } from '../../options/app-database.ts'
 import type { RecordRow } from '../files/log-format.ts'
 import type { LoggedFailure } from '../files/log-reader.ts'
-import { slotOf, slotSize } from '../files/record-id.ts'
 
 /** A record that has a unique key. */
 type Existing = { readonly key: number; readonly owner: number; readonly created: number } | undefined
@@ -28,16 +27,12 @@ export class AddedRecords {
   readonly #spentKeys: Statement
   readonly #freeKey: Statement
   readonly #delete: Statement
-  readonly #forwarded: Statement
 
   constructor(database: Database) {
     this.#database = database
     const insert =
       'INTO afterword_records (key, job, version, args, options, created, attempt, run_at, delay, owner, singleton, lane) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
     this.#insert = database.prepare(`INSERT ${insert} ON CONFLICT (key) DO NOTHING`)
-    this.#forwarded = database.prepare(
-      'INSERT INTO afterword_forwarded VALUES (?, ?) ON CONFLICT (slot) DO UPDATE SET record = max(record, excluded.record)',
-    )
     this.#share = database.prepare(
       `INSERT ${insert} ON CONFLICT (key) DO NOTHING ON CONFLICT (job, singleton) WHERE singleton IS NOT NULL DO NOTHING`,
     )
@@ -119,36 +114,6 @@ export class AddedRecords {
       for (const key of keys) if (isPending(key)) this.#delete.run(key)
       last = keys.at(-1)
     }
-  }
-
-  /** The highest id of a record that was moved here from the log of a dead process of a slot: the records up to it are moved or done. */
-  lastMoved(slot: number): number {
-    return this.#last('SELECT moved AS record FROM afterword_slots WHERE slot = ?1 AND moved BETWEEN ?2 AND ?3', slot)
-  }
-
-  noteMoved(recordId: number): void {
-    // The database may have been made anew.
-    this.#database
-      .prepare(
-        'INSERT INTO afterword_slots (slot, block, moved) VALUES (?, 0, ?) ON CONFLICT (slot) DO UPDATE SET moved = excluded.moved',
-      )
-      .run(slotOf(recordId), recordId)
-  }
-
-  /** The highest id of a record that a process of a slot has forwarded here from its log. */
-  lastForwarded(slot: number): number {
-    return this.#last('SELECT record FROM afterword_forwarded WHERE slot = ?1 AND record BETWEEN ?2 AND ?3', slot)
-  }
-
-  /** Reads an id of a slot; 0 where there is none. */
-  #last(sql: string, slot: number): number {
-    const row = this.#database.prepare(sql).get(slot, slot * slotSize, (slot + 1) * slotSize - 1)
-    return (row as { record: number } | undefined)?.record ?? 0
-  }
-
-  /** Notes that a record was forwarded here: another process may have run it before the log tells that it has moved. */
-  noteForwarded(recordId: number): void {
-    this.#forwarded.run(slotOf(recordId), recordId)
   }
 
   /** Lists a record as failed that was in a log only, unless it is listed. */

@@ -3,10 +3,10 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type Report, shut } from '../files/database.ts'
 import { logOf } from '../files/log-format.ts'
 import { OpenFiles } from '../files/open-files.ts'
-import { lockOf } from '../files/process-lock.ts'
-import { slotOf } from '../files/record-id.ts'
+import { lockOf, slotsIn } from '../files/process-lock.ts'
+import { slotOf, slotSize } from '../files/record-id.ts'
 import type { FolderServerOptions } from '../protocol.ts'
-import { withdrawFrom } from './left-slot.ts'
+import { LeftSlot } from './left-slot.ts'
 import type { OwnDatabases } from './own-databases.ts'
 import { ProcessDatabases, type SlotEvents } from './process-databases.ts'
 import { RecordTable } from './record-table.ts'
@@ -33,6 +33,8 @@ export interface Databases {
    * @returns whether the record was withdrawn; `undefined` where a process that lives has the slot
    */
   withdrawLeft(slot: number, recordId: number): boolean | undefined
+  /** Moves the records from the logs of slots to the databases whose processes have died, and that no process has yet. */
+  recoverLeft(): void
   /** Looks whether the files are still those of the folder. Else the thread begins anew with those that are. */
   check?(): void
   /** The slot is not this process's any more: the files stay as they are. */
@@ -98,8 +100,21 @@ class FolderDatabases implements Databases {
   }
 
   withdrawLeft(slot: number, recordId: number): boolean | undefined {
+    return this.#leftSlot(slot).withdraw(recordId)
+  }
+
+  recoverLeft(): void {
+    const { folder, lost = [] } = this.#options
+    for (const slot of slotsIn(folder)) {
+      // To open the lock of a slot that is this process's would drop the lock.
+      const isOurs = this.owned.of(slot * slotSize) !== undefined || lost.includes(slot)
+      if (!isOurs && existsSync(logOf(folder, slot))) this.#leftSlot(slot).recover()
+    }
+  }
+
+  #leftSlot(slot: number): LeftSlot {
     const { folder, sync } = this.#options
-    return withdrawFrom({ folder, slot, sync, shared: this.#shared, tell: this.#tell }, recordId)
+    return new LeftSlot({ folder, slot, sync, shared: this.#shared, tell: this.#tell })
   }
 
   check(): void {

@@ -192,7 +192,7 @@ export class GroupCommit {
     }
     const duplicates: number[] = []
     const last = records.at(-1)?.recordId
-    const lastForwarded = last === undefined ? 0 : shared.added.lastForwarded(slotOf(last))
+    const lastForwarded = last === undefined ? 0 : shared.notes.lastForwarded(slotOf(last))
     for (const record of records) {
       const { recordId, row, otherKeys } = record
       // The thread before this one may have stored the group, and another process may have run the record since.
@@ -209,7 +209,7 @@ export class GroupCommit {
       )
     }
     for (const values of later) each(values[1] as number, () => applyTransition(shared, values, this.#trials))
-    if (last !== undefined) shared.added.noteForwarded(last)
+    if (last !== undefined) shared.notes.noteForwarded(last)
     return duplicates
   }
 }

@@ -6,8 +6,7 @@ import { slotOf, slotSize } from '../files/record-id.ts'
 import { LogRecovery } from './log-recovery.ts'
 import { RecordTable } from './record-table.ts'
 
-/** A slot that may be that of a process which has died. */
-interface LeftSlot {
+interface LeftSlotOptions {
   readonly folder: string
   readonly slot: number
   readonly sync: Sync
@@ -15,30 +14,49 @@ interface LeftSlot {
   readonly tell: Report
 }
 
-/**
- * Withdraws a record of a process that has died, whose slot no process has yet: its log is read first. Throws the errors of SQLite and of the
- * file system.
- * @returns whether the record was withdrawn; `undefined` where a process that lives has the slot
- */
-export function withdrawFrom(left: LeftSlot, recordId: number): boolean | undefined {
-  const { folder, slot, sync, shared, tell } = left
-  if (!slotsIn(folder).includes(slot)) return false
-  const lock = ProcessLock.take(folder, slot)
-  if (lock === undefined) return undefined
-  const isDead = (process: number) => slotOf(process) === slot
-  const withdraw = (table: RecordTable) =>
-    table.atomically(() => table.withdrawals.withdraw(recordId, isDead), true) === 'withdrawn'
-  try {
-    const database = openDatabase(join(folder, `${slot}.db`), sync, tell)
+/** A slot that may be that of a process which has died, and that no process has adopted yet. */
+export class LeftSlot {
+  readonly #options: LeftSlotOptions
+
+  constructor(options: LeftSlotOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Withdraws a record. Throws the errors of SQLite and of the file system.
+   * @returns whether the record was withdrawn; `undefined` where a process that lives has the slot
+   */
+  withdraw(recordId: number): boolean | undefined {
+    const { folder, slot, shared } = this.#options
+    if (!slotsIn(folder).includes(slot)) return false
+    const isDead = (process: number) => slotOf(process) === slot
+    const withdraw = (table: RecordTable) =>
+      table.atomically(() => table.withdrawals.withdraw(recordId, isDead), true) === 'withdrawn'
+    return this.#recovered((own) => withdraw(own) || withdraw(shared))
+  }
+
+  /** Moves the records from the log to the databases, unless a process has the slot. Throws the errors of SQLite and of the file system. */
+  recover(): void {
+    this.#recovered(() => {})
+  }
+
+  /** Calls `fn` when the log is moved to the databases. @returns `undefined` where a process that lives has the slot */
+  #recovered<T>(fn: (own: RecordTable) => T): T | undefined {
+    const { folder, slot, sync, shared, tell } = this.#options
+    const lock = ProcessLock.take(folder, slot)
+    if (lock === undefined) return undefined
     try {
-      const own = new RecordTable(database, { store: 'own', process: slot * slotSize, sync, adopted: true })
-      const recovery = new LogRecovery(logOf(folder, slot), slot, own, () => shared, tell)
-      while (recovery.step());
-      return withdraw(own) || withdraw(shared)
+      const database = openDatabase(join(folder, `${slot}.db`), sync, tell)
+      try {
+        const own = new RecordTable(database, { store: 'own', process: slot * slotSize, sync, adopted: true })
+        const recovery = new LogRecovery(logOf(folder, slot), slot, own, () => shared, tell)
+        while (recovery.step());
+        return fn(own)
+      } finally {
+        database.close()
+      }
     } finally {
-      database.close()
+      lock.release()
     }
-  } finally {
-    lock.release()
   }
 }

@@ -1,7 +1,7 @@
 import { renameSync, unlinkSync } from 'node:fs'
 import { clock } from '../../clock.ts'
 import type { Report } from '../files/database.ts'
-import type { RecordRow } from '../files/log-format.ts'
+import { isShared, type RecordRow } from '../files/log-format.ts'
 import { failuresOf, isDamaged, type LogContents, type LoggedFailure, readSegments } from '../files/log-reader.ts'
 import { idOf, slotOf } from '../files/record-id.ts'
 import { owner } from '../files/schema.ts'
@@ -102,8 +102,8 @@ export class LogRecovery {
 
   /** The ids of records that no recovery before this one has moved. Should this one be cut short, each is moved once all the same. */
   #unmoved(contents: LogContents): Iterator<number> {
-    const { added } = this.#own
-    const lastMoved = added.lastMoved(this.#slot)
+    const { added, notes } = this.#own
+    const lastMoved = notes.lastMoved(this.#slot)
     if (contents.pending.size > 0) {
       this.#own.atomically(() => added.removeUnnoted(lastMoved, (id) => contents.pending.has(id)), true)
     }
@@ -115,7 +115,7 @@ export class LogRecovery {
   }
 
   #movePage({ pending }: LogContents, ids: readonly number[]): void {
-    const { added } = this.#own
+    const { added, notes } = this.#own
     // The process itself has listed these as failed, and did not live to note it in the log.
     const failed = added.failedOf(ids)
     const left = ids.filter((id) => !failed.has(id))
@@ -125,18 +125,18 @@ export class LogRecovery {
       ...Array.from(rows, (row): LeftRecord => ({ row, failure: undefined })),
       ...failures.map((failure): LeftRecord => ({ row: failure.row, failure })),
     ].sort((a, b) => a.row[0] - b.row[0])
-    const forwarded = page.flatMap(({ row, failure }) => (failure === undefined && isShared(row) ? [row] : []))
+    const forwarded = page.flatMap(({ row, failure }) => (failure === undefined && isSharedRow(row) ? [row] : []))
     if (forwarded.length > 0) this.#inShared((shared) => this.#forward(shared, forwarded))
-    const others = page.filter(({ row, failure }) => failure !== undefined || !isShared(row))
+    const others = page.filter(({ row, failure }) => failure !== undefined || !isSharedRow(row))
     const store = ({ row, failure }: LeftRecord) =>
       failure === undefined ? added.insert(ownedBy(row, owner.orphaned)) : added.insertFailed(failure)
-    this.#store(this.#own, others, store, () => added.noteMoved(ids.at(-1) as number))
+    this.#store(this.#own, others, store, () => notes.noteMoved(ids.at(-1) as number))
   }
 
   #forward(shared: RecordTable, rows: readonly RecordRow[]): void {
-    const { added } = shared
+    const { added, notes } = shared
     // A page that could not be moved in full has forwarded its records, and another process may have run them since.
-    const lastForwarded = added.lastForwarded(this.#slot)
+    const lastForwarded = notes.lastForwarded(this.#slot)
     const left = rows.filter(([id]) => id > lastForwarded)
     const last = left.at(-1)
     if (last === undefined) return
@@ -146,7 +146,7 @@ export class LogRecovery {
       shared,
       left.map((row) => ({ row })),
       share,
-      () => added.noteForwarded(last[0]),
+      () => notes.noteForwarded(last[0]),
     )
   }
 
@@ -218,10 +218,7 @@ function take<T>(items: Iterator<T>, most: number): T[] {
   return taken
 }
 
-/** Any process may run the record, or has to know of its unique key. */
-function isShared(row: RecordRow): boolean {
-  return row[9] === owner.free || row[10] !== null
-}
+const isSharedRow = (row: RecordRow) => isShared(row[9], row[10])
 
 /** Makes the row of a record with another owner. */
 function ownedBy(row: RecordRow, by: number): RecordRow {

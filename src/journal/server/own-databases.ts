@@ -17,6 +17,8 @@ export interface OwnDatabases {
   recover(slot: number): boolean
   /** The log of an adopted slot is not read yet. */
   isRecovering(slot: number): boolean
+  /** Some slots are about to be adopted, or their logs are not moved yet. */
+  readonly areRecovering: boolean
 }
 
 export interface SlotsInUse {

@@ -227,6 +227,10 @@ export class ProcessDatabases implements OwnDatabases {
     return this.#slots.get(slot)?.recovery !== undefined
   }
 
+  get areRecovering(): boolean {
+    return this.#asked.size > 0 || [...this.#slots.values()].some(({ recovery }) => recovery !== undefined)
+  }
+
   /** Moves a database aside that is damaged. The records of the slot that this process runs are in it. @returns false where it is not damaged */
   setAside(damaged: RecordTable, error: unknown): boolean {
     for (const [slot, { table, check }] of this.#slots) {

@@ -2,6 +2,7 @@ import { clock } from '../../clock.ts'
 import type { Database, Statement } from '../../options/app-database.ts'
 import { type Sync, setSync } from '../files/database.ts'
 import { rebuildIndexes } from '../files/integrity.ts'
+import { LogNotes } from '../files/log-notes.ts'
 import { PausedJobs } from '../files/paused-jobs.ts'
 import { blockOf, slotOf } from '../files/record-id.ts'
 import { RunningRows } from '../files/running-rows.ts'
@@ -23,6 +24,7 @@ export class RecordTable {
   readonly suspects: Suspects
   /** The records that come from a log, or from the app. */
   readonly added: AddedRecords
+  readonly notes: LogNotes
   readonly upkeep: Upkeep
   readonly odd: OddRecords
   readonly withdrawals: WithdrawalRows
@@ -58,6 +60,7 @@ export class RecordTable {
     this.suspects = new Suspects(database, this.#changes, store, process)
     this.claimable = new ClaimableRecords(database, this.#changes, this.suspects, options)
     this.added = new AddedRecords(database)
+    this.notes = new LogNotes(database)
     this.odd = new OddRecords(database, slot)
     this.withdrawals = new WithdrawalRows(database)
     this.running = new RunningRows(database)

@@ -24,7 +24,9 @@ interface Withdrawing {
 /** A withdrawal that the client of this process has asked for. */
 interface Ask {
   readonly number: number
-  readonly recordId: number
+  readonly of: (ToServer & { type: 'withdraw' })['of']
+  /** The record, once it is found. */
+  recordId: number | undefined
   readonly until: number
   /** The row that asks another process. */
   row: number | undefined
@@ -53,14 +55,7 @@ export class Withdrawals {
 
   /** The client wants a record withdrawn, by its id or by its unique key. */
   begin({ number, of }: ToServer & { type: 'withdraw' }): void {
-    let recordId: number | undefined
-    const find = () => {
-      recordId = typeof of === 'number' ? of : this.#rows.find(of.job, of.keys)
-    }
-    const isKnown = this.#server.try(find)
-    if (recordId === undefined)
-      return this.#server.tell({ type: 'withdrawn', number, done: isKnown ? false : undefined })
-    const ask = { number, recordId, until: clock.date() + longest, row: undefined }
+    const ask: Ask = { number, of, recordId: undefined, until: clock.date() + longest, row: undefined }
     this.#asks.add(ask)
     this.#server.try(() => this.#goOn(ask))
     this.#setTimer()
@@ -130,12 +125,24 @@ export class Withdrawals {
   }
 
   #goOn(ask: Ask): void {
+    ask.recordId ??= this.#find(ask.of)
     const { recordId } = ask
+    if (recordId === undefined) return this.#server.databases.owned.areRecovering ? undefined : this.#end(ask, false)
     const place = this.#withdraw(recordId)
     if (place === 'withdrawn' || place === 'nowhere') return this.#end(ask, place === 'withdrawn')
     if (place !== 'elsewhere') return this.#askClient([recordId])
     const { shared } = this.#server.databases
     ask.row ??= shared.atomically(() => this.#rows.ask(recordId))
+  }
+
+  /** Finds a record. That of a unique key may be in the log of a dead process still. */
+  #find(of: Ask['of']): number | undefined {
+    if (typeof of === 'number') return of
+    const find = () => this.#rows.find(of.job, of.keys)
+    const found = find()
+    if (found !== undefined) return found
+    this.#server.databases.recoverLeft()
+    return find()
   }
 
   /** Deletes a record that no process has. @returns where the record is */
@@ -146,6 +153,8 @@ export class Withdrawals {
     const isDead = (owner: number) => this.#has(slotOf(owner)) && !isMine(owner)
     let holder = slotOf(recordId)
     for (const table of databases.tables) {
+      // The log may have the record as well, and would bring it back.
+      if (table.claimable.isRecovering) continue
       const found = table.atomically(() => table.withdrawals.withdraw(recordId, isDead), true)
       if (found === 'withdrawn') return found
       if (found === undefined) continue
@@ -166,7 +175,7 @@ export class Withdrawals {
 
   /** Tells whether this process may have a record in memory, or in its files. */
   #isHere(recordId: number): boolean {
-    return this.#has(slotOf(recordId)) || this.#has(slotOf(this.#rows.ownerOf(recordId) ?? 0))
+    return this.#has(slotOf(recordId)) || this.#has(slotOf(this.#rows.found(recordId)?.owner ?? 0))
   }
 
   #askClient(recordIds: readonly number[]): void {
