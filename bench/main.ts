@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { measureAnswerFirst } from './answer-first/part.ts'
 import { measureFrameworks, measureNext } from './frameworks/part.ts'
+import { measureIdle } from './idle/part.ts'
 import { measureJournal } from './journal/part.ts'
 import { machine } from './machine.ts'
 import { measureMemory } from './memory/part.ts'
@@ -21,6 +22,7 @@ const parts: Readonly<Record<string, () => Promise<Result | readonly Result[]>>>
   'answer-first': measureAnswerFirst,
   protect: measureProtect,
   journal: measureJournal,
+  idle: measureIdle,
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { write: { type: 'boolean' } } })

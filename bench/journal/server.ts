@@ -7,6 +7,9 @@ import { payload } from './payload.ts'
 
 const servers = JSON.parse(process.env.BENCH_SERVERS ?? '') as Servers
 
+/** The place in which a job is kept until it has run. */
+type Keeps = 'memory' | 'normal' | 'full'
+
 const send: RequestListener = (_req, res) => {
   res.setHeader('content-type', 'application/json')
   res.end('{"ok":true}')
@@ -14,25 +17,58 @@ const send: RequestListener = (_req, res) => {
 
 // Loaded as an application would: nothing that the variant does not use.
 const variants: Record<string, () => Promise<Server>> = {
-  bare: async () => createServer(send),
-  memory: () => deferring(),
+  bare,
+  'bare-again': bare,
+  memory: () => deferring('memory'),
   normal: () => deferring('normal'),
   full: () => deferring('full'),
+  express: () => express(),
+  'express-again': () => express(),
+  'express-memory': () => express('memory'),
+  'express-normal': () => express('normal'),
+  'express-full': () => express('full'),
   'bullmq-everysec': () => enqueuing('bullmq-everysec'),
   'bullmq-always': () => enqueuing('bullmq-always'),
   'pg-boss': () => enqueuing('pg-boss'),
   plainjob: () => enqueuing('plainjob'),
 }
 
+async function bare(): Promise<Server> {
+  return createServer(send)
+}
+
 /** Answers when the job is kept, and runs it then. */
-async function deferring(sync?: 'normal' | 'full'): Promise<Server> {
-  const [{ configure, job }] = await Promise.all([import('afterword'), import('afterword/auto')])
-  if (sync !== undefined) configure({ journal: { path: join(servers.folder, `server-${process.pid}`), sync } })
-  const SendWelcome = job('send-welcome', (_mail: unknown) => {})
+async function deferring(keeps: Keeps): Promise<Server> {
+  const [welcome] = await Promise.all([sendWelcome(keeps), import('afterword/auto')])
   return createServer((req, res) => {
-    SendWelcome.defer(payload())
+    welcome()
     send(req, res)
   })
+}
+
+/** The same with Express, or Express without a job. */
+async function express(keeps?: Keeps): Promise<Server> {
+  const { default: express } = await import('express')
+  const app = express()
+  let welcome = () => {}
+  if (keeps !== undefined) {
+    const { afterword } = await import('afterword/express')
+    app.use(afterword())
+    welcome = await sendWelcome(keeps)
+  }
+  app.get('/', (_req, res) => {
+    welcome()
+    res.json({ ok: true })
+  })
+  return createServer(app)
+}
+
+async function sendWelcome(keeps: Keeps): Promise<() => void> {
+  const { configure, job } = await import('afterword')
+  const sync = keeps === 'memory' ? undefined : keeps
+  if (sync !== undefined) configure({ journal: { path: join(servers.folder, `server-${process.pid}`), sync } })
+  const SendWelcome = job('send-welcome', (_mail: unknown) => {})
+  return () => void SendWelcome.defer(payload())
 }
 
 /** Answers when the job is in the queue, and leaves it there. */

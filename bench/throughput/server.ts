@@ -9,7 +9,8 @@ const send: RequestListener = (_req, res) => {
 
 // Loaded as an application would: before the server is made, and nothing that the variant does not use.
 const servers: Record<string, () => Promise<Server>> = {
-  bare: async () => createServer(send),
+  bare,
+  'bare-again': bare,
   finish: async () =>
     createServer((req, res) => {
       res.on('finish', noop)
@@ -49,6 +50,10 @@ const servers: Record<string, () => Promise<Server>> = {
     })
     return createServer(app)
   },
+}
+
+async function bare(): Promise<Server> {
+  return createServer(send)
 }
 
 async function deferring(): Promise<RequestListener> {

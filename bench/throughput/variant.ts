@@ -2,6 +2,7 @@ import type { Variant } from '../load/variant.ts'
 
 export const variants: Readonly<Record<string, Variant>> = {
   bare: { title: 'bare `node:http`', against: 'bare' },
+  'bare-again': { title: 'bare `node:http`, a second server (A/A)', against: 'bare' },
   auto: { title: '`afterword/auto`, no `defer`', against: 'bare', target: 0.95 },
   'auto-defer': { title: '`afterword/auto`, one `defer`', against: 'bare', target: 0.9 },
   'attach-defer': { title: '`attach(server)`, one `defer`', against: 'bare' },

@@ -146,8 +146,8 @@ test('afterword list makes columns as wide as failed and pending records need', 
   expect(lines).toHaveLength(5)
   const deferred = lines[0]?.indexOf('created')
   expect(new Set(lines.slice(1).map((line) => line.search(/\d{4}-/)))).toEqual(new Set([deferred]))
-  // It is due already.
-  expect(lines[4]).toMatch(/ +a-job-with-a-longer-name +12 +0 +[^ ]+Z$/)
+  // It is due already. The record may still be in the log, which is listed before the shared database.
+  expect(lines.filter((line) => / +a-job-with-a-longer-name +12 +0 +[^ ]+Z$/.test(line))).toHaveLength(1)
 })
 
 test('afterword retry makes a record pending, and a living process runs it', async () => {

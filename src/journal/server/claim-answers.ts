@@ -9,7 +9,9 @@ import type { FoundSuspect, Trials } from './trials.ts'
 
 /** The delay in ms after which records that could not be claimed are tried again. */
 const busyDelay = 100
-/** The longest sleep in ms: the clock may be set meanwhile. */
+/** The delay in ms of the next look at a database that could not be looked at. */
+const lookAgain = 1000
+/** The longest sleep in ms. */
 const longestWait = 60_000
 
 /** The server, as its answers see it. */
@@ -119,8 +121,10 @@ export class ClaimAnswers {
       due ||= outlook.due
       next = Math.min(next, outlook.next)
     }
-    for (const table of databases.tables) this.#server.on(table, () => look(table))
     const now = clock.date()
+    for (const table of databases.tables) {
+      if (!this.#server.on(table, () => look(table))) next = Math.min(next, now + lookAgain)
+    }
     for (const { suspect } of this.#suspects()) {
       if (isPoisonous(suspect)) due = true
       else if (!trials.areOn) {

@@ -150,6 +150,11 @@ export class ClaimableRecords {
     return this.#kinds.all().find((kind) => wants(kind) === 'sealed' && kind.head <= now)
   }
 
+  /** The state of the database: another text after each change. */
+  get seen(): string {
+    return this.#kinds.seen
+  }
+
   /** A transaction was rolled back. */
   rolledBack(): void {
     this.#kinds.forget()

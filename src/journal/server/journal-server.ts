@@ -40,6 +40,8 @@ export class JournalServer {
   /** The jobs whose records this process runs from its own databases: all that it knows. */
   #ownJobs: RunnableJobs = { known: [], shared: [] }
   #dataVersion = 0
+  /** The states of the databases at the last look around. */
+  readonly #seen = new WeakMap<RecordTable, string>()
   #encryptedTold = false
   /** The last group could not be stored. */
   #isBehind = false
@@ -90,9 +92,7 @@ export class JournalServer {
       look: () => this.#answers.look(),
       lookAround: () => {
         this.#watch.check()
-        this.#lookForEncrypted()
-        this.#withdrawals.look()
-        this.#pauses.look()
+        for (const table of this.#tables) this.#on(table, () => this.#lookIfSeenAnew(table))
       },
       forget: () => this.#withdrawals.forget(),
       mend: (table, error) => this.#mend(table, error),
@@ -197,6 +197,19 @@ export class JournalServer {
       this.#pauses.look()
     })
     return changed
+  }
+
+  /** Looks at a database that has changed since the last look around: the system may have told nothing, and tells nothing of own slots. */
+  #lookIfSeenAnew(table: RecordTable): void {
+    const { seen } = table.claimable
+    if (seen === this.#seen.get(table)) return
+    this.#lookForEncrypted()
+    if (table === this.#shared) {
+      this.#withdrawals.look()
+      this.#pauses.look()
+    }
+    this.#answers.look()
+    this.#seen.set(table, seen)
   }
 
   /** Lists this process and its jobs, for those who look at the records. */

@@ -150,10 +150,11 @@ export class Maintenance {
       this.#server.forget()
       this.#forgetAt = clock.date() + forgetInterval
     }
-    if (clock.date() < this.#clock) for (const table of databases.tables) this.#resetClock(table)
-    this.#clock = clock.date()
-    // Another process may have retried a failed record by hand.
-    look()
+    const now = clock.date()
+    if (now < this.#clock) for (const table of databases.tables) this.#resetClock(table)
+    // The clock was set forward, or the machine has slept: more may be due.
+    if (now > this.#clock + 2 * interval) look()
+    this.#clock = now
   }
 
   #release(slot: number): boolean {

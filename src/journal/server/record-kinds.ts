@@ -55,7 +55,7 @@ export class WaitingKinds {
   }
 
   all(): readonly Kind[] {
-    const seen = this.#now
+    const { seen } = this
     if (seen !== this.#seen) {
       this.#kinds = this.#all.all() as Kind[]
       this.#seen = seen
@@ -68,7 +68,7 @@ export class WaitingKinds {
     const found = this.#one.get(owner, kind) as Kind | undefined
     const others = this.#kinds.filter((other) => other.kind !== kind || other.owner !== owner)
     this.#kinds = found === undefined ? others : [...others, found]
-    this.#seen = this.#now
+    this.#seen = this.seen
     return found
   }
 
@@ -77,7 +77,8 @@ export class WaitingKinds {
     this.#seen = ''
   }
 
-  get #now(): string {
+  /** The state of the database: another text after each change. */
+  get seen(): string {
     return (this.#version.get() as { seen: string }).seen
   }
 }
