@@ -155,6 +155,11 @@ export class ClaimableRecords {
     return this.#kinds.seen
   }
 
+  /** A number that changes with each commit of another process. */
+  get dataVersion(): number {
+    return this.#kinds.dataVersion
+  }
+
   /** A transaction was rolled back. */
   rolledBack(): void {
     this.#kinds.forget()

@@ -94,7 +94,11 @@ export class JournalServer {
         this.#watch.check()
         for (const table of this.#tables) this.#on(table, () => this.#lookIfSeenAnew(table))
       },
-      forget: () => this.#withdrawals.forget(),
+      everyMinute: () => {
+        this.#withdrawals.forget()
+        // A record that has become due since.
+        this.#lookForEncrypted()
+      },
       mend: (table, error) => this.#mend(table, error),
       checkRows: (table, from, to) => void this.#mending.setOddAside(table, from, to),
       recovered: () => {
@@ -188,7 +192,7 @@ export class JournalServer {
   #lookIfChanged(): boolean {
     let changed = false
     this.#try(() => {
-      const { dataVersion } = this.#shared
+      const { dataVersion } = this.#shared.claimable
       changed = dataVersion !== this.#dataVersion
       this.#dataVersion = dataVersion
       if (!changed) return

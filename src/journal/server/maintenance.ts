@@ -36,8 +36,8 @@ interface Maintained {
   look(): void
   /** Looks for what changes with time only. */
   lookAround(): void
-  /** Forgets what nobody waits for any more. */
-  forget(): void
+  /** Called once a minute. */
+  everyMinute(): void
   /** All went well for a while. */
   recovered(): void
 }
@@ -147,7 +147,7 @@ export class Maintenance {
     this.#more = databases.owned.update(ownJobs, inUse)
     if (clock.date() >= this.#forgetAt) {
       for (const table of databases.tables) this.#forget(table)
-      this.#server.forget()
+      this.#server.everyMinute()
       this.#forgetAt = clock.date() + forgetInterval
     }
     const now = clock.date()

@@ -43,15 +43,17 @@ const oneSql = `SELECT ${asKind} FROM afterword_records
 export class WaitingKinds {
   readonly #all: Statement
   readonly #one: Statement
-  readonly #version: Statement
+  readonly #commits: Statement
+  readonly #changes: Statement
   #kinds: Kind[] = []
   #seen = ''
 
   constructor(database: Database) {
     this.#all = database.prepare(allSql)
     this.#one = database.prepare(oneSql)
-    // The first number changes with each commit of another process, the second one with each change of this process.
-    this.#version = database.prepare("SELECT data_version || ' ' || total_changes() AS seen FROM pragma_data_version")
+    // The number changes with each commit of another process. As a table in a statement the pragma would be compiled at each look.
+    this.#commits = database.prepare('PRAGMA data_version')
+    this.#changes = database.prepare('SELECT total_changes() AS changes')
   }
 
   all(): readonly Kind[] {
@@ -79,7 +81,12 @@ export class WaitingKinds {
 
   /** The state of the database: another text after each change. */
   get seen(): string {
-    return (this.#version.get() as { seen: string }).seen
+    return `${this.dataVersion} ${(this.#changes.get() as { changes: number }).changes}`
+  }
+
+  /** A number that changes with each commit of another process. */
+  get dataVersion(): number {
+    return (this.#commits.get() as { data_version: number }).data_version
   }
 }
 

@@ -254,11 +254,6 @@ export class RecordTable {
     this.atomically(() => rebuildIndexes(this.#database))
   }
 
-  /** A number that changes with each commit of another process. */
-  get dataVersion(): number {
-    return (this.#database.prepare('PRAGMA data_version').get() as { data_version: number }).data_version
-  }
-
   /** The record id is of a block that is not begun yet. */
   isNewBlock(recordId: number): boolean {
     return blockOf(recordId) > this.#block
