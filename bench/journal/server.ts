@@ -46,7 +46,7 @@ async function deferring(keeps: Keeps): Promise<Server> {
   })
 }
 
-/** The same with Express, or Express without a job. */
+/** Makes the same server with Express, or Express without a job. */
 async function express(keeps?: Keeps): Promise<Server> {
   const { default: express } = await import('express')
   const app = express()

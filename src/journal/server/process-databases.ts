@@ -55,6 +55,8 @@ export class ProcessDatabases implements OwnDatabases {
   readonly #slots = new Map<number, Slot>()
   /** Slots without records for this process, each with the mark of its files: looked at again when those have changed. */
   readonly #left = new Map<number, string>()
+  /** Those of them that a newer release has written: other jobs change nothing about these. */
+  readonly #newer = new Set<number>()
   /** All slots, and the date of the folder when they were listed. */
   #all: readonly number[] = []
   #listedAt: number | undefined
@@ -96,7 +98,7 @@ export class ProcessDatabases implements OwnDatabases {
   /** Asks for the slots of dead processes, and releases those without records, or with records for other processes only. */
   update(jobs: RunnableJobs, { keep, release }: SlotsInUse): boolean {
     const { process } = this.#options
-    if (jobs !== this.#jobs) this.#left.clear()
+    if (jobs !== this.#jobs) for (const slot of this.#left.keys()) if (!this.#newer.has(slot)) this.#left.delete(slot)
     this.#jobs = jobs
     this.#lookAtLeft()
     for (const [slot, { table, recovery }] of this.#slots) {
@@ -159,7 +161,9 @@ export class ProcessDatabases implements OwnDatabases {
     this.#rounds++
     for (const [slot, mark] of this.#left) {
       const isDue = !isSame || slot % leftRounds === this.#rounds % leftRounds
-      if (isDue && mark !== this.#markOf(slot)) this.#left.delete(slot)
+      if (!isDue || mark === this.#markOf(slot)) continue
+      this.#left.delete(slot)
+      this.#newer.delete(slot)
     }
   }
 
@@ -203,6 +207,7 @@ export class ProcessDatabases implements OwnDatabases {
     this.#tell('AFTERWORD_JOURNAL_NEWER', error.values)
     if (this.#slots.has(slot)) this.#close(slot)
     this.#left.set(slot, this.#markOf(slot))
+    this.#newer.add(slot)
     this.#events.released(slot)
     return true
   }

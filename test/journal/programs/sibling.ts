@@ -155,7 +155,7 @@ async function receive(message: ToSibling): Promise<void> {
     case 'copy':
       // A file may be deleted while it is copied.
       await cp(folder, message.to, { recursive: true }).catch(() => {})
-      return void tell({ type: 'copied' })
+      return void tell({ type: 'copied', to: message.to })
     case 'leave':
       // The test does not hold it any more.
       return process.channel?.unref()
