@@ -6,6 +6,7 @@ import { measureAnswerFirst } from './answer-first/part.ts'
 import { measureFrameworks, measureNext } from './frameworks/part.ts'
 import { measureIdle } from './idle/part.ts'
 import { measureJournal } from './journal/part.ts'
+import { measureKeys } from './keys/part.ts'
 import { machine } from './machine.ts'
 import { measureMemory } from './memory/part.ts'
 import { measureProtect } from './protect/part.ts'
@@ -23,6 +24,7 @@ const parts: Readonly<Record<string, () => Promise<Result | readonly Result[]>>>
   protect: measureProtect,
   journal: measureJournal,
   idle: measureIdle,
+  keys: measureKeys,
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { write: { type: 'boolean' } } })

@@ -178,7 +178,7 @@ export const errorTable = {
   },
   AFTERWORD_TASK_RETRIED: {
     happened: 'The task %s failed in attempt 1: %s.',
-    next: 'It is kept, and tried again in %s ms, then at longer intervals, %s times at most. afterword show tells the last error; the last failure is reported in full.',
+    next: 'It is kept, and tried again in %s ms%s. afterword show tells the last error; the last failure is reported in full.',
   },
   AFTERWORD_TASK_TIMED_OUT: {
     happened: 'The task %s did not end within %s ms in attempt %s. The task was deferred at %s.',

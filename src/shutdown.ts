@@ -134,6 +134,7 @@ export class Shutdown implements Ending {
     for (const pause of this.#registry.pauses.values()) pause.leaveKept()
     this.#registry.journal?.stopClaiming()
     completion.handBackClaims()
+    completion.leaveLimited()
     const drained = await drain(this.#scheduler, timeLeft())
     // The functions may close the database that the journal is in.
     const flushed = this.#registry.journal?.flushed()
@@ -158,7 +159,8 @@ export class Shutdown implements Ending {
 
   /** Names the tasks that are left when the process ends, or the instance. */
   nameUnfinished(advice: string): void {
-    // A stored task will run in another process.
+    // Records of this very turn are stored now. A stored task will run in another process.
+    this.#registry.journal?.write()
     const tasks = [...this.#scheduler.backlog.tasks()].filter(({ record }) => !record?.isAccepted)
     if (tasks.length === 0) return
     const error = new AfterwordError('AFTERWORD_UNFINISHED', [listOf(tasks), advice])

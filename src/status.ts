@@ -26,6 +26,7 @@ export interface Status {
   readonly done: number
   readonly failed: number
   readonly timedOut: number
+  /** Without the calls that the journal keeps for another process, or for later: those run. */
   readonly cancelled: number
   /** The tasks that kept the event loop busy for longest, each with where it was deferred. */
   readonly slowest: readonly SlowTask[]

@@ -128,6 +128,11 @@ class FolderJournal implements Journal {
     for (const client of this.#clients) client.stopClaiming()
   }
 
+  write(): void {
+    if (this.#closed) return
+    for (const client of this.#clients) client.write()
+  }
+
   async flushed(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.flushed()))
   }

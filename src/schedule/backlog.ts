@@ -71,7 +71,8 @@ export class Backlog {
   end(task: Task, outcome: Outcome): void {
     if (task.state === 'waiting') this.#leave(task)
     else this.running--
-    this.ended[counterOf[outcome.status]]++
+    // A kept task has no outcome yet: it runs later, or in another process.
+    if (outcome.status !== 'cancelled' || outcome.reason !== 'kept') this.ended[counterOf[outcome.status]]++
   }
 
   /** The response of a scope was sent: its tasks are ready. */

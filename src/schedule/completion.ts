@@ -4,6 +4,7 @@ import { AfterwordError } from '../errors.ts'
 import { channels, isHeard, report } from '../events.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import { lostThis } from '../lost-this.ts'
+import type { RunLimiter } from '../task/definition.ts'
 import { type CancelReason, isTrouble, type Outcome } from '../task/outcome.ts'
 import type { JobRecord } from '../task/record.ts'
 import { retriesOf, retryDelay } from '../task/retry.ts'
@@ -65,6 +66,26 @@ export class Completion {
   /** Unloads the stored tasks that wait for their retry: a later process tries them again. */
   unloadRetries(): void {
     for (const task of [...this.#retries.keys()]) if (task.record?.isAccepted) this.unload(task)
+  }
+
+  /** Leaves the stored tasks to a later process that wait for the rate of their job, for however long that is: an instance that ends does not wait for them. */
+  leaveLimited(): void {
+    const limiters = new Set<RunLimiter | undefined>()
+    for (const task of [...this.#backlog.tasks()]) {
+      if (task.state === 'waiting' && this.leaves(task)) limiters.add(task.definition.limiter)
+    }
+    // Other tasks of their scopes wait behind them.
+    for (const limiter of limiters) limiter?.retry()
+  }
+
+  /** Leaves a stored task that could begin to a later process, where the instance ends and the task has to wait, or the journal is closed. @returns whether the task is left */
+  leaves(task: Task): boolean {
+    const { record, definition } = task
+    if (record === undefined || !this.#lifecycle.isPast('draining')) return false
+    const waits = record.isAccepted && definition.limiter?.isSpent
+    if (!waits && !this.#lifecycle.isPast('stopping')) return false
+    this.unload(task)
+    return true
   }
 
   /** Hands the claims back that have not begun: other processes run them while this one ends. */
@@ -156,9 +177,10 @@ function delayOf(task: Task, outcome: Outcome): number | undefined {
 
 /** Reports the first failure of a kept task in one line: hours may pass until the last one, which is reported in full. */
 function reportFirst(task: Task, outcome: Outcome, delay: number): void {
-  const left = retriesOf(task.definition.settings, true)
+  const retries = retriesOf(task.definition.settings, true)
+  const more = retries === 1 ? '' : `, up to ${retries} times in all`
   report(
-    new AfterwordError('AFTERWORD_TASK_RETRIED', [task.title, inOneLine(task, outcome), Math.ceil(delay), left]),
+    new AfterwordError('AFTERWORD_TASK_RETRIED', [task.title, inOneLine(task, outcome), Math.ceil(delay), more]),
     task,
   )
 }

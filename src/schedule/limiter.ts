@@ -56,9 +56,21 @@ export class Limiter implements RunLimiter {
     this.admit()
   }
 
-  release(): void {
+  release(retries = false): void {
     this.#running--
+    if (retries) this.retry()
+    else this.admit()
+  }
+
+  retry(): void {
+    const waiting: WaitingRun[] = []
+    for (let run = this.#waiting.shift(); run !== undefined; run = this.#waiting.shift()) waiting.push(run)
+    for (const run of waiting) run.resume()
     this.admit()
+  }
+
+  get isSpent(): boolean {
+    return this.#beginnings <= 0
   }
 
   get room(): number {

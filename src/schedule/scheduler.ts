@@ -269,7 +269,8 @@ export class Scheduler implements ScopeRunner {
   }
 
   #stepped(scope: Scope, task: Task, outcome: Outcome): void {
-    task.definition.limiter?.release()
+    // Room for the rate may be gone: an instance that ends does not wait for more.
+    task.definition.limiter?.release(this.lifecycle.isPast('draining'))
     const isOver = this.completion.complete(task, outcome)
     if (isOver && this.settings.onError === 'stop' && isTrouble(outcome)) {
       for (const task of scope.queue) this.completion.cancel(task, 'stopped')
@@ -280,9 +281,8 @@ export class Scheduler implements ScopeRunner {
   #next(scope: Scope): Task | undefined {
     const { queue } = scope
     for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
-      if (task.state !== 'waiting') continue
-      if (task.record !== undefined && this.lifecycle.isPast('stopping')) this.completion.unload(task)
-      else if (task.expiresAt !== undefined && clock.date() > task.expiresAt) this.completion.cancel(task, 'expired')
+      if (task.state !== 'waiting' || this.completion.leaves(task)) continue
+      if (task.expiresAt !== undefined && clock.date() > task.expiresAt) this.completion.cancel(task, 'expired')
       else if (scope.timeLeft > leastTimeLeft) return task
       else this.completion.cancel(task, 'host')
     }

@@ -7,8 +7,12 @@ export interface RunLimiter {
   tryAcquire(waiting: WaitingRun): boolean
   /** Puts a run in the queue until there is room: then the limiter admits it. */
   wait(waiting: WaitingRun): void
-  /** Ends a run. */
-  release(): void
+  /** Ends a run. @param retries all that wait try again */
+  release(retries?: boolean): void
+  /** Has all try again that wait, in their order. */
+  retry(): void
+  /** The rate lets no run begin now, whatever ends. */
+  readonly isSpent: boolean
   /** Admits the next run that waits, if there is room. */
   admit(): void
   /** The number of runs that could begin now, besides those that wait. */

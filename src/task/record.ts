@@ -131,6 +131,8 @@ export interface Journal {
   expectEnd(): void
   /** Claims nothing any more: the process is ending. */
   stopClaiming(): void
+  /** Writes what has gathered in this turn, now: the process may end before the turn does. */
+  write(): void
   /** Resolves when the outcomes of records so far are stored. */
   flushed(): Promise<void>
   /**

@@ -15,11 +15,12 @@ const decision = Symbol.for('afterword.retry')
 export class Retry extends Error {
   override readonly name = 'Retry'
   /** The delay in ms; `undefined` for never. */
-  readonly [decision]: number | undefined
+  declare readonly [decision]: number | undefined
 
   private constructor(message: string, delay: number | undefined, options?: ErrorOptions) {
     super(message, options)
-    this[decision] = delay
+    // A log of the error shows what it says, and no symbol of this library.
+    Object.defineProperty(this, decision, { value: delay })
   }
 
   /** Tries again in `ms`, if an attempt is left: the value of a `Retry-After` header, for instance. */

@@ -4,6 +4,7 @@
 //   1  percent of syncs that fail with EIO         6  ms that each write waits, 16 bits, little-endian
 //   2  percent of reads that fail with EIO         8  ms that each sync waits, 16 bits, little-endian
 //   3  percent of opens that fail with EMFILE     12  the count of calls that failed or waited, 32 bits: written here
+// Reads of one page fail with EIO, as those of a bad sector do: SHIM_BAD_FILE is its file, SHIM_BAD_PAGE its offset there.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,7 +24,12 @@ static volatile uint8_t *control;
 static const char *folder;
 static size_t length;
 
+static const char *bad_file;
+static off64_t bad_page;
+
 __attribute__((constructor)) static void begin(void) {
+  bad_file = getenv("SHIM_BAD_FILE");
+  if (bad_file != NULL) bad_page = atoll(getenv("SHIM_BAD_PAGE"));
   const char *path = getenv("SHIM_CONTROL");
   folder = getenv("SHIM_PATH");
   if (path == NULL || folder == NULL) return;
@@ -37,13 +43,24 @@ __attribute__((constructor)) static void begin(void) {
 
 static int is_ours(const char *path) { return strncmp(path, folder, length) == 0; }
 
-static int is_open(int file) {
-  char link[40], path[PATH_MAX];
+static int path_of(int file, char *path) {
+  char link[40];
   snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-  ssize_t size = readlink(link, path, sizeof path - 1);
+  ssize_t size = readlink(link, path, PATH_MAX - 1);
   if (size <= 0) return 0;
   path[size] = 0;
-  return is_ours(path);
+  return 1;
+}
+
+static int is_open(int file) {
+  char path[PATH_MAX];
+  return path_of(file, path) && is_ours(path);
+}
+
+static int is_bad(int file, size_t size, off64_t at) {
+  char path[PATH_MAX];
+  if (bad_file == NULL || at >= bad_page + 4096 || at + (off64_t)size <= bad_page) return 0;
+  return path_of(file, path) && strcmp(path, bad_file) == 0;
 }
 
 static void count(void) { __atomic_fetch_add((uint32_t *)(control + 12), 1, __ATOMIC_RELAXED); }
@@ -78,6 +95,7 @@ static int sync_fault(int file) {
   return happens(control[1]) ? EIO : 0;
 }
 static int read_fault(int file) { return control != NULL && control[2] && is_open(file) && happens(control[2]) ? EIO : 0; }
+static int read_fault_at(int file, size_t size, off64_t at) { return is_bad(file, size, at) ? EIO : read_fault(file); }
 static int open_fault(const char *path) {
   return control != NULL && control[3] && is_ours(path) && happens(control[3]) ? EMFILE : 0;
 }
@@ -98,8 +116,8 @@ CALL(ssize_t, write, (int file, const void *bytes, size_t size), (file, bytes, s
 CALL(ssize_t, pwrite, (int file, const void *bytes, size_t size, off_t at), (file, bytes, size, at), write_fault(file))
 CALL(ssize_t, pwrite64, (int file, const void *bytes, size_t size, off64_t at), (file, bytes, size, at), write_fault(file))
 CALL(ssize_t, read, (int file, void *bytes, size_t size), (file, bytes, size), read_fault(file))
-CALL(ssize_t, pread, (int file, void *bytes, size_t size, off_t at), (file, bytes, size, at), read_fault(file))
-CALL(ssize_t, pread64, (int file, void *bytes, size_t size, off64_t at), (file, bytes, size, at), read_fault(file))
+CALL(ssize_t, pread, (int file, void *bytes, size_t size, off_t at), (file, bytes, size, at), read_fault_at(file, size, at))
+CALL(ssize_t, pread64, (int file, void *bytes, size_t size, off64_t at), (file, bytes, size, at), read_fault_at(file, size, at))
 CALL(int, fsync, (int file), (file), sync_fault(file))
 CALL(int, fdatasync, (int file), (file), sync_fault(file))
 

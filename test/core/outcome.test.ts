@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, it, vi } from 'vitest'
 import { Afterword, currentTask, type Outcome, Retry, subscribe } from '../../src/index.ts'
 import { Reports } from '../support/reports.ts'
@@ -277,6 +278,11 @@ describe('Retry', () => {
     })
     expect(delays).toEqual([1, 1])
     expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
+  })
+
+  it('is shown like other errors', () => {
+    for (const retry of [Retry.never('The account is gone'), Retry.after(5)])
+      expect(inspect(retry).replace(retry.stack ?? '', '')).toBe('')
   })
 
   it('never() ends the retries', async () => {

@@ -61,6 +61,18 @@ describe('job, with a journal,', () => {
     expect(reports.codes).toEqual(['AFTERWORD_TASK_RETRIED', 'AFTERWORD_TASK_FAILED'])
   })
 
+  it.each([
+    [1, 'It is kept, and tried again in 60000 ms. afterword show'],
+    [2, 'It is kept, and tried again in 60000 ms, up to 2 times in all. afterword show'],
+  ])('tells with its first failure what follows: retries: %i', async (retries, what) => {
+    await using afterword = new Afterword({ journal: folder, shutdownTimeout: 0 })
+    using reports = new Reports()
+    const reported = reports.next
+    const fail = () => Promise.reject(new Error('no luck'))
+    afterword.job('fail', fail, { retries, backoff: 60_000 }).defer()
+    expect((await reported).error.message).toContain(what)
+  })
+
   it('tells its first failure in one line, and the last error in the journal', async () => {
     await using afterword = new Afterword({ journal: folder })
     using reports = new Reports()
@@ -77,7 +89,7 @@ describe('job, with a journal,', () => {
     expect(more).toEqual([])
     expect(first?.error).toMatchObject({ code: 'AFTERWORD_TASK_RETRIED' })
     expect(first?.error.message).toMatch(
-      /^The task "fail" \(\w+\) failed in attempt 1: Error: no luck in attempt 1\. .*20 times at most/,
+      /^The task "fail" \(\w+\) failed in attempt 1: Error: no luck in attempt 1\. .*up to 20 times in all/,
     )
     expect(first?.error.message).not.toContain('\n')
     expect(first?.error.cause).toBeUndefined()

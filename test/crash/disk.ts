@@ -34,8 +34,9 @@ export class Disk {
   /** Writes one of the ways in which it may look afterwards into a new folder. */
   write(folder: string, random: () => number): void {
     mkdirSync(folder)
+    const sector = random() < 0.5 ? 512 : 4096
     for (const [name, file] of this.#files) {
-      const content = file.guess(random)
+      const content = file.guess(random, sector)
       if (content.exists) writeFileSync(join(folder, name), content.bytes)
     }
   }
@@ -61,15 +62,29 @@ class File {
     this.changes = this.changes.slice(gone + 1)
   }
 
-  guess(random: () => number): Content {
+  /** @param sector the bytes that are written, or not, as one */
+  guess(random: () => number, sector: number): Content {
     const content = this.#synced.copy()
     for (const change of this.changes) {
       const fate = random()
       if (fate < 0.4) content.change(change)
-      else if (fate > 0.7 && typeof change === 'object' && 'data' in change) content.change(torn(change, random))
+      else if (fate > 0.55 && typeof change === 'object' && 'data' in change) {
+        if (fate > 0.8) content.change(torn(change, random))
+        else for (const part of holed(change, random, sector)) content.change(part)
+      }
     }
     return content
   }
+}
+
+/** Any of the sectors, in any order: the others are as they were. */
+function holed({ at, data }: { at: number; data: Buffer }, random: () => number, sector: number): Change[] {
+  const parts: Change[] = []
+  for (let from = 0, to = 0; from < data.length; from = to) {
+    to = Math.min(data.length, from + sector - ((at + from) % sector))
+    if (random() < 0.5) parts.push({ at: at + from, data: data.subarray(from, to) })
+  }
+  return parts
 }
 
 /** Up to some byte as it was meant; from there on not written, or zeros, or anything. */

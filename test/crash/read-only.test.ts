@@ -63,6 +63,18 @@ test.skipIf(!works([...mounted, 'true'])).each(['new', 'used'])(
   },
 )
 
+test.skipIf(!works([...mounted, 'true']))(
+  'configure({ journal: { required: false } }) lets the app start on a file system that is mounted read-only, and refuses jobs',
+  async () => {
+    await using host = new Host()
+    await used(host)
+    const server = await host.start('started', { under: readOnly(host.journal), env: { REQUIRED: 'false' } })
+    expect(await server.ask('/note/refused')).toBe(503)
+    expect(server.troubles.join('\n')).toContain('AFTERWORD_JOURNAL_FOLDER')
+    await server.kill()
+  },
+)
+
 test('configure({ journal }) refuses used files that may not be written to', async () => {
   await using host = new Host()
   await used(host)

@@ -1,14 +1,17 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
+import { FailedRecords } from '../../src/journal/failed-records.ts'
 import { openDatabase } from '../../src/journal/files/database.ts'
+import { logOf, type RecordRow } from '../../src/journal/files/log-format.ts'
 import { tell } from '../../src/journal/files/process-slot.ts'
 import { slotSize } from '../../src/journal/files/record-id.ts'
 import { claimerOf, owner } from '../../src/journal/files/schema.ts'
 import { OddRecords } from '../../src/journal/server/odd-records.ts'
+import { DeadLog } from './dead-log.ts'
 import { Sibling } from './sibling.ts'
 
 let folder: string
@@ -165,4 +168,43 @@ test('a record is no odd row, whoever owns it', () => {
   expect(odd.find(1, Number.MAX_SAFE_INTEGER)).toEqual([])
   insert.run(slotSize + owners.length, Math.min(...owners) - 1)
   expect(odd.find(1, Number.MAX_SAFE_INTEGER)).toEqual([String(slotSize + owners.length)])
+})
+
+test('status().cancelled has no calls with a lane, or debounced ones, that the journal has taken', async () => {
+  await using afterword = new Afterword({ journal: folder, worker: false })
+  const Lane = afterword.job('lane', () => {}, { lane: () => 'one' })
+  const Late = afterword.job('late', () => {}, { key: () => 'one', debounce: { quiet: hour, longest: hour } })
+  const calls = [Late.defer(), Late.defer(), Lane.defer()]
+  const outcomes = await Promise.all(calls.map(({ outcome }) => outcome))
+  expect(outcomes).toEqual(calls.map(() => ({ status: 'cancelled', reason: 'kept' })))
+  expect(afterword.status()).toMatchObject({ cancelled: 0, failed: 0 })
+})
+
+test('a record with a lane whose entry in the log is damaged is listed with its lane, and waits for it when it is retried', async () => {
+  const dead = new DeadLog()
+  const row = (n: number) => [...dead.row(n, owner.free), { lane: 'one' }] as unknown as RecordRow
+  dead.accept(row(1))
+  dead.accept(row(2))
+  dead.accept(dead.row(99))
+  dead.close()
+  const log = logOf(dead.folder, 1)
+  const bytes = readFileSync(log)
+  // An argument of the second record.
+  bytes[bytes.indexOf('\t[2]') + 2] = '7'.charCodeAt(0)
+  writeFileSync(log, bytes)
+  {
+    await using afterword = new Afterword({ journal: dead.folder, worker: false })
+    const adopted = Promise.withResolvers<void>()
+    afterword.job('send', () => adopted.resolve(), { lane: () => 'one' })
+    await adopted.promise
+  }
+  await using failed = new FailedRecords(dead.folder)
+  for await (const changed of failed.retry([dead.id(2)])) expect(changed).toMatchObject([{ done: true }])
+  using database = new DatabaseSync(join(dead.folder, 'shared.db'), { readOnly: true })
+  const rows = database.prepare('SELECT key - ? AS n, lane, owner FROM afterword_records ORDER BY key').all(slotSize)
+  expect(rows).toEqual([
+    { n: 1, lane: 'one', owner: owner.free },
+    { n: 2, lane: 'one', owner: owner.queued },
+  ])
+  rmSync(dead.folder, { recursive: true })
 })

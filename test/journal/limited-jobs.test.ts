@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Afterword } from '../../src/index.ts'
 import { Sibling } from './sibling.ts'
 
 let folder: string
@@ -97,4 +98,41 @@ test('claims that have not begun when their process begins to end run in another
   expect(ending.runs).toEqual(['0'])
   ending.let('0')
   expect(await ending.program.exited).toEqual({ code: 0, signal: null })
+})
+
+test('calls of a job whose rate is used up keep no shutdown waiting, and run in the next process; those in memory are waited for', async () => {
+  const runs: string[] = []
+  const rate = { runs: 2, per: 3_600_000 }
+  {
+    await using afterword = new Afterword({ journal: folder, shutdownTimeout: 600_000 })
+    const note = (what: string) => void runs.push(what)
+    const began = Promise.withResolvers<void>()
+    const end = Promise.withResolvers<void>()
+    const both = (what: string) => {
+      began.resolve()
+      note(what)
+      return end.promise
+    }
+    const Limited = afterword.job('note', note, { rate })
+    const Both = afterword.job('hang', both, { rate, concurrency: 1 })
+    const calls = ['1', '2', '3', '4'].map((what) => Limited.defer(what))
+    const more = ['5', '6', '7'].map((what) => Both.defer(what))
+    // A task of the same scope waits behind one that waits for the rate.
+    afterword.defer(() => {
+      Limited.defer('8')
+      afterword.defer(note, 'in memory')
+    })
+    await Promise.all([...calls.slice(0, 2).map(({ outcome }) => outcome), began.promise])
+    // Two have begun, and the others wait for the rate by now.
+    await Promise.all([...calls, ...more].map(({ accepted }) => accepted))
+    const closed = afterword.close()
+    end.resolve()
+    await closed
+    for (const { outcome } of [...calls.slice(2), ...more.slice(2)])
+      expect(await outcome).toEqual({ status: 'cancelled', reason: 'kept' })
+    expect(afterword.status()).toMatchObject({ done: 6, cancelled: 0, backlog: 0 })
+  }
+  expect(runs.toSorted()).toEqual(['1', '2', '5', '6', 'in memory'])
+  await using next = await Sibling.start(folder)
+  await Promise.all(['3', '4', '7', '8'].map((what) => next.ran(what)))
 })

@@ -6,9 +6,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FrameBuffer } from '../../src/journal/client/frame-buffer.ts'
 import { LogFile, type Segment } from '../../src/journal/client/log-file.ts'
 import { openDatabase } from '../../src/journal/files/database.ts'
-import { acceptEntry, endMarkSize, entry, frameHeadSize } from '../../src/journal/files/log-format.ts'
+import { acceptEntry, endMarkSize, entry, frameHeadSize, type RecordRow } from '../../src/journal/files/log-format.ts'
 import { failuresOf, isDamaged, type LogContents, readLog } from '../../src/journal/files/log-reader.ts'
-import { slotSize } from '../../src/journal/files/record-id.ts'
+import { blockSize, slotSize } from '../../src/journal/files/record-id.ts'
+import { owner } from '../../src/journal/files/schema.ts'
 import { Inspector } from '../../src/journal/inspector.ts'
 import { LogRecovery } from '../../src/journal/server/log-recovery.ts'
 import { RecordTable } from '../../src/journal/server/record-table.ts'
@@ -339,3 +340,35 @@ test('a record that the database refuses is listed as failed by the recovery, an
   ])
   expect(told).toEqual(['AFTERWORD_SET_ASIDE'])
 })
+
+test.each([
+  ['its process alone', first],
+  ['any process', owner.free],
+])(
+  'a damaged id is not taken for one that was given: later records of the slot are recovered, those for %s',
+  (_, by) => {
+    const told: string[] = []
+    const tell = (code: string) => void told.push(code)
+    using own = openDatabase(join(folder, '1.db'), 'normal', tell)
+    using shared = openDatabase(join(folder, 'shared.db'), 'normal', tell)
+    const options = { process: 2 * slotSize, sync: 'normal' as const }
+    const table = new RecordTable(own, { ...options, store: 'own', adopted: true, slot: 1 })
+    const sharedTable = new RecordTable(shared, { ...options, store: 'shared' })
+    const recover = (...numbers: number[]) => {
+      const log = new Log(false)
+      const rows = numbers.map((n): RecordRow => [first + n, 'send', 1, `[${n}]`, null, 0, 0, 0, 0, by, null])
+      for (const row of rows) log.write(false, acceptEntry(row) + row[3])
+      log.file.close(false)
+      // The last one: a digit of its id.
+      if (numbers.length > 1) damage(readFileSync(path()).lastIndexOf('[1,175') + 5, 1, () => 0x39)
+      const recovery = new LogRecovery(path(), 1, table, () => sharedTable, tell)
+      while (recovery.step());
+    }
+    recover(1, 2)
+    expect(told).toEqual(['AFTERWORD_JOURNAL_DAMAGED'])
+    recover(blockSize + 1)
+    const database = by === owner.free ? shared : own
+    const found = database.prepare('SELECT key - ? AS n FROM afterword_records ORDER BY key').all(first)
+    expect(found).toEqual([{ n: 1 }, { n: blockSize + 1 }])
+  },
+)

@@ -81,30 +81,36 @@ describe('files that are lost while a process runs', () => {
   })
 })
 
-describe('a copy of the folder within the process', () => {
-  test('takes no lock: other processes neither take its slot nor run its records', async () => {
-    await using one = await Sibling.start(folder, { name: 'one' })
-    await using two = await Sibling.start(folder, { name: 'two' })
-    await one.defer('hang', ['first']).id
-    await one.ran('first')
-    for (let i = 0; i < 3; i++) {
-      one.send({ type: 'copy', to: join(root, `copy-${i}`) })
-      await one.program.message('copied', () => existsSync(join(root, `copy-${i}`)))
-      // Between the copy and the next look of the process.
-      expect(ProcessLock.take(folder, 1)).toBeUndefined()
-      await one.defer('hang', [`more-${i}`]).id
-    }
-    await using three = await Sibling.start(folder, { name: 'three' })
-    await three.defer('note', ['other']).outcome
-    // The lock, and the databases in the other thread.
-    expect(new Set(one.reports)).toEqual(new Set(['AFTERWORD_JOURNAL_UNLOCKED']))
-    expect([...two.runs, ...three.runs]).toEqual(['other'])
-    await one.kill()
-    const runs = () => [...two.runs, ...three.runs].filter((what) => what !== 'other').sort()
-    await expect.poll(runs, { timeout: 20_000 }).toEqual(['first', 'more-0', 'more-1', 'more-2'])
-  })
+describe('what reads the files of the folder within the process', () => {
+  test.each(['a copy', 'another SQLite library, which reads its files,'])(
+    '%s takes no lock: other processes neither take its slot nor run its records',
+    async (how) => {
+      await using one = await Sibling.start(folder, { name: 'one' })
+      await using two = await Sibling.start(folder, { name: 'two' })
+      await one.defer('hang', ['first']).id
+      await one.ran('first')
+      for (let i = 0; i < 3; i++) {
+        const message = how === 'a copy' ? 'copied' : 'looked'
+        const told = one.program.messages.filter(({ type }) => type === message).length
+        one.send(how === 'a copy' ? { type: 'copy', to: join(root, `copy-${i}`) } : { type: 'look' })
+        await expect.poll(() => one.program.messages.filter(({ type }) => type === message).length).toBe(told + 1)
+        // Between the copy and the next look of the process.
+        expect(ProcessLock.take(folder, 1)).toBeUndefined()
+        await one.defer('hang', [`more-${i}`]).id
+      }
+      await using three = await Sibling.start(folder, { name: 'three' })
+      await three.defer('note', ['other']).outcome
+      // The lock, and the databases in the other thread. Another library deletes the WAL as it closes a database.
+      const expected = how === 'a copy' ? ['UNLOCKED'] : ['LOST', 'UNLOCKED']
+      expect([...new Set(one.reports)].sort()).toEqual(expected.map((what) => `AFTERWORD_JOURNAL_${what}`))
+      expect([...two.runs, ...three.runs]).toEqual(['other'])
+      await one.kill()
+      const runs = () => [...two.runs, ...three.runs].filter((what) => what !== 'other').sort()
+      await expect.poll(runs, { timeout: 20_000 }).toEqual(['first', 'more-0', 'more-1', 'more-2'])
+    },
+  )
 
-  test('costs a process that has no record its lock for a moment only', async () => {
+  test('a copy costs a process that has no record its lock for a moment only', async () => {
     await using one = await Sibling.start(folder)
     one.send({ type: 'copy', to: join(root, 'copy') })
     await one.program.message('copied')

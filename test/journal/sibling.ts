@@ -38,17 +38,27 @@ export class Sibling implements AsyncDisposable {
   readonly program: Program
   #calls = 0
 
-  private constructor(folder: string, settings: SiblingSettings, under: readonly string[]) {
+  private constructor(
+    folder: string,
+    settings: SiblingSettings,
+    under: readonly string[],
+    env: Record<string, string>,
+  ) {
     this.program = new Program(new URL('programs/sibling.ts', import.meta.url), {
       args: [folder, JSON.stringify(settings)],
       under,
-      env: compiledOnce,
+      env: { ...compiledOnce, ...env },
     })
   }
 
-  /** @param under a command that starts it, as in `ProgramOptions` */
-  static async start(folder: string, settings: SiblingSettings = {}, under: readonly string[] = []): Promise<Sibling> {
-    const sibling = new Sibling(folder, settings, under)
+  /** @param under a command that starts it, and `env` its environment, as in `ProgramOptions` */
+  static async start(
+    folder: string,
+    settings: SiblingSettings = {},
+    under: readonly string[] = [],
+    env: Record<string, string> = {},
+  ): Promise<Sibling> {
+    const sibling = new Sibling(folder, settings, under, env)
     await sibling.program.message('ready')
     return sibling
   }

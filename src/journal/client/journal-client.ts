@@ -8,6 +8,7 @@ import { Claims } from './claims.ts'
 import { keepClosed } from './closed-slots.ts'
 import type { Codec } from './codec.ts'
 import { Deadline } from './deadline.ts'
+import { flush } from './flush.ts'
 import type { LogQueue } from './log-queue.ts'
 import { Pausing } from './pausing.ts'
 import { RecordIds } from './record-ids.ts'
@@ -178,18 +179,12 @@ export class JournalClient implements Journal {
     return false
   }
 
-  async flushed(): Promise<void> {
-    await this.#logWritten()
-    await Promise.all(this.#allQueues.map((queue) => queue.flushed()))
-    // The log notes what has moved: what is changed in a database from now on, no recovery of the log undoes.
-    await this.#logWritten()
+  write(): void {
+    this.#log?.flush()
   }
 
-  /** Resolves when the log has all changes so far: those that wait for the sync of earlier records are written after it. */
-  async #logWritten(): Promise<void> {
-    this.#log?.flush()
-    await this.#log?.settled()
-    this.#log?.flush()
+  flushed(): Promise<void> {
+    return flush(this.#log, this.#allQueues)
   }
 
   /** @returns whether the server was there all the time */

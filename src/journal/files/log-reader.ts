@@ -103,6 +103,8 @@ function readSegment(
   { sequence, offset, until = Number.POSITIVE_INFINITY }: FoundSegment,
   contents: LogContents,
 ): void {
+  // What an earlier use of the segment has left has lower ids.
+  const { lastId } = contents
   for (let at = 0, number = 0; at < buffer.length && number <= until; ) {
     const frame = readFrame(buffer, at)
     if (frame !== undefined && frame.sequence === sequence && frame.number >= number) {
@@ -116,15 +118,15 @@ function readSegment(
     // Frames that check behind one that does not were written later: what lies between is damaged.
     const next = nextFrame(buffer, at, sequence, number)
     const broken = next === undefined ? brokenFrame(buffer, at, sequence, number) : buffer.subarray(at, next)
-    if (broken !== undefined) readBroken(broken, { sequence, frame: number }, contents)
+    if (broken !== undefined) readBroken(broken, { sequence, frame: number }, lastId, contents)
     if (next === undefined) return
     at = next
   }
 }
 
-function readBroken(bytes: Buffer, place: Place, contents: LogContents): void {
+function readBroken(bytes: Buffer, place: Place, after: number, contents: LogContents): void {
   contents.gaps.push(place)
-  for (const row of brokenRows(bytes)) contents.broken.set(row[0], { row, place })
+  for (const row of brokenRows(bytes)) if (row[0] > after) contents.broken.set(row[0], { row, place })
 }
 
 /** Finds the next frame of a segment by the two numbers in its head; `undefined` where none checks. */
@@ -192,6 +194,7 @@ function readEntry(values: Values, contents: LogContents): void {
         pending.delete(id)
         failed.delete(id)
         broken.delete(id)
+        contents.lastId = Math.max(contents.lastId, id)
       }
       return
     case entry.retry: {

@@ -9,13 +9,13 @@ type Existing = { readonly key: number; readonly owner: number; readonly created
 /** In JSON, all forms in which a unique key may be stored. */
 const allKeys = (uniqueKey: string, others: string | null) => JSON.stringify([uniqueKey, ...JSON.parse(others ?? '[]')])
 
-/** In SQL: lists a record as failed, unless it is listed. */
 /** The number of records that are looked at in one go. */
 const pageSize = 500
 
+/** In SQL: lists a record as failed, unless it is listed. */
 const insertFailed = `INSERT OR IGNORE INTO afterword_failed
-  (key, job, version, args, options, created, attempt, singleton, reason, error, failed_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  (key, job, version, args, options, created, attempt, singleton, lane, reason, error, failed_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 /** Adds records to a database: those that come from a log, or, in an app's own database, from the app. */
 export class AddedRecords {
@@ -121,17 +121,20 @@ export class AddedRecords {
     const [id, job, version, args, options, created] = row
     this.#database
       .prepare(insertFailed)
-      .run(id, job, version, args, options, created, attempt, row[10], reason, error, failedAt)
+      .run(id, job, version, args, options, created, attempt, row[10], row[11]?.lane ?? null, reason, error, failedAt)
   }
 
   /** Lists a record as failed that can't be stored, with the values that can. @param row the record, as far as it is known */
   insertAside(recordId: number, row: RecordRow | undefined, reason: string, error: string): void {
-    const [, job = '?', version, args = '[]', options = null, created, attempt, , , , uniqueKey = null] = row ?? []
+    const [, job = '?', version, args = '[]', options = null, created, attempt, , , , uniqueKey = null, more] =
+      row ?? []
     const count = (value: unknown, least: number) =>
       Number.isSafeInteger(value) ? Math.max(value as number, least) : least
-    const text = (value: unknown) => (value === null ? null : String(value))
+    const text = (value: unknown) => (value == null ? null : String(value))
     const values = [text(job), count(version, 1), text(args), text(options), count(created, 0), count(attempt, 0)]
-    this.#database.prepare(insertFailed).run(recordId, ...values, text(uniqueKey), reason, error, clock.date())
+    this.#database
+      .prepare(insertFailed)
+      .run(recordId, ...values, text(uniqueKey), text(more?.lane), reason, error, clock.date())
   }
 
   /** A record that was set aside has ended after all. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { openDatabase, type Report, type Sync } from '../files/database.ts'
 import { logOf } from '../files/log-format.ts'
+import { NewerFile } from '../files/newer-file.ts'
 import { ProcessLock, slotsIn } from '../files/process-lock.ts'
 import { slotOf, slotSize } from '../files/record-id.ts'
 import { LogRecovery } from './log-recovery.ts'
@@ -35,15 +36,22 @@ export class LeftSlot {
     return this.#recovered((own) => withdraw(own) || withdraw(shared))
   }
 
-  /** Moves the records from the log to the databases, unless a process has the slot. Throws the errors of SQLite and of the file system. */
+  /**
+   * Moves the records from the log to the databases, unless a process has the slot, or a newer release has left it, which waits for that
+   * release. Throws the errors of SQLite and of the file system.
+   */
   recover(): void {
-    this.#recovered(() => {})
+    try {
+      this.#recovered(() => {})
+    } catch (error) {
+      if (!(error instanceof NewerFile)) throw error
+    }
   }
 
   /** Calls `fn` when the log is moved to the databases. @returns `undefined` where a process that lives has the slot */
   #recovered<T>(fn: (own: RecordTable) => T): T | undefined {
     const { folder, slot, sync, shared, tell } = this.#options
-    const lock = ProcessLock.take(folder, slot)
+    const lock = ProcessLock.tryTake(folder, slot)
     if (lock === undefined) return undefined
     try {
       const database = openDatabase(join(folder, `${slot}.db`), sync, tell)

@@ -114,7 +114,7 @@ export class LogRecovery {
     return inOrder(contents.pending.keys(), isLeft, failed)
   }
 
-  #movePage({ pending }: LogContents, ids: readonly number[]): void {
+  #movePage({ pending, lastId }: LogContents, ids: readonly number[]): void {
     const { added, notes } = this.#own
     // The process itself has listed these as failed, and did not live to note it in the log.
     const failed = added.failedOf(ids)
@@ -125,40 +125,41 @@ export class LogRecovery {
       ...Array.from(rows, (row): LeftRecord => ({ row, failure: undefined })),
       ...failures.map((failure): LeftRecord => ({ row: failure.row, failure })),
     ].sort((a, b) => a.row[0] - b.row[0])
-    const forwarded = page.flatMap(({ row, failure }) => (failure === undefined && isSharedRow(row) ? [row] : []))
-    if (forwarded.length > 0) this.#inShared((shared) => this.#forward(shared, forwarded))
-    const others = page.filter(({ row, failure }) => failure !== undefined || !isSharedRow(row))
+    const forwarded = page.filter(({ row }) => isSharedRow(row))
+    if (forwarded.length > 0) this.#inShared((shared) => this.#forward(shared, forwarded, lastId))
     const store = ({ row, failure }: LeftRecord) =>
       failure === undefined ? added.insert(ownedBy(row, owner.orphaned)) : added.insertFailed(failure)
-    this.#store(this.#own, others, store, () => notes.noteMoved(ids.at(-1) as number))
+    const others = page.filter(({ row }) => !isSharedRow(row))
+    // The id of a damaged entry may be one that is given later: a record with it has not moved.
+    const last = Math.min(ids.at(-1) as number, lastId)
+    this.#store(this.#own, others, store, () => {
+      if (last > notes.lastMoved(this.#slot)) notes.noteMoved(last)
+    })
   }
 
-  #forward(shared: RecordTable, rows: readonly RecordRow[]): void {
+  #forward(shared: RecordTable, records: readonly LeftRecord[], lastId: number): void {
     const { added, notes } = shared
     // A page that could not be moved in full has forwarded its records, and another process may have run them since.
     const lastForwarded = notes.lastForwarded(this.#slot)
-    const left = rows.filter(([id]) => id > lastForwarded)
+    const left = records.filter(({ row: [id] }) => id > lastForwarded)
     const last = left.at(-1)
     if (last === undefined) return
-    const share = ({ row }: Pick<LeftRecord, 'row'>) =>
-      void added.share(row[9] === owner.free ? row : ownedBy(row, owner.orphaned))
-    this.#store(
-      shared,
-      left.map((row) => ({ row })),
-      share,
-      () => notes.noteForwarded(last[0]),
-    )
+    const store = ({ row, failure }: LeftRecord) => {
+      if (failure !== undefined) added.insertFailed(failure)
+      else added.share(row[9] === owner.free ? row : ownedBy(row, owner.orphaned))
+    }
+    this.#store(shared, left, store, () => notes.noteForwarded(Math.min(last.row[0], lastId)))
   }
 
   /** Stores records, and a note of them, in one transaction. Records that the database refuses are listed as failed. */
-  #store<T extends Pick<LeftRecord, 'row'>>(
+  #store(
     table: RecordTable,
-    records: readonly T[],
-    store: (record: T) => void,
+    records: readonly LeftRecord[],
+    store: (record: LeftRecord) => void,
     note: () => void,
   ): void {
     const refused = new Map<number, string>()
-    const storeAll = (each: (record: T) => void) =>
+    const storeAll = (each: (record: LeftRecord) => void) =>
       table.atomically(() => {
         refused.clear()
         records.forEach(each)

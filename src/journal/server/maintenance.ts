@@ -52,6 +52,8 @@ type Chore = () => boolean
 export class Maintenance {
   readonly #server: Maintained
   readonly #chores: Chore[] = []
+  /** The chores whose last page failed: trouble that lasts is reported once. */
+  readonly #failing = new Set<Chore>()
   /** Slots whose processes still have claims: this process keeps their locks, since the next process of the slot may claim others. */
   readonly #releasing = new Set<number>()
   #step: NodeJS.Timeout | undefined
@@ -68,7 +70,7 @@ export class Maintenance {
 
   /** Looks around now, and at an interval. */
   begin(): void {
-    if (this.#server.try(() => this.#lookAround())) this.#server.recovered()
+    if (this.#server.try(() => this.#lookAround()) && this.#failing.size === 0) this.#server.recovered()
     if (this.#stopped) return
     const pause = this.#more ? moreDelay : interval * (1 + Math.random() / 2)
     this.#round = setTimeout(() => this.begin(), pause).unref()
@@ -216,6 +218,8 @@ export class Maintenance {
     const isDone = this.#server.try(() => {
       isLast = chore()
     })
+    if (isDone) this.#failing.delete(chore)
+    else this.#failing.add(chore)
     if (!isLast) this.#chores.push(chore)
     if (this.#chores.length === 0) this.#releasing.clear()
     // Half of the time is for others.

@@ -11,7 +11,7 @@ const { journal, sync, ledger } = JSON.parse(String(process.argv[2])) as Record<
 try {
   const holdTimeout = Number(process.env.HOLD ?? 10_000)
   configure({
-    journal: { path: journal, sync: sync === 'full' ? 'full' : 'normal' },
+    journal: { path: journal, sync: sync === 'full' ? 'full' : 'normal', required: process.env.REQUIRED !== 'false' },
     holdTimeout,
     shutdownTimeout: 2000,
   })

@@ -1,5 +1,8 @@
+import { readdirSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
 import { flushCompileCache } from 'node:module'
+import { join } from 'node:path'
+import BetterSqlite3 from 'better-sqlite3'
 import {
   type AfterwordOptions,
   type CallOptions,
@@ -45,6 +48,7 @@ export type ToSibling =
   | { type: 'close'; stays?: boolean }
   | { type: 'leave' }
   | { type: 'copy'; to: string }
+  | { type: 'look' }
 
 const [folder = '', json = '{}'] = process.argv.slice(2)
 const { name, options, knows, version = 1, upgrades = false, key, limits, lanes }: SiblingSettings = JSON.parse(json)
@@ -130,6 +134,19 @@ async function call({ call, how, job, args, with: bound }: ToSibling & { type: '
   }
 }
 
+/** Reads the files of the folder by another SQLite library than that of the journal. */
+function lookIntoFiles(): void {
+  for (const name of readdirSync(folder).filter((name) => /\.(db|lock)$/.test(name))) {
+    const database = new BetterSqlite3(join(folder, name), { timeout: 0 })
+    try {
+      database.prepare('SELECT count(*) FROM sqlite_master').get()
+    } catch {
+      // The lock of another process.
+    }
+    database.close()
+  }
+}
+
 async function receive(message: ToSibling): Promise<void> {
   switch (message.type) {
     case 'call':
@@ -156,6 +173,9 @@ async function receive(message: ToSibling): Promise<void> {
       // A file may be deleted while it is copied.
       await cp(folder, message.to, { recursive: true }).catch(() => {})
       return void tell({ type: 'copied', to: message.to })
+    case 'look':
+      lookIntoFiles()
+      return void tell({ type: 'looked' })
     case 'leave':
       // The test does not hold it any more.
       return process.channel?.unref()
