@@ -163,6 +163,9 @@ export class EngineJournal implements Journal, EngineHost {
     this.#work()
   }
 
+  /** An engine answers no sooner. */
+  write(): void {}
+
   async flushed(): Promise<void> {
     await Promise.all([this.#sender.flushed(), ...this.#settling])
   }
