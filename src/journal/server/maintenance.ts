@@ -129,16 +129,13 @@ export class Maintenance {
   #begin(table: RecordTable): void {
     this.#resetClock(table)
     if (!table.upkeep.isOurs) return
-    const { isSmall } = table.upkeep
     const check = () => table.upkeep.check((from, to) => this.#server.checkRows(table, from, to))
     // Nothing of a small table is claimed before.
-    if (
-      !this.#server.try(() => {
-        while (isSmall && !check());
-      }) ||
-      !isSmall
-    )
-      this.#add(table, check)
+    const isChecked = this.#server.try(() => {
+      if (!table.upkeep.isSmall) this.#add(table, check)
+      else while (!check());
+    })
+    if (!isChecked) this.#add(table, check)
   }
 
   #lookAround(): void {
