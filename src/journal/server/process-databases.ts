@@ -55,7 +55,7 @@ export class ProcessDatabases implements OwnDatabases {
   readonly #slots = new Map<number, Slot>()
   /** Slots without records for this process, each with the mark of its files: looked at again when those have changed. */
   readonly #left = new Map<number, string>()
-  /** Those of them that a newer release has written: other jobs change nothing about these. */
+  /** The left slots that a newer release has written: other jobs change nothing about these. */
   readonly #newer = new Set<number>()
   /** All slots, and the date of the folder when they were listed. */
   #all: readonly number[] = []
