@@ -51,7 +51,7 @@ export class Jobs {
     const { thread, transfer, ...rest } = (isThread(name, given) ? given : more) as Partial<ThreadOptions<never[]>>
     const work = thread?.href ?? given
     this.#registry.validate('job', name, work)
-    const options: JobOptions<never[]> = transfer === undefined ? rest : { retries: 0, ...rest }
+    const options = (transfer === undefined ? rest : { retries: 0, ...rest }) as JobOptions<never[]>
     const settings = validateJob(`job("${name}")`, options)
     const { concurrency, rate, version } = settings
     const most = thread === undefined ? concurrency : Math.min(concurrency, threads)
