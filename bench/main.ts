@@ -30,21 +30,20 @@ const parts: Readonly<Record<string, () => Promise<Result | readonly Result[]>>>
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { write: { type: 'boolean' } } })
 const unknown = positionals.filter((name) => !Object.hasOwn(parts, name))
 if (unknown.length > 0) fail(`Unknown part: ${unknown.join(', ')}. Parts: ${Object.keys(parts).join(', ')}.`)
-if (values.write && positionals.length > 0) fail('--write writes the results of one whole run: name no parts.')
 
 const origin = `Measured on: ${machine()}.`
 console.log(`${origin}\n`)
-const sections = [origin]
 for (const [name, measure] of Object.entries(parts)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue
+  const sections: string[] = [origin]
   for (const result of [await measure()].flat()) {
     const section = toMarkdown(result)
     sections.push(result.plot === undefined ? section : `${section}\n\n![${result.title}](${name}.svg)`)
     console.log(`${section}\n`)
     if (result.plot !== undefined) save(name, result.plot)
   }
+  if (values.write) write(name, sections.join('\n\n'))
 }
-if (values.write) write(sections.join('\n\n'))
 
 /** Beside the page that shows it; of a run that is not written there, where it is not in the way. */
 function save(name: string, svg: string): void {
@@ -53,9 +52,10 @@ function save(name: string, svg: string): void {
   console.log(`Plot: ${file}\n`)
 }
 
-function write(results: string): void {
+/** Writes the results of a part into the page, in place of its last ones. */
+function write(part: string, results: string): void {
   const file = new URL('README.md', import.meta.url)
-  const [begin, end] = ['<!-- results -->', '<!-- /results -->']
+  const [begin, end] = [`<!-- ${part} -->`, `<!-- /${part} -->`]
   const text = readFileSync(file, 'utf8')
   const [before, after] = [text.indexOf(begin), text.indexOf(end)]
   if (before === -1 || after === -1) fail(`bench/README.md has lost its markers ${begin} and ${end}.`)
