@@ -81,7 +81,7 @@ export type JobOptions<A extends unknown[] = unknown[]> = UncheckedOptions<A> & 
 }
 
 /** The options of a job whose arguments no schema checks. */
-export type UncheckedOptions<A extends unknown[]> = LimitOptions<A> & (KeyedOptions<A> | UnkeyedOptions)
+export type UncheckedOptions<A extends unknown[]> = LimitOptions<A> & (KeyedOptions<A> | FreeKeyOptions<A>)
 
 /**
  * The options of a job that go with any others.
@@ -126,9 +126,9 @@ interface KeyedOptions<A extends unknown[] = unknown[]> {
   readonly debounce?: Debounce
 }
 
-/** Without a key no time and no calls belong to one. */
-interface UnkeyedOptions {
-  readonly key?: undefined
+/** The options of a job whose key, if there is one, is free as soon as its call has ended. */
+interface FreeKeyOptions<A extends unknown[]> {
+  readonly key?: CallOptions<A>['key']
   readonly uniqueFor?: undefined
   readonly debounce?: undefined
 }

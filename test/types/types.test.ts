@@ -57,6 +57,7 @@ function mustCompile() {
   job('unique', send, { uniqueFor: 1000 })
   // @ts-expect-error: without a key no call takes the place of another one
   job('debounced', send, { debounce: { quiet: 1000 } })
+  job('perhaps unique', send, { key: Math.random() > 0.5 ? 'one' : undefined })
   // @ts-expect-error: the key may be missing
   job('unique', send, { key: Math.random() > 0.5 ? 'one' : undefined, uniqueFor: 1000 })
   const Remind = Send.with({ delay: 1000 })
