@@ -21,7 +21,7 @@ import {
   validateDrain,
   type WorkOptions,
 } from './options/instance-options.ts'
-import { validateJournal } from './options/journal-options.ts'
+import { type JournalSettings, validateJournal } from './options/journal-options.ts'
 import type { StandardSchema } from './options/standard-schema.ts'
 import { type JobOptions, type UncheckedOptions, validateTask } from './options/task-options.ts'
 import { isSame } from './options/validate.ts'
@@ -277,15 +277,22 @@ export class Afterword {
   }
 }
 
+type OwnSettings = JournalSettings & { readonly maxPayload: number; readonly holdTimeout: number; readonly ids?: never }
+
 /** Opens the journal. Its module is loaded when a journal is asked for, and at once: from the first request on, jobs are to be kept. */
-function openJournal(settings: AfterwordSettings, claimer: Claimer): Journal | undefined {
-  const { journal, engine, maxPayload, holdTimeout } = settings
-  if (journal === undefined) return engine?.open({ maxPayload, holdTimeout }, claimer as never) as Journal | undefined
-  const { path, database, ...options } = validateJournal(journal)
+function openJournal({ journal, engine, maxPayload, holdTimeout }: AfterwordSettings, worker: Claimer) {
+  const settings = journal === undefined ? undefined : { ...validateJournal(journal), maxPayload, holdTimeout }
+  if (engine === undefined) return settings && openOwn(settings, worker)
+  const own = settings && ((claimer: Claimer, ids: never) => openOwn({ ...settings, ids }, claimer))
+  const { path: folder } = settings ?? {}
+  return engine.open({ maxPayload, holdTimeout, folder }, worker as never, own as never) as Journal
+}
+
+function openOwn({ path, database, ...options }: OwnSettings, claimer: Claimer): Journal {
   if (database !== undefined) {
-    return appDatabaseJournal().openAppDatabaseJournal({ database, maxPayload, ...options }, claimer)
+    return appDatabaseJournal().openAppDatabaseJournal({ database, ...options }, claimer)
   }
-  return folderJournal().openFolderJournal({ path, maxPayload, holdTimeout, ...options }, claimer)
+  return folderJournal().openFolderJournal({ path, ...options }, claimer)
 }
 
 const onSentTasks = new TaskDefinition(validateTask('onSent', {}), 'onSent')

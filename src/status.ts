@@ -32,7 +32,7 @@ export interface Status {
   readonly slowest: readonly SlowTask[]
   /** The names of the jobs that are paused: in this process, or with a journal in all of them. */
   readonly paused: readonly string[]
-  /** Calls of jobs that the engine does not have yet; 0 without an engine. */
+  /** Calls of jobs on their way to the engine; 0 without one. Behind a journal, others may wait on the disk. */
   readonly sending: number
   /** The time in ms since the engine was found away; 0 while it answers, and without an engine. */
   readonly engineAway: number

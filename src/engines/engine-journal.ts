@@ -21,7 +21,7 @@ export class EngineJournal implements Journal, EngineHost {
   readonly #engine: Engine
   readonly #settings: EngineSettings
   readonly #claimer: Claimer
-  readonly #client: EngineClient
+  readonly client: EngineClient
   readonly #sender: CallSender
   readonly #claimed = new Set<ClaimedRecord>()
   /** The ends of runs that are on their way. */
@@ -35,9 +35,9 @@ export class EngineJournal implements Journal, EngineHost {
     this.#engine = engine
     this.#settings = settings
     this.#claimer = claimer
-    this.#client = engine.connect()
+    this.client = engine.connect()
     const { name } = engine
-    this.#sender = new CallSender({ name, client: this.#client, host: this, holdTimeout: settings.holdTimeout })
+    this.#sender = new CallSender({ name, client: this.client, host: this, holdTimeout: settings.holdTimeout })
   }
 
   get sending(): number {
@@ -64,6 +64,7 @@ export class EngineJournal implements Journal, EngineHost {
       uniqueKey,
       delay: Math.ceil(delay),
       expiresAt,
+      attempt: 0,
     }
     return new MadeRecord(made, this.#sender)
   }
@@ -79,7 +80,7 @@ export class EngineJournal implements Journal, EngineHost {
 
   claim(settings: ClaimSettings): void {
     // The instance is set up: from now on there may be calls.
-    if (this.#claims === undefined) this.#client.open(this)
+    if (this.#claims === undefined) this.client.open(this)
     this.#claims = settings
     this.#work()
   }
@@ -88,7 +89,7 @@ export class EngineJournal implements Journal, EngineHost {
     const { shared = false, jobs, concurrency = 0 } = this.#claims ?? {}
     const known = this.#jobs.filter(([name]) => jobs === undefined || jobs.includes(name))
     const isAtWork = shared && !this.#stopped
-    this.#client.work({ jobs: known, concurrency: isAtWork ? concurrency : 0 })
+    this.client.work({ jobs: known, concurrency: isAtWork ? concurrency : 0 })
   }
 
   take(claims: readonly EngineClaim[]): void {
@@ -138,7 +139,7 @@ export class EngineJournal implements Journal, EngineHost {
   async withdraw(of: string | { readonly job: string; readonly key: string }): Promise<boolean> {
     let isWithdrawn = false
     const jobs = typeof of === 'string' ? this.#jobs : this.#jobs.filter(([name]) => name === of.job)
-    const asked = this.#client.withdraw(of, jobs).then((answer) => void (isWithdrawn = answer))
+    const asked = this.client.withdraw(of, jobs).then((answer) => void (isWithdrawn = answer))
     try {
       if (await within(this.#settings.holdTimeout, asked)) return isWithdrawn
     } catch (cause) {
@@ -176,7 +177,7 @@ export class EngineJournal implements Journal, EngineHost {
     for (const record of [...this.#claimed]) record.handBack()
     await within(time, this.flushed())
     this.#sender.close()
-    await this.#client.close(Math.max(0, deadline - clock.now()))
+    await this.client.close(Math.max(0, deadline - clock.now()))
   }
 }
 

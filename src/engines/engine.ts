@@ -16,6 +16,8 @@ export interface EngineCall {
   readonly delay: number
   /** The moment by `Date.now()` after which the call does not run. */
   readonly expiresAt: number | undefined
+  /** The number of runs that have failed. */
+  readonly attempt: number
 }
 
 /** The end of a run, as the engine stores it. Each is fenced: that of a claim which is another worker's by now changes nothing. */
@@ -29,8 +31,6 @@ export type Ending =
 
 /** A claim of an engine: a call that is this process's to run. The engine's own worker renews it. */
 export interface EngineClaim extends Omit<EngineCall, 'uniqueKey' | 'delay'> {
-  /** The number of runs that have failed. */
-  readonly attempt: number
   /** The number of runs in a row of which no end was heard. */
   readonly crashes: number
   /** Stores the end of the run, and tries again while the engine is away. Resolves when the claim is over; never rejects. */

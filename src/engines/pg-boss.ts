@@ -2,7 +2,7 @@ import { AfterwordError, describe } from '../errors.ts'
 import type { EngineOption } from '../options/engine-option.ts'
 import type { Claimer } from '../task/record.ts'
 import type { Engine } from './engine.ts'
-import { EngineJournal } from './engine-journal.ts'
+import { openEngine } from './forwarding-journal.ts'
 import type { Boss } from './pg-boss/boss.ts'
 import { BossClient } from './pg-boss/boss-client.ts'
 import { makeBoss } from './pg-boss/boss-package.ts'
@@ -46,7 +46,12 @@ export function pgBoss(given: PgBossOptions | Boss): EngineOption {
 }
 
 /** Opens the engine. One function for all options: a module that is evaluated again gives the same ones. */
-const open: EngineOption['open'] = function (this: { given: PgBossOptions | Boss }, settings, claimer: Claimer) {
+const open: EngineOption['open'] = function (
+  this: { given: PgBossOptions | Boss },
+  settings,
+  claimer: Claimer,
+  openJournal,
+) {
   const { given } = this
   const engine: Engine = {
     name: 'pg-boss',
@@ -56,7 +61,7 @@ const open: EngineOption['open'] = function (this: { given: PgBossOptions | Boss
         isBoss(given) ? { boss: given, isGiven: true } : { boss: makeBoss({ ...defaults, ...given }), isGiven: false },
       ),
   }
-  return new EngineJournal(engine, settings, claimer)
+  return openEngine(engine, settings, claimer, openJournal)
 }
 
 function isBoss(given: PgBossOptions | Boss): given is Boss {

@@ -4,7 +4,12 @@ export interface EngineSettings {
   readonly maxPayload: number
   /** The time in ms for which calls wait for the engine. */
   readonly holdTimeout: number
+  /** The folder of the journal that stands before the engine. */
+  readonly folder?: string | undefined
 }
+
+/** Opens a journal before an engine. @param ids the ids of its records, as the engine needs them */
+export type OpenJournal = (claimer: never, ids: never) => unknown
 
 /**
  * An engine, as `configure` takes it: an existing distributed queue that keeps the calls of jobs.
@@ -15,6 +20,6 @@ export interface EngineSettings {
  */
 export interface EngineOption {
   readonly name: string
-  /** Makes the journal of an instance. @internal */
-  readonly open: (settings: EngineSettings, claimer: never) => unknown
+  /** Makes the journal of an instance. @param openJournal opens the one that stands before the engine, for its claimer @internal */
+  readonly open: (settings: EngineSettings, claimer: never, openJournal: OpenJournal | undefined) => unknown
 }

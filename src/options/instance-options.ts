@@ -55,8 +55,8 @@ export interface AfterwordOptions {
    */
   readonly journal?: string | JournalOptions
   /**
-   * The engine that keeps jobs, in place of a journal: `pgBoss(...)` of `afterword/pg-boss`. They survive the end of the machine, and run in any
-   * process on the engine. docs/scaling.md @default none
+   * The engine that keeps jobs: `pgBoss(...)` of `afterword/pg-boss`. They survive the end of the machine, and run in any process on the engine.
+   * With a journal in a folder, that accepts dispatched jobs, which go on to the engine in the background. docs/scaling.md @default none
    */
   readonly engine?: EngineOption
   /**
@@ -166,11 +166,12 @@ function isEngine(value: unknown): boolean {
 
 export function validateAfterword(given: AfterwordOptions): AfterwordSettings {
   const settings = validate('configure', afterwordRules, given)
-  if (settings.engine !== undefined && settings.journal !== undefined) {
+  const { engine, journal } = settings
+  if (engine !== undefined && typeof journal === 'object' && journal.database !== undefined) {
     throw new AfterwordError('AFTERWORD_INVALID_OPTION', [
       'configure',
       'engine',
-      'left out where there is a journal',
+      'left out where the journal is in a database, or given with a folder',
       'both',
     ])
   }

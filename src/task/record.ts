@@ -72,6 +72,8 @@ export interface Claim {
   readonly response: SentResponse | undefined
   /** The moment by `Date.now()` after which the record does not run. */
   readonly expiresAt: number | undefined
+  /** The unique key of the record, where a journal stands before an engine. */
+  readonly uniqueKey?: string | undefined
   /** The number of runs that have failed. */
   readonly attempt: number
 }

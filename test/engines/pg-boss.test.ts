@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite'
 import { PgBoss } from 'pg-boss'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { pgBoss } from '../../src/engines/pg-boss.ts'
@@ -423,9 +424,10 @@ test('`when` bound to a call is refused in a request, where nobody else knows of
   expect(await site.get()).toBe('AFTERWORD_ENGINE_LACKS')
 })
 
-test('an engine and a journal are not configured together, and pause() rejects', async () => {
+test('an engine and a journal in a database are not configured together, and pause() rejects', async () => {
   const engine = pgBoss({ connectionString: postgres.url, schema })
-  expect(() => new Afterword({ engine, journal: '/nowhere' })).toThrow('left out where there is a journal')
+  using database = new DatabaseSync(':memory:')
+  expect(() => new Afterword({ engine, journal: { database } })).toThrow('left out where the journal is in a database')
   expect(() => new Afterword({ engine: 'pg-boss' as never })).toThrow('pgBoss({ connectionString })')
   expect(() => pgBoss('postgres://' as never)).toThrow('its options, { connectionString }, or an instance')
   await using afterword = start()

@@ -19,9 +19,9 @@ export interface StoredCall {
   readonly reason?: string
 }
 
-export function storedCall({ job, version, args, options, expiresAt, uniqueKey }: EngineCall): StoredCall {
+export function storedCall({ job, version, args, options, expiresAt, attempt, uniqueKey }: EngineCall): StoredCall {
   const key = uniqueKey && storableKey(uniqueKey)
-  return { job, version, args, options, expiresAt, key, attempt: 0, heard: 0 }
+  return { job, version, args, options, expiresAt, key, attempt, heard: 0 }
 }
 
 /** Reads the call of a job; one that something else has put into the queue has no arguments that can be read. */

@@ -48,7 +48,8 @@ export class Claims {
       const { args, options, notes } = codec.decode(row)
       const record = new StoredRecord(queue, recordId, { ...of, bound: options, notes })
       this.add(record)
-      return { record, job, version, attempt, args, options, response: notes.response, expiresAt: notes.expiresAt }
+      const { response, expiresAt, key: uniqueKey } = notes
+      return { record, job, version, attempt, args, options, response, expiresAt, uniqueKey }
     } catch (error) {
       const record = new StoredRecord(queue, recordId, of)
       this.add(record)

@@ -3,7 +3,7 @@ import type { EncryptSettings } from '../../options/journal-options.ts'
 import type { BoundOptions } from '../../options/task-options.ts'
 import { checkBound } from '../../options/task-options.ts'
 import type { Claim } from '../../task/record.ts'
-import { idOf } from '../files/record-id.ts'
+import { idOf, type RecordIdTexts, recordIdOf } from '../files/record-id.ts'
 import { encodeArgs } from '../format/call-args.ts'
 import { decode, encode } from '../format/encoding.ts'
 import { Encryption } from '../format/encryption.ts'
@@ -18,14 +18,21 @@ export interface CodecOptions {
   readonly maxPayload: number
   /** The keys that encrypt arguments and errors; `undefined` stores them as they are. */
   readonly encrypt?: EncryptSettings | undefined
+  /** The ids as an engine needs them, to which the records go on. @default those of the folder */
+  readonly ids?: RecordIdTexts | undefined
 }
 
 /** The codec turns calls into stored values and back, encrypted if there is a key. */
 export class Codec {
   readonly #maxPayload: number
   readonly #encryption: Encryption | undefined
+  readonly ids: RecordIdTexts
+  /** The records go on to an engine. */
+  readonly isForwarding: boolean
 
-  constructor({ maxPayload, encrypt }: CodecOptions) {
+  constructor({ maxPayload, encrypt, ids }: CodecOptions) {
+    this.ids = ids ?? { idOf, recordIdOf }
+    this.isForwarding = ids !== undefined
     this.#maxPayload = maxPayload
     this.#encryption = encrypt && new Encryption(encrypt)
   }
@@ -49,7 +56,9 @@ export class Codec {
       if (text === undefined) throw new Error('they are encrypted with an unknown key')
       return { args: decode(text), ...this.#decodeOptions(options, job, recordId) }
     } catch (cause) {
-      throw new AfterwordError('AFTERWORD_UNREADABLE', [job, idOf(recordId), (cause as Error).message], { cause })
+      throw new AfterwordError('AFTERWORD_UNREADABLE', [job, this.ids.idOf(recordId), (cause as Error).message], {
+        cause,
+      })
     }
   }
 

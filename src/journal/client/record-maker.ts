@@ -39,7 +39,7 @@ export class RecordMaker {
     const [now, due] = [clock.date(), Math.ceil(delay)]
     const by = shared ? owner.free : process
     const [key, otherKeys] = codec.storedKey(job, uniqueKey)
-    const notes = notesOf(call)
+    const notes = notesOf(call, codec.isForwarding)
     const stored = codec.encodeOptions(options, notes, job, id)
     const row: RecordRow = [id, job, version, text, stored, now, 0, now + due, due, by, key, this.#moreOf(call)]
     return new StoredRecord(accepting, id, {
@@ -62,7 +62,8 @@ export class RecordMaker {
   }
 }
 
-function notesOf({ response, expiresAt }: JobCall): Notes | undefined {
+function notesOf({ response, expiresAt, uniqueKey }: JobCall, withKey: boolean): Notes | undefined {
+  if (withKey && uniqueKey !== undefined) return { response, expiresAt, key: uniqueKey }
   if (expiresAt === undefined) return response && { response }
   return response === undefined ? { expiresAt } : { response, expiresAt }
 }

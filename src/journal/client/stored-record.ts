@@ -4,7 +4,6 @@ import type { SentResponse } from '../../sent-response.ts'
 import { type NotAdded, type Outcome, troubleText } from '../../task/outcome.ts'
 import type { JobRecord } from '../../task/record.ts'
 import type { RecordRow } from '../files/log-format.ts'
-import { idOf } from '../files/record-id.ts'
 import type { Notes } from '../format/notes.ts'
 import { transition } from '../protocol.ts'
 import type { Claims } from './claims.ts'
@@ -108,7 +107,7 @@ export class StoredRecord implements JobRecord {
   }
 
   get id(): string {
-    return idOf(this.#existing ?? this.recordId)
+    return this.#codec.ids.idOf(this.#existing ?? this.recordId)
   }
 
   get isAccepted(): boolean {

@@ -1,6 +1,5 @@
 import { AfterwordError } from '../../errors.ts'
 import type { Claimer, Journal } from '../../task/record.ts'
-import { idOf, recordIdOf } from '../files/record-id.ts'
 import type { FromServer } from '../protocol.ts'
 import { Answers } from './answers.ts'
 import type { Channel } from './channel.ts'
@@ -25,8 +24,8 @@ export class Withdrawing {
 
   /** As in `Journal`. */
   async withdraw(of: Parameters<Journal['withdraw']>[0]): Promise<boolean> {
-    if (typeof of === 'string' && Number.isNaN(recordIdOf(of))) return false
-    const { channel, flushed } = this.#parts
+    const { channel, codec, flushed } = this.#parts
+    if (typeof of === 'string' && Number.isNaN(codec.ids.recordIdOf(of))) return false
     const { number, answer } = this.#answers.expect()
     // The answer holds the process.
     channel.busy = true
@@ -39,7 +38,7 @@ export class Withdrawing {
 
   /** The id of the record, or its job and, in JSON, the forms in which its unique key may be stored. */
   #stored(of: Parameters<Journal['withdraw']>[0]) {
-    if (typeof of === 'string') return recordIdOf(of)
+    if (typeof of === 'string') return this.#parts.codec.ids.recordIdOf(of)
     const [stored, others] = this.#parts.codec.storedKey(of.job, of.key)
     return { job: of.job, keys: JSON.stringify([stored, ...JSON.parse(others ?? '[]')]) }
   }
@@ -53,7 +52,12 @@ export class Withdrawing {
   /** Withdraws the records that wait in memory, or tells which run. The answer comes when that is stored: should this process die then, no other one runs them. */
   async asked({ records }: FromServer & { type: 'asked' }): Promise<void> {
     const { claimer, channel, flushed } = this.#parts
-    if (records === undefined) return channel.post({ type: 'running', records: claimer.running().map(recordIdOf) })
+    const { idOf, recordIdOf } = this.#parts.codec.ids
+    if (records === undefined) {
+      // Those that an engine has given are none of the journal.
+      const running = claimer.running().map(recordIdOf)
+      return channel.post({ type: 'running', records: running.filter((recordId) => !Number.isNaN(recordId)) })
+    }
     const found = records.map((recordId) => [recordId, claimer.withdraw(idOf(recordId))] as const)
     await flushed()
     channel.post({ type: 'found', records: found })

@@ -9,16 +9,19 @@ export interface Notes {
   readonly expiresAt?: number | undefined
   /** The text of the error of the last attempt. */
   readonly error?: string | undefined
+  /** The unique key, for an engine to which the record goes on: the column may have it hashed. */
+  readonly key?: string | undefined
 }
 
 /** Reads notes: what is no note is left out. Throws an error where the text is none that was encoded. */
 export function readNotes(text: string): Notes {
   const [notes] = decode(text) as [Partial<Record<keyof Notes, unknown>> | null | undefined]
-  const { response, expiresAt, error } = notes ?? {}
+  const { response, expiresAt, error, key } = notes ?? {}
   return {
     ...(typeof response === 'object' && response !== null && { response: sentResponse(response) }),
     ...(typeof expiresAt === 'number' && { expiresAt }),
     ...(typeof error === 'string' && { error }),
+    ...(typeof key === 'string' && { key }),
   }
 }
 

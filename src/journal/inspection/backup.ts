@@ -1,5 +1,6 @@
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   fsyncSync,
   mkdirSync,
@@ -38,6 +39,9 @@ export function backUp(path: string, target: string): BackedUp {
   const isFolder = statSync(path).isDirectory()
   if (isFolder) mkdirSync(target, { mode: 0o700 })
   const logs = isFolder ? copySlots(path, target) : 0
+  // The ids under which an engine knows the records.
+  const ids = join(path, 'engine.id')
+  if (isFolder && existsSync(ids)) copyFileSync(ids, join(target, 'engine.id'))
   // A process may just have made the shared database.
   using files = new JournalFiles(path)
   const copied = files.each((database, name) => {

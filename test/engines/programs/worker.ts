@@ -6,17 +6,23 @@ export interface WorkerSettings {
   readonly url: string
   readonly schema: string
   readonly concurrency?: number
+  /** The folder of a journal before the engine. */
+  readonly folder?: string
   /** Runs of "note" end when the program is told to go on. */
   readonly waits?: boolean
 }
 
-const { url, schema, concurrency = 200, waits = false }: WorkerSettings = JSON.parse(process.argv[2] as string)
+const { url, schema, concurrency = 200, folder, waits = false }: WorkerSettings = JSON.parse(process.argv[2] as string)
 
 subscribe('report', ({ error }) => process.send?.({ type: 'report', code: error.code }))
 subscribe('task:ended', ({ task, outcome }) => {
   process.send?.({ type: 'ended', id: task.id, name: task.name, status: outcome.status })
 })
-configure({ engine: pgBoss({ connectionString: url, schema }), worker: { concurrency } })
+configure({
+  engine: pgBoss({ connectionString: url, schema }),
+  worker: { concurrency },
+  ...(folder !== undefined && { journal: folder }),
+})
 
 const gate = Promise.withResolvers<void>()
 const Note = job(

@@ -1,0 +1,199 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { FolderIds } from '../../src/engines/folder-ids.ts'
+import { pgBoss } from '../../src/engines/pg-boss.ts'
+import { Afterword, type AfterwordOptions, subscribe } from '../../src/index.ts'
+import { backUp } from '../../src/journal/inspection/backup.ts'
+import type { Daemon } from '../support/daemon.ts'
+import { serve } from '../support/local-site.ts'
+import { postgresUrl, startPostgres } from '../support/postgres.ts'
+import { Program } from '../support/program.ts'
+import { Reports } from '../support/reports.ts'
+import { freshSchema, Tables } from './boss.ts'
+
+let postgres: Daemon
+let schema: string
+let folder: string
+beforeAll(async () => void (postgres = await startPostgres()))
+afterAll(() => postgres[Symbol.asyncDispose]())
+beforeEach(() => {
+  schema = freshSchema()
+  folder = mkdtempSync(join(tmpdir(), 'afterword-forwarding-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+function start(options: AfterwordOptions = {}): Afterword {
+  const engine = pgBoss({ connectionString: postgresUrl(postgres), schema })
+  return new Afterword({ engine, journal: folder, signals: false, ...options })
+}
+
+/** Resolves with the ids of so many calls of a job, once each of them has run. */
+function ranAll(job: string, count: number): Promise<string[]> {
+  const runs: string[] = []
+  return new Promise((resolve) => {
+    const unsubscribe = subscribe('task:ended', ({ task, outcome }) => {
+      if (task.name !== job || outcome.status !== 'done') return
+      runs.push(task.id)
+      if (new Set(runs).size < count) return
+      unsubscribe()
+      resolve(runs)
+    })
+  })
+}
+
+test('dispatch() is accepted by the journal and runs by the engine, under the same id', async () => {
+  await using afterword = start()
+  const ran = ranAll('send', 1)
+  const seen: unknown[] = []
+  const Send = afterword.job('send', (to: string, at: Date) => void seen.push(to, at, afterword.currentTask()?.id))
+  const id = await Send.with({ key: 'k', timeout: 5000 }).dispatch('ada', new Date(7))
+  expect(await ran).toEqual([id])
+  expect(seen).toEqual(['ada', new Date(7), id])
+  await using tables = new Tables(postgresUrl(postgres), schema)
+  expect(await tables.calls('send')).toMatchObject([{ id, data: { key: 'k' } }])
+})
+
+test('while the engine is away calls are accepted at once, and arrive once when it is back', async () => {
+  await postgres.kill()
+  await using afterword = start({ holdTimeout: 300 })
+  using reports = new Reports()
+  const ran = ranAll('send', 300)
+  const Send = afterword.job('send', (_n: number) => {})
+  await using site = await serve(afterword, async (_req, res) => {
+    await Send.dispatch(-1)
+    res.end('kept')
+  })
+  expect(await site.get()).toBe('kept')
+  const ids: string[] = []
+  for (let call = 1; call < 300; call++) ids.push(await Send.dispatch(call))
+  while (afterword.status().engineAway === 0) await reports.next
+  await postgres.restart()
+  const runs = await ran
+  expect(runs).toHaveLength(300)
+  expect(runs).toEqual(expect.arrayContaining(ids))
+  expect(reports.codes).toEqual(['AFTERWORD_ENGINE_AWAY'])
+})
+
+test('a deferred call runs in its own process, with `when`, and does not go to the engine', async () => {
+  await using afterword = start()
+  const ran = ranAll('send', 1)
+  const Send = afterword.job('send', () => {}, { when: 'success' })
+  await using site = await serve(afterword, (_req, res) => {
+    Send.defer()
+    res.end('kept')
+  })
+  await site.get()
+  await ran
+  const other = ranAll('other', 1)
+  await afterword.job('other', () => {}).dispatch()
+  await other
+  await using tables = new Tables(postgresUrl(postgres), schema)
+  expect(await tables.calls('send')).toEqual([])
+})
+
+test('cancel() withdraws a call before and behind the journal', async () => {
+  await using afterword = start({ worker: false })
+  using _reports = new Reports()
+  const Send = afterword.job('send', () => {})
+  const waiting = await Send.with({ delay: 3_600_000 }).dispatch()
+  expect(await afterword.cancel(waiting)).toBe(true)
+  const forwarded = await Send.dispatch()
+  await using tables = new Tables(postgresUrl(postgres), schema)
+  while ((await tables.calls('send').catch(() => [])).length === 0);
+  expect(await afterword.cancel(forwarded)).toBe(true)
+  expect(await afterword.cancel(forwarded)).toBe(false)
+})
+
+test('kill -9 of a process whose calls wait for the engine: the next process forwards them, under their ids', async () => {
+  await postgres.kill()
+  const url = postgresUrl(postgres)
+  const program = new Program(new URL('programs/worker.ts', import.meta.url), {
+    args: [JSON.stringify({ url, schema, folder })],
+  })
+  await program.message('ready')
+  const ids: unknown[] = []
+  for (let call = 0; call < 50; call++) {
+    program.send({ type: 'dispatch', what: String(call) })
+    ids.push((await program.message('accepted', ({ what }) => what === String(call))).id)
+  }
+  await program.message('report')
+  program.kill()
+  await program.exited
+  await postgres.restart()
+  await using afterword = start()
+  const ran = ranAll('note', 50)
+  afterword.job('note', (_what: string) => {})
+  expect((await ran).sort()).toEqual(ids.sort())
+})
+
+test('two processes on a folder make the same ids, and no other folder does', async () => {
+  await using one = start({ worker: false })
+  await using two = start({ worker: false })
+  const other = mkdtempSync(join(tmpdir(), 'afterword-forwarding-'))
+  await using three = start({ worker: false, journal: other })
+  const id = async (afterword: Afterword) => (await afterword.job('send', () => {}).dispatch()).slice(0, 18)
+  const ids = [await id(one), await id(two), await id(three)]
+  expect(ids[0]).toBe(ids[1])
+  expect(ids[2]).not.toBe(ids[0])
+  await three.close()
+  rmSync(other, { recursive: true })
+})
+
+test('a process that ends hands back what the engine does not have, and the next one forwards it', async () => {
+  await postgres.kill()
+  const before = start({ shutdownTimeout: 500 })
+  using reports = new Reports()
+  const Send = before.job('send', (_n: number) => {})
+  const ids: string[] = []
+  for (let call = 0; call < 20; call++) ids.push(await Send.dispatch(call))
+  while (before.status().engineAway === 0) await reports.next
+  await before.close()
+  await postgres.restart()
+  await using after = start()
+  const ran = ranAll('send', 20)
+  after.job('send', (_n: number) => {})
+  expect((await ran).sort()).toEqual(ids.sort())
+})
+
+test('afterword backup copies the part of the ids that the folder has of its own', async () => {
+  await using afterword = start({ worker: false })
+  const id = await afterword.job('send', () => {}).dispatch()
+  const { databases } = backUp(folder, join(folder, 'copy'))
+  expect(databases).toBeGreaterThan(0)
+  const copied = new FolderIds(join(folder, 'copy'))
+  expect(copied.idOf(copied.recordIdOf(id))).toBe(id)
+  expect(copied.recordIdOf(`${id.slice(0, 7)}${id[7] === '0' ? '1' : '0'}${id.slice(8)}`)).toBe(Number.NaN)
+})
+
+test('a second call with a key is not added while the engine has the first one', async () => {
+  await using afterword = start({ worker: false })
+  const runs: number[] = []
+  const Sync = afterword.job('sync', (n: number) => void runs.push(n), { key: 'k' })
+  const Other = afterword.job('other', () => {})
+  await using tables = new Tables(postgresUrl(postgres), schema)
+  await Sync.dispatch(1)
+  while ((await tables.calls('sync').catch(() => [])).length === 0);
+  await Sync.dispatch(2)
+  // What was dispatched later has arrived: so has the second call, or it never will.
+  await Other.dispatch()
+  while ((await tables.calls('other').catch(() => [])).length === 0);
+  while (afterword.status().sending > 0) await new Promise(setImmediate)
+  const ran = ranAll('sync', 1)
+  afterword.work()
+  await ran
+  expect(await tables.calls('sync')).toHaveLength(1)
+  expect(runs).toEqual([1])
+})
+
+test('the options of a call, its expiry and its attempts go on to the engine', async () => {
+  await using afterword = start({ worker: false })
+  using _reports = new Reports()
+  const Fail = afterword.job('fail', () => Promise.reject(new Error('no luck')), { retries: 5, backoff: 0 })
+  await Fail.with({ retries: 0, expires: 60_000 }).dispatch()
+  await using tables = new Tables(postgresUrl(postgres), schema)
+  while ((await tables.calls('fail').catch(() => [])).length === 0);
+  const [call] = await tables.calls('fail')
+  expect(call?.data).toMatchObject({ attempt: 0, expiresAt: expect.any(Number), options: '[{"retries":0}]' })
+})
