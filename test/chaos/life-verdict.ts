@@ -75,7 +75,7 @@ export class LifeVerdict {
     const robbed = robberies(this.#runs, this.#facts.ends).filter(({ isFailed, what }) => !isFailed && !isRetried(what))
     return [
       ...this.#oddReports.map((report) => `reported ${report.join(' ')}`),
-      ...(this.#isLossReported ? [] : [...this.#lost, ...this.#notListed, ...this.#failedForGood]),
+      ...(this.isLossReported ? [] : [...this.#lost, ...this.#notListed, ...this.#failedForGood]),
       ...robbed.map((run) => `robbed: ${JSON.stringify(run)}`),
       ...this.#tooLate,
     ]
@@ -96,7 +96,8 @@ export class LifeVerdict {
     return this.#facts.reports.filter(([code]) => !codes.includes(String(code)))
   }
 
-  get #isLossReported(): boolean {
+  /** Files were lost, and a process has said so: their records are not owed any more. */
+  get isLossReported(): boolean {
     return this.#facts.reports.some(([code]) => code === 'AFTERWORD_JOURNAL_LOST')
   }
 

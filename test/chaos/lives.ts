@@ -114,10 +114,10 @@ export class Lives implements AsyncDisposable {
     const isMoved = existsSync(moved)
     // Processes that had ended by then have made no new one.
     if (isMoved) mkdirSync(journal, { recursive: true })
-    for (const folder of isMoved ? [journal, moved] : [journal]) {
+    for (const folder of isMoved ? [moved, journal] : [journal]) {
       const order = {
         ...{ name: folder === journal ? 'rest' : ofMoved, journal: folder, notes: trial, sync: scene.sync },
-        ...{ patience: isMoved ? 3000 : 20_000, what: verdict.left },
+        ...{ patience: verdict.isLossReported ? 3000 : 20_000, what: verdict.left },
       }
       const { rest, reports: later } = await this.#rest(order)
       reports.push(...later)
