@@ -86,9 +86,13 @@ export class LifeVerdict {
     return new Set(done.map(({ what }) => what))
   }
 
-  /** The runs but for those in a folder that was moved away: processes that have lost it still run what they know of. */
+  /**
+   * The runs but for those in a folder that was moved away: processes that have lost it still run what they know of. Ids are those of a
+   * folder: records in a new one have the ids of others.
+   */
   get #runs(): Run[] {
-    return this.#facts.ledger.runs.filter(({ by }) => by !== ofMoved)
+    const runs = this.#facts.ledger.runs.filter(({ by }) => by !== ofMoved)
+    return runs.map((run) => ({ ...run, id: `${run.id} ${run.what}` }))
   }
 
   get #oddReports(): unknown[][] {

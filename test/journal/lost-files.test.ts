@@ -1,11 +1,18 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
+import { FrameBuffer } from '../../src/journal/client/frame-buffer.ts'
+import { LogFile } from '../../src/journal/client/log-file.ts'
+import { openDatabase } from '../../src/journal/files/database.ts'
+import { acceptEntry } from '../../src/journal/files/log-format.ts'
 import { identityOf } from '../../src/journal/files/process-identity.ts'
 import { ProcessLock } from '../../src/journal/files/process-lock.ts'
+import { openProcessSlot } from '../../src/journal/files/process-slot.ts'
+import { ProcessDatabases } from '../../src/journal/server/process-databases.ts'
+import { RecordTable } from '../../src/journal/server/record-table.ts'
 import { serve } from '../support/local-site.ts'
 import { Reports } from '../support/reports.ts'
 import { Sibling } from './sibling.ts'
@@ -173,4 +180,45 @@ describe('configure({ journal: { required: false } })', () => {
       expect.objectContaining({ code: 'AFTERWORD_INVALID_OPTION' }),
     )
   })
+})
+
+test('a folder that is moved away while a slot is recovered: files of a living process with the same names stay as they are', () => {
+  const tell = (code: string) => expect.unreachable(code)
+  /** Writes a record to the log of a slot that is free. */
+  const write = () => {
+    const slot = openProcessSlot(folder)
+    const log = new LogFile(path(`${slot.lock.slot}.log`), false, () => {})
+    const frame = new FrameBuffer()
+    frame.add(acceptEntry([slot.process + 1, 'send', 1, '[]', null, 0, 0, 0, 0, slot.process, null]), '[]')
+    log.advance(frame.size)
+    log.write(frame)
+    log.close(false)
+    return slot
+  }
+  const dead = write()
+  const own = openProcessSlot(folder)
+  dead.lock.release()
+  using file = openDatabase(path('shared.db'), 'normal', tell)
+  const shared = new RecordTable(file, { store: 'shared', process: own.process, sync: 'normal' })
+  const released: number[] = []
+  const options = { folder, process: own.process, sync: 'normal', retention: 0, maxFailed: 10, keyIds: [] } as const
+  const databases = new ProcessDatabases(options, () => shared, tell, {
+    orphaned() {},
+    released: (slot) => released.push(slot),
+    restart: () => expect.unreachable(),
+  })
+  databases.adopt(dead.lock.slot)
+  const moved = join(root, 'moved')
+  renameSync(folder, moved)
+  const living = write()
+  expect(living.lock.slot).toBe(dead.lock.slot)
+  const log = `${living.lock.slot}.log`
+  const before = readFileSync(path(log))
+  while (databases.recover(dead.lock.slot));
+  expect(readFileSync(path(log))).toEqual(before)
+  expect(existsSync(join(moved, log))).toBe(true)
+  expect(released).toEqual([dead.lock.slot])
+  databases.close(0)
+  own.lock.release()
+  living.lock.release()
 })

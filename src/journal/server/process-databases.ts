@@ -4,9 +4,10 @@ import { DatabaseSync } from 'node:sqlite'
 import { clock, setTimeout } from '../../clock.ts'
 import { DamageCheck, moveAside } from '../files/damage-check.ts'
 import { openDatabase, type Report, reportDamagedWal, shut } from '../files/database.ts'
+import { FileIdentity } from '../files/file-identity.ts'
 import { logOf } from '../files/log-format.ts'
 import { NewerFile } from '../files/newer-file.ts'
-import { ProcessLock, slotsIn } from '../files/process-lock.ts'
+import { lockOf, ProcessLock, slotsIn } from '../files/process-lock.ts'
 import { slotOf } from '../files/record-id.ts'
 import type { FolderServerOptions, RunnableJobs } from '../protocol.ts'
 import { LogRecovery } from './log-recovery.ts'
@@ -68,14 +69,17 @@ export class ProcessDatabases implements OwnDatabases {
   #rounds = 0
   #jobs: RunnableJobs | undefined
   #own: RecordTable
+  /** Once it is gone, the folder was moved away, and the names in it are those of other files. */
+  readonly #lock: FileIdentity
 
   constructor(options: FolderServerOptions, shared: () => RecordTable, tell: Report, events: SlotEvents) {
     this.#options = options
     this.#shared = shared
     this.#tell = tell
     this.#events = events
-    const { process } = options
-    this.#own = this.#open(slotOf(process), false)
+    const slot = slotOf(options.process)
+    this.#lock = new FileIdentity(lockOf(options.folder, slot))
+    this.#own = this.#open(slot, false)
   }
 
   get own(): RecordTable {
@@ -97,6 +101,7 @@ export class ProcessDatabases implements OwnDatabases {
 
   /** Asks for the slots of dead processes, and releases those without records, or with records for other processes only. */
   update(jobs: RunnableJobs, { keep, release }: SlotsInUse): boolean {
+    if (this.#lock.isGone) return false
     const { process } = this.#options
     if (jobs !== this.#jobs) for (const slot of this.#left.keys()) if (!this.#newer.has(slot)) this.#left.delete(slot)
     this.#jobs = jobs
@@ -104,9 +109,7 @@ export class ProcessDatabases implements OwnDatabases {
     for (const [slot, { table, recovery }] of this.#slots) {
       if (slot === slotOf(process) || keep.has(slot) || recovery !== undefined) continue
       // Until the jobs of this process are known, the slot stays.
-      const isLeft = table.empty || (jobs.known.length > 0 && !table.claimable.isFor(jobs))
-      if (!isLeft) continue
-      this.#release(slot)
+      if (table.empty || (jobs.known.length > 0 && !table.claimable.isFor(jobs))) this.#release(slot)
     }
     const now = clock.now()
     for (const [slot, askedAt] of this.#asked) if (now - askedAt > longestAsk) this.#asked.delete(slot)
@@ -187,6 +190,7 @@ export class ProcessDatabases implements OwnDatabases {
   adopt(slot: number): RecordTable | undefined {
     this.#asked.delete(slot)
     if (this.#slots.has(slot)) return undefined
+    if (this.#lock.isGone) return this.#release(slot, 0)
     try {
       const table = this.#open(slot, true)
       this.#delays.delete(slot)
@@ -205,15 +209,14 @@ export class ProcessDatabases implements OwnDatabases {
   #isNewer(slot: number, error: unknown): boolean {
     if (!(error instanceof NewerFile)) return false
     this.#tell('AFTERWORD_JOURNAL_NEWER', error.values)
-    if (this.#slots.has(slot)) this.#close(slot)
-    this.#left.set(slot, this.#markOf(slot))
     this.#newer.add(slot)
-    this.#events.released(slot)
+    this.#release(slot, 0)
     return true
   }
 
   /** Moves the next records from the log of a dead process to the databases. @returns whether more follow */
   recover(slot: number): boolean {
+    if (this.isRecovering(slot) && this.#lock.isGone) this.#release(slot, 0)
     const found = this.#slots.get(slot)
     try {
       const more = found?.recovery?.step()
@@ -222,9 +225,8 @@ export class ProcessDatabases implements OwnDatabases {
     } catch (error) {
       if (!this.#isNewer(slot, error)) throw error
     }
-    if (found === undefined) return false
-    found.recovery = undefined
-    found.table.claimable.isRecovering = false
+    if (found !== undefined) found.recovery = undefined
+    if (found !== undefined) found.table.claimable.isRecovering = false
     return false
   }
 
@@ -233,7 +235,7 @@ export class ProcessDatabases implements OwnDatabases {
   }
 
   get areRecovering(): boolean {
-    return this.#asked.size > 0 || [...this.#slots.values()].some(({ recovery }) => recovery !== undefined)
+    return this.#asked.size > 0 || [...this.#slots.keys()].some((slot) => this.isRecovering(slot))
   }
 
   /** Moves a database aside that is damaged. The records of the slot that this process runs are in it. @returns false where it is not damaged */
@@ -274,14 +276,15 @@ export class ProcessDatabases implements OwnDatabases {
 
   /** @param until by `performance.now()`: free pages are given back until then */
   #close(slot: number, until = 0): void {
-    const { database, check } = this.#slots.get(slot) as Slot
+    const found = this.#slots.get(slot)
     this.#slots.delete(slot)
-    if (until > 0) shut(database, until)
-    else database.close()
-    check.close()
+    if (until > 0 && found !== undefined) shut(found.database, until)
+    else found?.database.close()
+    found?.check.close()
   }
 
-  #release(slot: number, until = clock.now() + longestShut): void {
+  /** Lets a slot go. @param until by `performance.now()`: free pages are given back until then; 0 leaves its files as they are */
+  #release(slot: number, until = clock.now() + longestShut): undefined {
     this.#close(slot, until)
     // The next process of the slot may change the files as soon as it gets the lock.
     this.#left.set(slot, this.#markOf(slot))
