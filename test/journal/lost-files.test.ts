@@ -13,6 +13,7 @@ import { ProcessLock } from '../../src/journal/files/process-lock.ts'
 import { openProcessSlot } from '../../src/journal/files/process-slot.ts'
 import { ProcessDatabases } from '../../src/journal/server/process-databases.ts'
 import { RecordTable } from '../../src/journal/server/record-table.ts'
+import { ServerLog } from '../../src/journal/server/server-log.ts'
 import { serve } from '../support/local-site.ts'
 import { Reports } from '../support/reports.ts'
 import { Sibling } from './sibling.ts'
@@ -197,6 +198,7 @@ test('a folder that is moved away while a slot is recovered: files of a living p
   }
   const dead = write()
   const own = openProcessSlot(folder)
+  const ownLog = new ServerLog(folder, own.lock.slot, 'normal')
   dead.lock.release()
   using file = openDatabase(path('shared.db'), 'normal', tell)
   const shared = new RecordTable(file, { store: 'shared', process: own.process, sync: 'normal' })
@@ -218,7 +220,18 @@ test('a folder that is moved away while a slot is recovered: files of a living p
   expect(readFileSync(path(log))).toEqual(before)
   expect(existsSync(join(moved, log))).toBe(true)
   expect(released).toEqual([dead.lock.slot])
+  // The log of this process is opened late, by its name.
+  const other = write()
+  expect(other.lock.slot).toBe(own.lock.slot)
+  const whole = readFileSync(path(`${own.lock.slot}.log`))
+  const answers: unknown[] = []
+  ownLog.receive({ type: 'prepare', offset: 0, bytes: 65_536 }, (answer) => answers.push(answer))
+  expect(answers).toEqual([
+    { type: 'prepared', error: expect.stringContaining('not the log of this process any more') },
+  ])
+  expect(readFileSync(path(`${own.lock.slot}.log`))).toEqual(whole)
   databases.close(0)
+  other.lock.release()
   own.lock.release()
   living.lock.release()
 })

@@ -64,7 +64,7 @@ class FolderDatabases implements Databases {
     this.#options = options
     this.#tell = tell
     this.owned = new ProcessDatabases(options, () => this.#shared, tell, events)
-    this.log = new ServerLog(logOf(options.folder, slotOf(options.process)), options.sync)
+    this.log = new ServerLog(options.folder, slotOf(options.process), options.sync)
     this.#file = new SharedFile(options.folder, options.sync, tell)
     this.#events = events
     this.#database = this.#file.open()

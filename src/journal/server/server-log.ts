@@ -1,8 +1,11 @@
 import { closeSync, constants, fdatasyncSync, openSync } from 'node:fs'
 import type { Sync } from '../files/database.ts'
-import type { RecordRow } from '../files/log-format.ts'
+import { FileIdentity } from '../files/file-identity.ts'
+import { logOf, type RecordRow } from '../files/log-format.ts'
 import { recordAt } from '../files/log-reader.ts'
 import { writeZeros } from '../files/log-space.ts'
+import { lockOf } from '../files/process-lock.ts'
+import { unread } from '../files/sqlite-errors.ts'
 import type { FromServer, ToServer } from '../protocol.ts'
 
 /** The number of groups for which a record can't be read before it is set aside. */
@@ -17,13 +20,16 @@ export interface MovedRow {
 /** The log of this process as the journal's thread has it: syncs it, writes segments ahead, and reads the records that move. */
 export class ServerLog {
   readonly #path: string
+  readonly #lock: FileIdentity
   readonly #sync: Sync
   /** The records that could not be read, and how often. */
   readonly #failedReads = new Map<number, number>()
   #files: readonly [file: number, syncs: number] | undefined
 
-  constructor(path: string, sync: Sync) {
-    this.#path = path
+  /** @param slot the slot of this process, whose lock it has */
+  constructor(folder: string, slot: number, sync: Sync) {
+    this.#path = logOf(folder, slot)
+    this.#lock = new FileIdentity(lockOf(folder, slot))
     this.#sync = sync
   }
 
@@ -74,7 +80,11 @@ export class ServerLog {
    * one that is told of a lost record.
    */
   get #opened(): readonly [file: number, syncs: number] {
-    this.#files ??= [openSync(this.#path, constants.O_RDWR), openSync(this.#path, constants.O_RDWR)]
-    return this.#files
+    if (this.#files !== undefined) return this.#files
+    const files = [openSync(this.#path, constants.O_RDWR), openSync(this.#path, constants.O_RDWR)] as const
+    if (!this.#lock.isGone) return (this.#files = files)
+    // The folder was moved away: in a new one the name is that of another process's log.
+    for (const file of files) closeSync(file)
+    throw unread(`"${this.#path}" is not the log of this process any more`)
   }
 }
