@@ -8,6 +8,9 @@ import { Task } from '../task/task.ts'
 import { longestTime, setTimer } from '../timers.ts'
 import type { Registry } from './registry.ts'
 
+/** The time in ms after which room is looked for again. */
+const roomInterval = 5
+
 /**
  * The worker runs claims: records of dead processes, and records that any process may run.
  *
@@ -107,7 +110,12 @@ export class Worker {
     const pause = this.#registry.pauses.get(job)
     if (pause?.isOn) pause.whenOver(call)
     else if (this.roomFor(job) > 0) call()
-    else this.#registry.find(job)?.tasks.limiter?.whenRoom(call)
+    else {
+      const { limiter } = this.#registry.find(job)?.tasks ?? {}
+      if (limiter === undefined || limiter.room <= 0) return limiter?.whenRoom(call)
+      // The room belongs to claims that are about to begin. Were it asked for at once, again and again, they never would.
+      setTimer(() => limiter.whenRoom(call), roomInterval).unref()
+    }
   }
 
   /** @internal */
