@@ -31,6 +31,8 @@ export class CallSender {
   readonly #open = new Map<MadeRecord, number>()
   #waiting: MadeRecord[] = []
   #groups = 0
+  /** The most calls of the next group: fewer after one that the engine did not take, for a single call may be the reason. */
+  #most = mostAtOnce
   #sendSet = false
   #pause = firstPause
   #pauseTimer: NodeJS.Timeout | undefined
@@ -86,18 +88,20 @@ export class CallSender {
 
   async #sendGroup(): Promise<void> {
     const { client, host, holdTimeout } = this.#options
-    const group = this.#waiting.splice(0, mostAtOnce)
+    const group = this.#waiting.splice(0, this.#most)
     this.#groups++
     try {
       const added = client.add(group.map(({ call }) => call)).then((ids) => this.#stored(group, ids))
       // The engine may answer later all the same: a call that is refused by then runs.
       if (!(await within(holdTimeout, added))) throw new Error('no answer')
       this.#pause = firstPause
+      this.#most = mostAtOnce
       host.reached()
     } catch (error) {
       this.#trouble = (error as Error).message
       host.away(error)
-      this.#waiting.unshift(...group)
+      this.#most = Math.max(1, Math.floor(group.length / 2))
+      this.#waiting.push(...group)
       this.#sendLater()
     }
     this.#groups--

@@ -157,6 +157,30 @@ test('a process that ends hands back what the engine does not have, and the next
   expect((await ran).sort()).toEqual(ids.sort())
 })
 
+test('a call that the database does not take holds no other one up', async () => {
+  await using afterword = start({ worker: false })
+  using reports = new Reports()
+  const Send = afterword.job('send', (_what: string) => {})
+  const Later = afterword.job('later', (_n: number) => {})
+  await Later.dispatch(-1)
+  await using tables = new Tables(postgresUrl(postgres), schema)
+  while ((await tables.calls('later').catch(() => [])).length === 0);
+  const refuse = `CREATE FUNCTION ${schema}.refuse() RETURNS trigger AS $$ BEGIN RAISE 'not this one'; END $$ LANGUAGE plpgsql`
+  await tables.boss.getDb().executeSql(refuse)
+  const isBad = `WHEN (NEW.data->>'args' = '["bad"]')`
+  const trigger = `CREATE TRIGGER refuse BEFORE INSERT ON ${schema}.job FOR EACH ROW ${isBad} EXECUTE FUNCTION ${schema}.refuse()`
+  await tables.boss.getDb().executeSql(trigger)
+  await Send.dispatch('good')
+  await Send.dispatch('bad')
+  for (let call = 0; call < 20; call++) await Later.dispatch(call)
+  while ((await tables.calls('later')).length < 21);
+  while ((await tables.calls('send')).length < 1);
+  expect((await tables.calls('send')).map(({ data }) => data.args)).toEqual(['["good"]'])
+  expect(new Set(reports.codes)).toEqual(new Set(['AFTERWORD_ENGINE_AWAY']))
+  await tables.boss.getDb().executeSql(`DROP TRIGGER refuse ON ${schema}.job`)
+  while ((await tables.calls('send')).length < 2);
+})
+
 test('afterword backup copies the part of the ids that the folder has of its own', async () => {
   await using afterword = start({ worker: false })
   const id = await afterword.job('send', () => {}).dispatch()

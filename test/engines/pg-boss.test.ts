@@ -106,6 +106,22 @@ test('outside a request, defer() hands the call to the engine at once', async ()
   expect(task.cancel()).toBe(false)
 })
 
+test('a call begins by a notification, long before a worker would have looked', async () => {
+  await using afterword = start()
+  const waits: number[] = []
+  let called = 0
+  const Quick = afterword.job('quick', () => void waits.push(performance.now() - called))
+  for (let call = 0; call < 20; call++) {
+    const end = ended('quick')
+    called = performance.now()
+    await Quick.dispatch()
+    await end
+  }
+  // Workers look every two seconds, so half of them would have waited for a second.
+  waits.sort((a, b) => a - b)
+  expect(waits[10]).toBeLessThan(500)
+})
+
 test('a job that fails is tried again after its backoff, and counts its attempts', async () => {
   await using afterword = start()
   using reports = new Reports()
@@ -351,6 +367,24 @@ test('a call whose runs end their processes five times in a row is listed as fai
   expect(reports.all.map(({ error }) => error.message)).toEqual([
     expect.stringContaining(`The job "crash" (${id}) was running 5 times in a row`),
   ])
+})
+
+test('a call that the database does not take is refused, and none of those beside it', async () => {
+  await using afterword = start({ worker: false, holdTimeout: 5000 })
+  using _reports = new Reports()
+  const Send = afterword.job('send', (_what: string) => {})
+  await Send.dispatch('first')
+  await using tables = new Tables(postgres.url, schema)
+  await tables.calls('send')
+  const refuse = `CREATE FUNCTION ${schema}.refuse() RETURNS trigger AS $$ BEGIN RAISE 'not this one'; END $$ LANGUAGE plpgsql`
+  await tables.boss.getDb().executeSql(refuse)
+  const isBad = `WHEN (NEW.data->>'args' = '["bad"]')`
+  const trigger = `CREATE TRIGGER refuse BEFORE INSERT ON ${schema}.job FOR EACH ROW ${isBad} EXECUTE FUNCTION ${schema}.refuse()`
+  await tables.boss.getDb().executeSql(trigger)
+  const calls = Array.from({ length: 30 }, (_, call) => Send.dispatch(call === 7 ? 'bad' : 'good'))
+  const states = (await Promise.allSettled(calls)).map(({ status }) => status)
+  expect(states.flatMap((status, call) => (status === 'rejected' ? [call] : []))).toEqual([7])
+  expect(await tables.calls('send')).toHaveLength(30)
 })
 
 test('arguments that can not be read are listed as failed, and reported', async () => {
