@@ -310,6 +310,36 @@ test('no more calls run at once than the worker and the job allow', async () => 
   expect([most, mostFew]).toEqual([3, 1])
 })
 
+test('calls that pg-boss hands out together end each by itself: one that fails, and one that takes long', async () => {
+  await using afterword = start({ worker: false })
+  using _reports = new Reports()
+  const gate = Promise.withResolvers<void>()
+  const Work = afterword.job(
+    'work',
+    async (what: string) => {
+      if (what === 'fails') throw new Error('no luck')
+      if (what === 'is slow') await gate.promise
+    },
+    { retries: 0 },
+  )
+  for (const what of ['is slow', 'is fast', 'fails', 'is fast']) await Work.dispatch(what)
+  const three = ended('work', 3)
+  afterword.work()
+  await three
+  await using tables = new Tables(postgres.url, schema)
+  const states = async () => (await tables.calls('work')).map(({ data, state }) => `${data.args} ${state}`).sort()
+  const expected = ['["fails"] failed', '["is fast"] completed', '["is fast"] completed', '["is slow"] active']
+  await expect.poll(states).toEqual(expected)
+  // The slow one takes one place, and keeps no worker from what comes later.
+  const next = ended('work')
+  await Work.dispatch('is fast')
+  await next
+  const last = ended('work')
+  gate.resolve()
+  await last
+  await expect.poll(states).toEqual([expected[0], ...Array(3).fill(expected[1]), '["is slow"] completed'])
+})
+
 test('the items of a batch run together, and each is settled by itself', async () => {
   await using afterword = start()
   const batches: number[][] = []
