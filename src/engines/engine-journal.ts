@@ -16,6 +16,9 @@ import { MadeRecord } from './made-record.ts'
 /** The number of runs in a row without an end after which a call is not run again. */
 const mostCrashes = 5
 
+/** The time in ms that an end has at least, however little is left: what is not handed back would run ten seconds later, and count as a crash. */
+const leastForClose = 2000
+
 /** The journal of an instance whose records an engine keeps. */
 export class EngineJournal implements Journal, EngineHost {
   readonly #engine: Engine
@@ -172,10 +175,11 @@ export class EngineJournal implements Journal, EngineHost {
   }
 
   async close(time: number): Promise<void> {
-    const deadline = clock.now() + time
+    const most = Math.max(leastForClose, time)
+    const deadline = clock.now() + most
     this.stopClaiming()
     for (const record of [...this.#claimed]) record.handBack()
-    await within(time, this.flushed())
+    await within(most, this.flushed())
     this.#sender.close()
     await this.client.close(Math.max(0, deadline - clock.now()))
   }

@@ -380,6 +380,22 @@ test('a process that ends hands its claims back: they run elsewhere at once, and
   expect(performance.now() - began).toBeLessThan(9000)
 })
 
+test('close() resolves when all that still ran is handed back, however little time there was', async () => {
+  const afterword = start({ shutdownTimeout: 1 })
+  using _reports = new Reports()
+  let running = 0
+  const all = Promise.withResolvers<void>()
+  const Hang = afterword.job('hang', () => {
+    if (++running === 10) all.resolve()
+    return new Promise(() => {})
+  })
+  for (let n = 0; n < 10; n++) await Hang.dispatch()
+  await all.promise
+  await afterword.close()
+  await using tables = new Tables(postgres.url, schema)
+  expect((await tables.calls('hang')).map(({ state }) => state)).toEqual(Array(10).fill('retry'))
+})
+
 test('a call whose runs end their processes five times in a row is listed as failed', async () => {
   await using afterword = start({ worker: false })
   using reports = new Reports()
