@@ -166,9 +166,10 @@ export class Afterword {
    *     await instance().cancel(id)
    *
    * @returns false if the call runs, has ended, or never was
-   * @throws AfterwordError `AFTERWORD_NOT_ANSWERED` if a process that has the record does not answer
+   * @throws AfterwordError `AFTERWORD_NOT_ANSWERED` if a process that has the record does not answer, `AFTERWORD_CLOSED`
    */
   async cancel(id: string): Promise<boolean> {
+    this.#lifecycle.requireOpen('cancel')
     const { journal } = this.#registry
     const task = this.#scheduler.backlog.find(id)
     if (task === undefined || task.record?.hasLeft) return journal?.withdraw(String(id)) ?? false

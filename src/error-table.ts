@@ -165,8 +165,8 @@ export const errorTable = {
     next: 'Call configure once, before the first request, defer or attach; close() ends an instance and allows a new one.',
   },
   AFTERWORD_CLOSED: {
-    happened: 'The task "%s" was deferred after close().',
-    next: 'Defer before close(), or register the work with onShutdown.',
+    happened: 'The call of "%s" came after close().',
+    next: 'Call before close(), or register the work with onShutdown.',
   },
   AFTERWORD_OVERLOADED: {
     happened: '%s tasks are waiting, of %s at most.',

@@ -33,6 +33,11 @@ export class Lifecycle {
     return states.indexOf(this.#state) >= states.indexOf(state)
   }
 
+  /** @param call the name of a call that needs an instance which is not closed @throws AfterwordError `AFTERWORD_CLOSED` */
+  requireOpen(call: string): void {
+    if (this.#state === 'closed') throw new AfterwordError('AFTERWORD_CLOSED', [call])
+  }
+
   /** Notes the first use: from then on options can't be set. */
   use(): void {
     if (this.#state !== 'new') return

@@ -131,8 +131,8 @@ export class EngineJournal implements Journal, EngineHost {
   away(error: unknown): void {
     if (this.awaySince !== undefined || this.#stopped) return
     this.awaySince = clock.now()
-    const why = (error as Error).message
-    report(new AfterwordError('AFTERWORD_ENGINE_AWAY', [this.#engine.name, why], { cause: error }))
+    const cause = plainError(error as Error)
+    report(new AfterwordError('AFTERWORD_ENGINE_AWAY', [this.#engine.name, cause.message], { cause }))
   }
 
   reached(): void {
@@ -183,6 +183,13 @@ export class EngineJournal implements Journal, EngineHost {
     this.#sender.close()
     await this.client.close(Math.max(0, deadline - clock.now()))
   }
+}
+
+/** Makes an error of what a library has thrown, without what that has put on it: its client, say, and with that the keys of a connection. */
+function plainError({ message, stack, code, errors }: Error & { code?: unknown; errors?: readonly Error[] }): Error {
+  // A connection that is tried by several addresses fails with an error for each, and without words of its own.
+  const words = message || (errors ?? []).map((error) => error.message).join('; ')
+  return Object.assign(new Error(words), { stack: String(stack) }, code !== undefined && { code })
 }
 
 /** The option of a job is not as by default. */

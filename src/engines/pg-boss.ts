@@ -1,3 +1,4 @@
+import process from 'node:process'
 import { AfterwordError, describe } from '../errors.ts'
 import type { EngineOption } from '../options/engine-option.ts'
 import type { Claimer } from '../task/record.ts'
@@ -32,7 +33,7 @@ const defaults = { useListenNotify: true, schedule: false, superviseIntervalSeco
  * Names pg-boss as the engine, in a Postgres database: any process on it runs the jobs that another one has dispatched or deferred.
  *
  * @param given the options of pg-boss, or an instance of the app's own, which the app stops when the instance of Afterword is closed
- * @throws AfterwordError in `configure`: `AFTERWORD_ENGINE_MISSING`
+ * @throws AfterwordError `AFTERWORD_INVALID_OPTION` where nothing says which database, and in `configure` `AFTERWORD_ENGINE_MISSING`
  *
  * @example
  * configure({ engine: pgBoss({ connectionString: process.env.DATABASE_URL }) })
@@ -42,7 +43,25 @@ export function pgBoss(given: PgBossOptions | Boss): EngineOption {
     const expected = 'its options, { connectionString }, or an instance'
     throw new AfterwordError('AFTERWORD_INVALID_OPTION', ['pgBoss', 'its argument', expected, describe(given)])
   }
+  if (!isBoss(given) && !namesServer(given)) {
+    const expected = 'the URL of a database, or PGHOST and its kin in the environment'
+    throw new AfterwordError('AFTERWORD_INVALID_OPTION', [
+      'pgBoss',
+      'connectionString',
+      expected,
+      describe(given.connectionString),
+    ])
+  }
   return { name: 'pg-boss', given, open } as EngineOption
+}
+
+/**
+ * The options say where the database is, or the environment does. Without a word pg takes a server of this machine, which nobody means who
+ * has forgotten to set DATABASE_URL. https://www.postgresql.org/docs/current/libpq-envars.html
+ */
+function namesServer(given: PgBossOptions): boolean {
+  const isNamed = ['connectionString', 'host', 'port', 'database', 'db'].some((option) => given[option] !== undefined)
+  return isNamed || ['PGHOST', 'PGPORT', 'PGDATABASE', 'PGSERVICE'].some((name) => process.env[name] !== undefined)
 }
 
 /** Opens the engine. One function for all options: a module that is evaluated again gives the same ones. */

@@ -18,10 +18,10 @@ export interface Batch<T> {
   in(address: object): Batch<T>
   /**
    * Pauses the batch, as `job.pause()` pauses a job: items are accepted and wait, and no run begins.
-   * @throws AfterwordError `AFTERWORD_NOT_PAUSED` where that can't be stored
+   * @throws AfterwordError `AFTERWORD_NOT_PAUSED` where that can't be stored, `AFTERWORD_CLOSED`
    */
   pause(): Promise<void>
-  /** Ends a pause. @throws AfterwordError `AFTERWORD_NOT_PAUSED` where that can't be stored */
+  /** Ends a pause. @throws AfterwordError `AFTERWORD_NOT_PAUSED` where that can't be stored, `AFTERWORD_CLOSED` */
   resume(): Promise<void>
 }
 

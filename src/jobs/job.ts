@@ -21,18 +21,18 @@ export interface Job<A extends unknown[] = unknown[], R = unknown> {
    * Cancels the call with that `key`, of the job or of `with({ key })`, if it waits, as `instance().cancel(id)` does:
    * `SendDigest.cancel({ key: 'user-7' })`.
    * @returns false if there is none, or if it runs
-   * @throws AfterwordError `AFTERWORD_NOT_ANSWERED`, `AFTERWORD_INVALID_OPTION`
+   * @throws AfterwordError `AFTERWORD_NOT_ANSWERED`, `AFTERWORD_INVALID_OPTION`, `AFTERWORD_CLOSED`
    */
   cancel(of: { readonly key: string }): Promise<boolean>
   /**
    * Pauses the job: calls are accepted and wait, and no run begins; those that run go on. With a journal in all processes, also in those that
    * start later, until `resume`. Resolves when that is stored: other processes learn of it within a second or so.
-   * @throws AfterwordError `AFTERWORD_NOT_PAUSED` where it can't be stored
+   * @throws AfterwordError `AFTERWORD_NOT_PAUSED` where it can't be stored, `AFTERWORD_CLOSED`
    * @example
    * await SendMail.pause() // the mail server is being replaced
    */
   pause(): Promise<void>
-  /** Ends a pause. @throws AfterwordError `AFTERWORD_NOT_PAUSED` where that can't be stored */
+  /** Ends a pause. @throws AfterwordError `AFTERWORD_NOT_PAUSED` where that can't be stored, `AFTERWORD_CLOSED` */
   resume(): Promise<void>
   /**
    * Addresses a request by what its handler was given, for callbacks that may be called as code of another one: `SendWelcome.in(req).defer(user)`.

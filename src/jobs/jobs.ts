@@ -83,6 +83,7 @@ export class Jobs {
   }
 
   async #pause({ name, settings }: JobDefinition, isOn: boolean): Promise<void> {
+    this.#scheduler.lifecycle.requireOpen(`${name}.${isOn ? 'pause' : 'resume'}`)
     const { journal } = this.#registry
     if (journal !== undefined && settings.keep) await journal.pause(name, isOn)
     else this.#pauseOf(name).set(isOn)
@@ -130,6 +131,7 @@ export class Jobs {
         return this.#dispatch(definition, args)
       },
       cancel: async (of) => {
+        this.#scheduler.lifecycle.requireOpen(`${name}.cancel`)
         const { key } = validateCancel(`job("${name}").cancel`, of)
         const { journal } = this.#registry
         if (journal !== undefined && settings.keep) return journal.withdraw({ job: name, key })
@@ -185,7 +187,7 @@ export class Jobs {
   async #dispatch(definition: JobDefinition, args: readonly unknown[]): Promise<string> {
     const { name, settings } = definition
     const { current, lifecycle } = this.#scheduler
-    if (lifecycle.state === 'closed') throw new AfterwordError('AFTERWORD_CLOSED', [name])
+    lifecycle.requireOpen(name)
     const journal = this.#journalOf(definition)
     if (journal === undefined && settings.delay > 0) throw new AfterwordError('AFTERWORD_NEEDS_JOURNAL', [name])
     const isAtOnce = settings.delay === 0 && definition.shared === undefined

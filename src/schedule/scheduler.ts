@@ -1,5 +1,4 @@
 import { clock, setImmediate } from '../clock.ts'
-import { AfterwordError } from '../errors.ts'
 import { Fifo } from '../fifo.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import type { AfterwordSettings } from '../options/instance-options.ts'
@@ -67,7 +66,7 @@ export class Scheduler implements ScopeRunner {
   }
 
   admit(task: Task): void {
-    if (this.lifecycle.state === 'closed') throw new AfterwordError('AFTERWORD_CLOSED', [task.name])
+    this.lifecycle.requireOpen(task.name)
     this.lifecycle.use()
     this.backlog.add(task)
   }

@@ -190,10 +190,23 @@ describe('wrong calls throw:', () => {
     await expect(afterword.drain(wrong({ deadline: 5 }))).rejects.toMatchObject({ code: 'AFTERWORD_UNKNOWN_OPTION' })
   })
 
-  it('defer() after close() throws; configure() starts anew', async () => {
+  it('defer() after close() throws, and so do cancel(), pause() and resume(); configure() starts anew', async () => {
     const afterword = new Afterword()
+    const Send = afterword.job('send', () => {}, { key: () => 'one' })
     await afterword.close()
     await afterword.close()
+    const calls = [
+      ['cancel', afterword.cancel('any')],
+      ['send.cancel', Send.cancel({ key: 'one' })],
+      ['send.pause', Send.pause()],
+      ['send.resume', Send.resume()],
+    ] as const
+    for (const [name, call] of calls) {
+      await expect(call).rejects.toMatchObject({
+        code: 'AFTERWORD_CLOSED',
+        message: expect.stringContaining(`"${name}"`),
+      })
+    }
     expect(thrown(() => afterword.defer(function save() {}))).toMatchObject({
       code: 'AFTERWORD_CLOSED',
       message: expect.stringContaining('"save"'),

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { pgBoss } from '../../src/engines/pg-boss.ts'
 import { Afterword, type AfterwordOptions, subscribe } from '../../src/index.ts'
@@ -134,16 +135,21 @@ test('a network that forwards nothing any more keeps no response for longer than
 
 test('connections that the server ends do not end the process, and calls are kept on new ones', async () => {
   await using afterword = start({ holdTimeout: 60_000 })
-  using _reports = new Reports()
+  using reports = new Reports()
   const ran = ranAll('send', 2)
   const Send = afterword.job('send', () => {})
   const first = await Send.dispatch()
   await using tables = new Tables(postgresUrl(postgres), schema)
   await tables.calls('send')
   const ours = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name = 'pgboss'`
+  const told = reports.next
   await tables.boss.getDb().executeSql(ours)
   const second = await Send.dispatch()
   expect([...(await ran).keys()].sort()).toEqual([first, second].sort())
+  // The errors of pg have its client, and with that the key by which a connection can be cancelled.
+  const { error } = await told
+  expect(error).toMatchObject({ code: 'AFTERWORD_ENGINE_AWAY', cause: { message: expect.stringMatching(/./) } })
+  expect(inspect(error, { depth: 9 })).not.toMatch(/secretKey|_events/)
 })
 
 test('kill -9 of a worker: its 100 running calls run again within 15 s, and count no attempt', async () => {

@@ -380,6 +380,22 @@ test('a process that ends hands its claims back: they run elsewhere at once, and
   expect(performance.now() - began).toBeLessThan(9000)
 })
 
+test('pgBoss() takes no options that say nothing of a server, unless the environment does', () => {
+  const host = process.env.PGHOST
+  delete process.env.PGHOST
+  try {
+    const forgotten = { connectionString: process.env.NO_SUCH_URL }
+    for (const options of [forgotten, {}, { connectonString: postgres.url }]) {
+      expect(() => pgBoss(options)).toThrow(expect.objectContaining({ code: 'AFTERWORD_INVALID_OPTION' }))
+    }
+    process.env.PGHOST = '127.0.0.1'
+    expect(pgBoss({}).name).toBe('pg-boss')
+  } finally {
+    if (host === undefined) delete process.env.PGHOST
+    else process.env.PGHOST = host
+  }
+})
+
 test('close() resolves when all that still ran is handed back, however little time there was', async () => {
   const afterword = start({ shutdownTimeout: 1 })
   using _reports = new Reports()
