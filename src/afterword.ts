@@ -24,7 +24,7 @@ import {
 import { type JournalSettings, validateJournal } from './options/journal-options.ts'
 import type { StandardSchema } from './options/standard-schema.ts'
 import { type JobOptions, type UncheckedOptions, validateTask } from './options/task-options.ts'
-import { isSame } from './options/validate.ts'
+import { isSame, validateText } from './options/validate.ts'
 import { type DrainReport, drain } from './schedule/drain.ts'
 import { Scheduler } from './schedule/scheduler.ts'
 import { sharedConnections } from './schedule/shared-connections.ts'
@@ -166,13 +166,13 @@ export class Afterword {
    *     await instance().cancel(id)
    *
    * @returns false if the call runs, has ended, or never was
-   * @throws AfterwordError `AFTERWORD_NOT_ANSWERED` if a process that has the record does not answer, `AFTERWORD_CLOSED`
+   * @throws AfterwordError `AFTERWORD_NOT_ANSWERED` if a process that has the record does not answer, `AFTERWORD_INVALID_OPTION`, `AFTERWORD_CLOSED`
    */
   async cancel(id: string): Promise<boolean> {
     this.#lifecycle.requireOpen('cancel')
     const { journal } = this.#registry
-    const task = this.#scheduler.backlog.find(id)
-    if (task === undefined || task.record?.hasLeft) return journal?.withdraw(String(id)) ?? false
+    const task = this.#scheduler.backlog.find(validateText('cancel', 'the id', id))
+    if (task === undefined || task.record?.hasLeft) return journal?.withdraw(id) ?? false
     const isCancelled = task.cancel()
     // Should this process die now, no other one runs the record.
     if (isCancelled && task.record !== undefined) await journal?.flushed()

@@ -17,6 +17,7 @@ export { type Batch, BatchError, type BatchHandler } from './jobs/batch.ts'
 export type { InputOf, OutputOf } from './jobs/input.ts'
 export type { DelayedJob, Job, ThreadOptions } from './jobs/job.ts'
 export type { Worker } from './jobs/worker.ts'
+export type { Backoff, ExponentialBackoff } from './options/backoff.ts'
 export type { BatchOptions } from './options/batch-options.ts'
 export type { Debounce } from './options/debounce.ts'
 export type { EngineOption } from './options/engine-option.ts'
@@ -25,9 +26,7 @@ export type { EncryptOptions, JournalOptions } from './options/journal-options.t
 export type { Rate } from './options/rate.ts'
 export type { StandardSchema } from './options/standard-schema.ts'
 export type {
-  Backoff,
   CallOptions,
-  ExponentialBackoff,
   JobOptions,
   TaskOptions,
 } from './options/task-options.ts'

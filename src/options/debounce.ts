@@ -1,4 +1,4 @@
-import { isTime } from './validate.ts'
+import { isTime, optional, type Rules } from './validate.ts'
 
 /**
  * A debounced call runs once no other one has come for `quiet` ms, or `longest` ms after the first one.
@@ -12,9 +12,6 @@ export interface Debounce {
   readonly longest?: number
 }
 
-/** The value is such an object, of any realm. */
-export function isDebounce(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  const { quiet, longest = quiet, ...rest } = value as { quiet?: unknown; longest?: unknown }
-  return isTime(quiet) && isTime(longest) && Object.keys(rest).length === 0
-}
+const part = optional('a number of milliseconds, 0 or more', isTime)
+
+export const debounceRules: Rules<Debounce> = { quiet: { ...part, required: true }, longest: part }

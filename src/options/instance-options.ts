@@ -178,8 +178,8 @@ export function validateAfterword(given: AfterwordOptions): AfterwordSettings {
   return settings
 }
 
-export function validateDrain(given: DrainOptions, shutdownTimeout: number): Required<DrainOptions> {
-  return validate('drain', { timeout: time(shutdownTimeout) }, given)
+export function validateDrain(given: DrainOptions, most: number, place = 'drain'): Required<DrainOptions> {
+  return validate(place, { timeout: time(most) }, given)
 }
 
 export function validateWork(place: string, given: WorkOptions): Required<WorkOptions> {

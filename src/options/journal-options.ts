@@ -92,6 +92,8 @@ function isDatabase(value: unknown): boolean {
 
 export function validateJournal(given: string | JournalOptions): JournalSettings {
   const place = 'configure, journal'
+  // An unknown option comes first: it may be a known one that is misspelt, and seems to be missing.
+  const { encrypt, ...settings } = validate(place, journalRules, typeof given === 'string' ? { path: given } : given)
   if (typeof given === 'object' && (given.path === undefined) === (given.database === undefined)) {
     throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, 'either path or database', 'given', 'both or neither'])
   }
@@ -103,7 +105,6 @@ export function validateJournal(given: string | JournalOptions): JournalSettings
     const expected = 'given with a path only: an open database is there'
     throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, 'required', expected, String(given.required)])
   }
-  const { encrypt, ...settings } = validate(place, journalRules, typeof given === 'string' ? { path: given } : given)
   return { ...settings, encrypt: encrypt && validateEncrypt(`${place}, encrypt`, encrypt) }
 }
 

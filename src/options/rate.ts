@@ -1,4 +1,4 @@
-import { isCount, isTime } from './validate.ts'
+import { isCount, isTime, optional, type Rules } from './validate.ts'
 
 /**
  * A rate lets `runs` runs begin within any `per` ms.
@@ -11,9 +11,10 @@ export interface Rate {
   readonly per: number
 }
 
-/** The value is a rate, of any realm: tests may run in one of their own. */
-export function isRate(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  const { runs, per, ...rest } = value as { runs?: unknown; per?: unknown }
-  return isCount(1)(runs) && runs !== Infinity && isTime(per) && Object.keys(rest).length === 0
+export const rateRules: Rules<Rate> = {
+  runs: {
+    ...optional('a whole number, 1 or more', (value) => isCount(1)(value) && value !== Infinity),
+    required: true,
+  },
+  per: { ...optional('a number of milliseconds, 0 or more', isTime), required: true },
 }

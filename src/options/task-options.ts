@@ -1,32 +1,22 @@
 import { AfterwordError, describe } from '../errors.ts'
 import type { SentResponse } from '../sent-response.ts'
-import { type Debounce, isDebounce } from './debounce.ts'
-import { isRate, type Rate } from './rate.ts'
+import { type Backoff, backoffRules } from './backoff.ts'
+import { type Debounce, debounceRules } from './debounce.ts'
+import { type Rate, rateRules } from './rate.ts'
 import type { StandardSchema } from './standard-schema.ts'
-import { count, flag, isCount, isFunction, isText, isTime, optional, type Rules, time, validate } from './validate.ts'
-
-/**
- * Exponential backoff: `base * factor ** (attempt - 1)`, at most `max`, then full jitter. Milliseconds.
- *
- * @example
- * job('sync', sync, { retries: 8, backoff: { base: 500, factor: 3, max: 60_000 } })
- */
-export interface ExponentialBackoff {
-  /** The upper bound of the first delay. @default 1000 */
-  readonly base?: number
-  /** The factor by which the bound grows from one attempt to the next. @default 2 */
-  readonly factor?: number
-  /** The longest delay. @default 60000, for kept jobs 28800000 */
-  readonly max?: number
-}
-
-/**
- * A backoff is a fixed delay in ms, an exponential one with full jitter, or a function of the attempt that failed (1, 2, …).
- *
- * @example
- * job('sync', sync, { retries: 3, backoff: (attempt) => attempt * 1_000 })
- */
-export type Backoff = number | ExponentialBackoff | ((attempt: number, error: unknown) => number)
+import {
+  count,
+  flag,
+  isCount,
+  isFunction,
+  isObject,
+  isText,
+  isTime,
+  optional,
+  type Rules,
+  time,
+  validate,
+} from './validate.ts'
 
 /**
  * The options of `defer.with`, and of each job.
@@ -177,7 +167,8 @@ export const taskRules: Rules<TaskOptions> = {
   backoff: {
     default: {},
     expected: 'a number of milliseconds, { base, factor, max } or a function of the attempt',
-    accepts: isBackoff,
+    accepts: (value) => isObject(value) || isFunction(value) || isTime(value),
+    parts: backoffRules,
   },
   now: flag(false),
 }
@@ -204,20 +195,14 @@ const jobRules: Rules<AnyJobOptions> = {
   ),
   upgrade: optional('a function of stored arguments and their version', isFunction),
   concurrency: count(Infinity, 1),
-  rate: optional('{ runs, per }: a whole number, 1 or more, within that many milliseconds', isRate),
+  rate: {
+    ...optional('{ runs, per }: a whole number, 1 or more, within that many milliseconds', isObject),
+    parts: rateRules,
+  },
   keep: flag(true),
   uniqueFor: time(0),
   lane: optional('a function of the arguments', isFunction),
-  debounce: optional('{ quiet, longest }: numbers of milliseconds', isDebounce),
-}
-
-const backoffFields = new Set(['base', 'factor', 'max'])
-
-function isBackoff(value: unknown): boolean {
-  if (typeof value === 'object' && value !== null) {
-    return Object.entries(value).every(([key, part]) => backoffFields.has(key) && isTime(part))
-  }
-  return typeof value === 'function' || isTime(value)
+  debounce: { ...optional('{ quiet, longest }: numbers of milliseconds', isObject), parts: debounceRules },
 }
 
 export function validateTask(place: string, given: TaskOptions): TaskSettings {
@@ -237,6 +222,8 @@ function checkTogether(place: string, settings: JobSettings): JobSettings {
   if (uniqueFor > 0 && key === undefined) refuse('uniqueFor', 'left out where there is no key', uniqueFor)
   if (debounce === undefined && lane === undefined) return settings
   const which = debounce === undefined ? 'lane' : 'debounce'
+  if (debounce?.longest !== undefined && debounce.longest < debounce.quiet)
+    refuse("debounce's longest", `quiet (${debounce.quiet}) or more`, debounce.longest)
   if (debounce !== undefined && key === undefined) refuse('debounce', 'left out where there is no key', debounce)
   if (debounce !== undefined && lane !== undefined) refuse('debounce', 'left out where there is a lane', debounce)
   if (debounce !== undefined && uniqueFor > 0) refuse('debounce', 'left out where there is uniqueFor', debounce)

@@ -8,6 +8,9 @@ interface Rule<T> {
   readonly accepts: (value: unknown) => boolean
   readonly most?: number
   readonly required?: boolean
+  /** The rules of the parts of a value that is an object. */
+  // biome-ignore lint/suspicious/noExplicitAny: the parts are checked, and the value stays as it was given
+  readonly parts?: Rules<any>
   /** A message does not repeat the value that was given. */
   readonly secret?: boolean
 }
@@ -43,7 +46,7 @@ export const optional = (expected: string, accepts: (value: unknown) => boolean)
 })
 export const isFunction = (value: unknown) => typeof value === 'function'
 export const isText = (value: unknown) => typeof value === 'string' && value !== ''
-export const isObject = (value: unknown) => typeof value === 'object' && value !== null
+export const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
 /** Checks the options that were given and fills in the defaults. An option given as `undefined` counts as not given. */
 export function validate<O extends object>(place: string, rules: Rules<O>, given: O): Required<O> {
@@ -63,10 +66,17 @@ export function validate<O extends object>(place: string, rules: Rules<O>, given
     if ((value !== undefined || rule.required) && !rule.accepts(value)) {
       throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, key, rule.expected, describeAs(rule, value)])
     }
+    if (rule.parts !== undefined && isObject(value)) validate(`${place}, ${key}`, rule.parts, value)
     resolved[key] =
       rule.most === undefined ? (value ?? rule.default) : Math.min(Number(value ?? rule.default), rule.most)
   }
   return resolved as Required<O>
+}
+
+/** Checks an argument that is no option. @throws AfterwordError `AFTERWORD_INVALID_OPTION` */
+export function validateText(place: string, what: string, given: string): string {
+  if (typeof given === 'string') return given
+  throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, what, 'a text', describe(given)])
 }
 
 function describeAs({ secret = false }: Rule<unknown>, value: unknown): string {

@@ -1,4 +1,4 @@
-import type { Backoff } from '../options/task-options.ts'
+import type { Backoff } from '../options/backoff.ts'
 import { longestTime } from '../timers.ts'
 
 /** The key of the delay that a `Retry` decides on, on the class: another copy of the package finds it. */

@@ -1,5 +1,7 @@
 import { subscribe } from '../events.ts'
 import { instance } from '../instance.ts'
+import { validateDrain } from '../options/instance-options.ts'
+import { flag, isNumber, isText, type Rules, validate } from '../options/validate.ts'
 import type { DrainReport } from '../schedule/drain.ts'
 import type { SentResponse } from '../sent-response.ts'
 import type { Outcome } from '../task/outcome.ts'
@@ -17,7 +19,7 @@ export { type Props, Stage, type StageAnswer } from './stage.ts'
 
 /**
  * Waits until every task of the process has ended; then a test can read their effects.
- * @throws Error that names what is left after `timeout` ms
+ * @throws Error that names what is left after `timeout` ms; AfterwordError `AFTERWORD_INVALID_OPTION`
  *
  * @example
  * const response = await fetch(`${url}/signup`, { method: 'POST', body })
@@ -25,7 +27,7 @@ export { type Props, Stage, type StageAnswer } from './stage.ts'
  * expect(inbox).toHaveLength(1)
  */
 export async function flush(timeout = 5000): Promise<DrainReport> {
-  const report = await instance().drain({ timeout })
+  const report = await instance().drain(validateDrain({ timeout }, 5000, 'flush'))
   if (report.left.length === 0) return report
   const left = report.left.map(({ name, id }) => `"${name}" (${id})`).join(', ')
   throw new Error(`Not ended within ${timeout} ms: ${left}`)
@@ -106,19 +108,30 @@ export function record(): Recording {
 
 /**
  * Calls `fn` as if it were a request's handler, then runs what it deferred, and resolves when that has ended.
+ * @throws AfterwordError `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
  * @param response the response for `when` and `currentTask()?.request`; by default a delivered `GET /` with status 200
  *
  * @example
  * const { value, outcomes } = await runInline(() => signUp('ada@example.com'), { status: 201 })
  */
-export function runInline<T>(
+export async function runInline<T>(
   fn: () => T,
   response: Partial<SentResponse> = {},
 ): Promise<{ value: Awaited<T>; outcomes: Outcome[] }> {
-  return instance().scope(new InlineResponse(response), async () => {
+  const sent = validate('runInline', responseRules, response)
+  return instance().scope(new InlineResponse(sent), async () => {
     const value = await fn()
     return { value, outcomes: await instance().finishRequest() }
   })
+}
+
+const text = (value: string) => ({ default: value, expected: 'a non-empty string', accepts: isText })
+const responseRules: Rules<SentResponse> = {
+  method: text('GET'),
+  path: text('/'),
+  status: { default: 200, expected: 'a number', accepts: isNumber },
+  delivered: flag(true),
+  aborted: flag(false),
 }
 
 class InlineResponse implements ScopeResponse {
@@ -126,8 +139,8 @@ class InlineResponse implements ScopeResponse {
   readonly #sent: PromiseWithResolvers<void> = Promise.withResolvers()
   readonly #response: SentResponse
 
-  constructor(response: Partial<SentResponse>) {
-    this.#response = { method: 'GET', path: '/', status: 200, delivered: true, aborted: false, ...response }
+  constructor(response: SentResponse) {
+    this.#response = response
   }
 
   whenSent(callback: (sent: SentResponse) => void): void {

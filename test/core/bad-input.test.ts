@@ -95,8 +95,48 @@ const cases: Record<string, [Call, ErrorCode, message: string]> = {
   ],
   'a backoff with an unknown field': [
     (afterword) => afterword.defer.with({ backoff: wrong({ delay: 5 }) }),
+    'AFTERWORD_UNKNOWN_OPTION',
+    'defer.with, backoff has no option "delay". Known options: base, factor, max.',
+  ],
+  'a backoff with a misspelt field': [
+    (afterword) => afterword.job('a', () => {}, { backoff: wrong({ bas: 1 }) }),
+    'AFTERWORD_UNKNOWN_OPTION',
+    'job("a"), backoff has no option "bas". Did you mean "base"?',
+  ],
+  'a backoff that goes back in time': [
+    (afterword) => afterword.defer.with({ backoff: { max: -1 } }),
     'AFTERWORD_INVALID_OPTION',
-    'expected backoff to be',
+    'defer.with, backoff: expected max to be a number of milliseconds, 0 or more, got -1.',
+  ],
+  'a backoff that is none': [
+    (afterword) => afterword.defer.with({ backoff: wrong('fast') }),
+    'AFTERWORD_INVALID_OPTION',
+    'defer.with: expected backoff to be',
+  ],
+  'a rate without its time': [
+    (afterword) => afterword.job('a', () => {}, { rate: wrong({ runs: 1 }) }),
+    'AFTERWORD_INVALID_OPTION',
+    'job("a"), rate: expected per to be a number of milliseconds, 0 or more, got undefined.',
+  ],
+  'a rate with an unknown field': [
+    (afterword) => afterword.job('a', () => {}, { rate: wrong({ runs: 1, pre: 1 }) }),
+    'AFTERWORD_UNKNOWN_OPTION',
+    'job("a"), rate has no option "pre". Known options: runs, per.',
+  ],
+  'a debounce with an unknown field': [
+    (afterword) => afterword.job('a', () => {}, { key: 'a', debounce: wrong({ quiet: 2, most: 3 }) }),
+    'AFTERWORD_UNKNOWN_OPTION',
+    'job("a"), debounce has no option "most". Known options: quiet, longest.',
+  ],
+  'a debounce whose time is a text': [
+    (afterword) => afterword.job('a', () => {}, { key: 'a', debounce: wrong({ quiet: 2, longest: '3' }) }),
+    'AFTERWORD_INVALID_OPTION',
+    'job("a"), debounce: expected longest to be a number of milliseconds, 0 or more, got "3".',
+  ],
+  'a journal with a misspelt option': [
+    () => new Afterword({ journal: wrong({ pth: 'data' }) }),
+    'AFTERWORD_UNKNOWN_OPTION',
+    'configure, journal has no option "pth". Did you mean "path"?',
   ],
   'no concurrency': [
     () => new Afterword({ concurrency: 0 }),
@@ -188,6 +228,14 @@ describe('wrong calls throw:', () => {
   it('drain() rejects an unknown option', async () => {
     await using afterword = new Afterword()
     await expect(afterword.drain(wrong({ deadline: 5 }))).rejects.toMatchObject({ code: 'AFTERWORD_UNKNOWN_OPTION' })
+  })
+
+  it.each([5, {}, undefined])('cancel() of what is no id: %j', async (id) => {
+    await using afterword = new Afterword()
+    await expect(afterword.cancel(wrong(id))).rejects.toMatchObject({
+      code: 'AFTERWORD_INVALID_OPTION',
+      message: expect.stringContaining('cancel: expected the id to be a text, got '),
+    })
   })
 
   it('defer() after close() throws, and so do cancel(), pause() and resume(); configure() starts anew', async () => {

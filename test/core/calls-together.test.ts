@@ -226,11 +226,13 @@ describe.each(Object.keys(places))('%s,', (place) => {
     const ran = Promise.withResolvers<number>()
     const Index = afterword.job('index', (n: number) => ran.resolve(n), {
       key: 'one',
-      debounce: { quiet: hour, longest: 200 },
+      debounce: { quiet: 500, longest: 500 },
     })
-    Index.defer(1)
-    await Index.dispatch(2)
-    expect(await ran.promise).toBe(2)
+    let calls = 0
+    // It is never quiet for so long.
+    const calling = setInterval(() => void Index.defer(++calls), 50)
+    expect(await ran.promise).toBeGreaterThan(1)
+    clearInterval(calling)
   })
 })
 
@@ -271,8 +273,8 @@ describe('options that do not go together', () => {
     ["when to be 'always' where there is lane", { lane: key, when: 'success' }],
     ['delay to be left out where there is lane', { lane: key, delay: 1 }],
     ['uniqueFor to be left out where there is no key', { uniqueFor: 1 }],
-    ['debounce to be { quiet, longest }', { debounce: { quiet: 2, longest: '3' }, key }],
-    ['debounce to be { quiet, longest }', { debounce: { quiet: 2, most: 3 }, key }],
+    ['debounce to be { quiet, longest }', { debounce: 2, key }],
+    ["debounce's longest to be quiet (50) or more, got 5", { debounce: { quiet: 50, longest: 5 }, key }],
     ['lane to be a function of the arguments', { lane: 'one' }],
     ['expires to be a number of milliseconds', { expires: -1 }],
   ])('are refused: %s', (message, options) => {

@@ -25,7 +25,7 @@ describe('instance().cancel(id), in memory,', () => {
     expect(await afterword.cancel(task.id)).toBe(false)
     turns.end('a')
     expect(await task.outcome).toMatchObject({ status: 'done' })
-    for (const id of [task.id, '', 'no such id', '6er2kuwfp', undefined as never, {} as never]) {
+    for (const id of [task.id, '', 'no such id', '6er2kuwfp']) {
       expect(await afterword.cancel(id)).toBe(false)
     }
   })

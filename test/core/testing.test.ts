@@ -35,6 +35,13 @@ describe('flush()', () => {
     work.resolve()
     await flush()
   })
+
+  it('refuses a time that is none, by its own name', async () => {
+    await expect(flush({ timeout: 300 } as never)).rejects.toMatchObject({
+      code: 'AFTERWORD_INVALID_OPTION',
+      message: 'flush: expected timeout to be a number of milliseconds, 0 or more, got an object. Correct the value.',
+    })
+  })
 })
 
 describe('record()', () => {
@@ -109,5 +116,14 @@ describe('runInline()', () => {
       { status: 'done', value: undefined },
       { status: 'cancelled', reason: 'when' },
     ])
+  })
+
+  it('refuses a property that no response has, and calls nothing', async () => {
+    let calls = 0
+    await expect(runInline(() => calls++, { staus: 404 } as never)).rejects.toMatchObject({
+      code: 'AFTERWORD_UNKNOWN_OPTION',
+      message: 'runInline has no option "staus". Did you mean "status"?',
+    })
+    expect(calls).toBe(0)
   })
 })
