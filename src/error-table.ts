@@ -56,8 +56,8 @@ export const errorTable = {
     next: 'A deferred job runs right after the response. To run a job later, dispatch it: job.with({ delay }).dispatch(...).',
   },
   AFTERWORD_NO_JOURNAL: {
-    happened: 'work was called, and there is no journal to take jobs from.',
-    next: "Set configure({ journal: 'data/afterword' }), the folder that the other processes use.",
+    happened: 'work was called, and there is neither a journal nor an engine to take jobs from.',
+    next: "Set configure({ journal: 'data/afterword' }), the folder that the other processes use, or their engine: configure({ engine }).",
   },
   AFTERWORD_JOBS_MODULE: {
     happened: 'afterword work can\'t import "%s": %s.',
@@ -132,8 +132,12 @@ export const errorTable = {
     next: 'Cancel it once more: a record that was cancelled meanwhile is not there any more.',
   },
   AFTERWORD_NOT_PAUSED: {
-    happened: 'The journal could not store that a job is paused, or resumed: %s.',
-    next: 'The job goes on as before. Try again, and look for a full disk or a file that is read-only.',
+    happened: 'A job could not be paused, or resumed: %s.',
+    next: 'The job goes on as before. %s',
+  },
+  AFTERWORD_NO_BACKUP: {
+    happened: '%s keeps its calls in a database of its own, and afterword backup copies journals only.',
+    next: 'Back up that database as you do all others: pg_dump has the calls, too.',
   },
   AFTERWORD_POISON: {
     happened:

@@ -10,6 +10,7 @@ import { pause, resume } from './commands/pause.ts'
 import { show } from './commands/show.ts'
 import { status } from './commands/status.ts'
 import { work } from './commands/work.ts'
+import { isEngine, wrongUrl } from './engine-url.ts'
 
 const commands: Readonly<Record<string, Command>> = { status, list, show, retry, discard, pause, resume, backup, work }
 
@@ -28,7 +29,7 @@ const options = {
 /** The width of the commands in the usage, in characters. */
 const usageWidth = 54
 
-export const usage = `afterword <command> <folder of the journal> [id] [options]
+const usage = `afterword <command> <folder of the journal> [id] [options]
 
 ${Object.entries(commands)
   .map(([name, { takes, does }]) => `  ${`${name} ${takes}`.padEnd(usageWidth)}${does}`)
@@ -45,6 +46,13 @@ ${Object.entries(commands)
 /** The error for arguments that make no sense; its message says why. */
 export class WrongUsage extends Error {}
 
+/** Tells how the command of these arguments is used, in a line: what is wrong stands right above it. */
+export function usageOf(args: readonly string[]): string {
+  const name = args.find((arg) => !arg.startsWith('-')) ?? ''
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  return command === undefined ? 'afterword help tells the commands.' : `Usage: afterword ${name} ${command.takes}`
+}
+
 /** Carries a command line out. @returns its output, piece by piece @throws WrongUsage */
 export function outputOf(args: string[]): Output {
   const { values, positionals } = parse(args)
@@ -55,6 +63,8 @@ export function outputOf(args: string[]): Output {
   const refused = Object.keys(values).find((option) => !command.options.includes(option))
   if (refused !== undefined) throw new WrongUsage(`${name} takes no --${refused}.`)
   if (place === undefined) throw new WrongUsage(`${name} expects a ${command.place}.`)
+  const wrongPlace = command.place === 'folder' && isEngine(place) ? wrongUrl(place) : undefined
+  if (wrongPlace !== undefined) throw new WrongUsage(`${name} ${wrongPlace}`)
   const { all = false, json = false } = values
   const input = {
     place,

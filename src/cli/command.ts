@@ -42,14 +42,6 @@ export interface StorePart extends AsyncDisposable {
   readonly unreadable: readonly string[]
 }
 
-/** Makes a command that works on a part of the journal in a folder. */
-export function onJournal<P extends StorePart>(
-  Part: new (path: string) => P,
-  run: (part: P, input: Input) => AsyncGenerator<string, boolean>,
-): Command['run'] {
-  return onStore(async (path) => new Part(path), run)
-}
-
 /** Makes a command that works on a part of the store at a place. */
 export function onStore<P extends StorePart>(
   open: (place: string) => Promise<P>,

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { inspect } from 'node:util'
 import { escapeControls } from '../control-characters.ts'
-import { outputOf, usage, WrongUsage } from './command-line.ts'
+import { outputOf, usageOf, WrongUsage } from './command-line.ts'
 import { complain } from './terminal.ts'
 
 // The reader of a pipe may have read enough: `| head`.
@@ -26,7 +26,7 @@ async function main(args: string[]): Promise<number | undefined> {
     // An error of the library may be that of another copy, which the module has loaded.
     complain(code?.startsWith('AFTERWORD_') ? `${code}: ${message}` : message)
     if (error instanceof WrongUsage) {
-      process.stderr.write(`\n${usage}`)
+      process.stderr.write(`${usageOf(args)}\n`)
       return 2
     }
     if (cause !== undefined) process.stderr.write(`${escapeControls(inspect(cause))}\n`)

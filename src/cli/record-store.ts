@@ -2,6 +2,7 @@ import { FailedRecords } from '../journal/failed-records.ts'
 import type { Changed, ListedDatabase, ListedRecord, RecordFilter } from '../journal/inspection/listed.ts'
 import { Inspector } from '../journal/inspector.ts'
 import type { StorePart } from './command.ts'
+import { isEngine } from './engine-url.ts'
 
 /** The records of a journal or an engine, seen from outside. */
 export interface RecordReader extends StorePart {
@@ -19,15 +20,13 @@ export interface RecordWriter extends StorePart {
 
 /** Opens the store at a place: the folder of a journal, the file of an app's own database, or the URL of an engine. */
 export async function readerOf(place: string): Promise<RecordReader> {
-  return isPostgres(place) ? openBoss(place) : new Inspector(place)
+  return isEngine(place) ? openBoss(place) : new Inspector(place)
 }
 
 /** Opens the store at a place, to change it. */
 export async function writerOf(place: string): Promise<RecordWriter> {
-  return isPostgres(place) ? openBoss(place) : new FailedRecords(place)
+  return isEngine(place) ? openBoss(place) : new FailedRecords(place)
 }
-
-const isPostgres = (place: string) => /^postgres(ql)?:\/\//.test(place)
 
 async function openBoss(url: string) {
   // The commands on a journal load nothing of an engine.

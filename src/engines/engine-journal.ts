@@ -12,6 +12,8 @@ import { CallSender } from './call-sender.ts'
 import { ClaimedRecord } from './claimed-record.ts'
 import type { Ability, Engine, EngineClaim, EngineClient, EngineHost } from './engine.ts'
 import { MadeRecord } from './made-record.ts'
+import { noPauses } from './no-pauses.ts'
+import { plainError } from './plain-error.ts'
 
 /** The number of runs in a row without an end after which a call is not run again. */
 const mostCrashes = 5
@@ -152,7 +154,7 @@ export class EngineJournal implements Journal, EngineHost {
   }
 
   async pause(): Promise<void> {
-    throw new AfterwordError('AFTERWORD_NOT_PAUSED', [`${this.#engine.name} keeps no pauses`])
+    throw noPauses(this.#engine.name)
   }
 
   /** Claims come from the engine alone, which is fair to all processes. */
@@ -183,13 +185,6 @@ export class EngineJournal implements Journal, EngineHost {
     this.#sender.close()
     await this.client.close(Math.max(0, deadline - clock.now()))
   }
-}
-
-/** Makes an error of what a library has thrown, without what that has put on it: its client, say, and with that the keys of a connection. */
-function plainError({ message, stack, code, errors }: Error & { code?: unknown; errors?: readonly Error[] }): Error {
-  // A connection that is tried by several addresses fails with an error for each, and without words of its own.
-  const words = message || (errors ?? []).map((error) => error.message).join('; ')
-  return Object.assign(new Error(words), { stack: String(stack) }, code !== undefined && { code })
 }
 
 /** The option of a job is not as by default. */

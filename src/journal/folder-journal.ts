@@ -6,6 +6,7 @@ import { report } from '../events.ts'
 import type { Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../task/record.ts'
 import { takeOver } from './client/closed-slots.ts'
 import { Codec, type CodecOptions } from './client/codec.ts'
+import { notPaused } from './client/pausing.ts'
 import { RefusingQueue } from './client/refusing-queue.ts'
 import { openSlotClient, type SlotClient } from './client/slot-client.ts'
 import { StoredRecord } from './client/stored-record.ts'
@@ -112,7 +113,7 @@ class FolderJournal implements Journal {
 
   async pause(job: string, isPaused: boolean): Promise<void> {
     if (this.#current !== undefined) return this.#current.client.pause(job, isPaused)
-    throw new AfterwordError('AFTERWORD_NOT_PAUSED', ['it can not be opened'])
+    throw notPaused('the journal can not be opened')
   }
 
   hasRoom(job: string): boolean {

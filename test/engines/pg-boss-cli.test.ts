@@ -165,6 +165,47 @@ test('afterword discard deletes failed calls, and by its id one that waits', asy
 test('a database without tables of pg-boss, and a server that is away, are errors', async () => {
   const { code, stderr } = await cli('list', place)
   expect(code).toBe(1)
-  expect(stderr).toContain(`There are no tables of pg-boss in the schema "${schema}" that can be read.`)
-  expect((await cli('list', 'postgres://127.0.0.1:1/none')).code).toBe(1)
+  expect(stderr).toBe(`There are no tables of pg-boss in the schema "${schema}".\n`)
+  const away = await cli('list', 'postgres://127.0.0.1:1/none')
+  expect(away).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: "The database can't be read: connect ECONNREFUSED 127.0.0.1:1\n",
+  })
+  const none = new URL(place)
+  none.pathname = '/none'
+  expect(await cli('retry', none.href, '--all')).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'The database can\'t be read: database "none" does not exist\n',
+  })
+})
+
+test.each([['pause'], ['resume']])('afterword %s of an engine says that it keeps no pauses', async (command) => {
+  const { code, stdout, stderr } = await cli(command, place, 'fail')
+  expect([code, stdout]).toEqual([1, ''])
+  expect(stderr).toBe(
+    'AFTERWORD_NOT_PAUSED: A job could not be paused, or resumed: pg-boss keeps no pauses. The job goes on as before. Let the processes work on the other jobs only: worker: { jobs }, or afterword work --jobs.\n',
+  )
+})
+
+test('afterword backup of an engine says that the backup is that of its database', async () => {
+  const { code, stderr } = await cli('backup', place, 'copy')
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/^AFTERWORD_NO_BACKUP: pg-boss keeps its calls in a database of its own, .*pg_dump.*\.\n$/)
+})
+
+test('a parameter of the URL that nothing knows, and a state that an engine does not know, are wrong usage', async () => {
+  const misspelt = place.replace('schema=', 'shema=')
+  expect(await cli('status', misspelt)).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: 'status knows no parameter "shema" of a URL. Did you mean "schema"?\nUsage: afterword status <folder>\n',
+  })
+  expect(await cli('list', place, '--state', 'paused')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(
+      /^list knows the states failed, running, pending of an engine, got "paused"\.\nUsage: afterword list /,
+    ),
+  })
 })

@@ -1,5 +1,6 @@
 import { clock } from '../../clock.ts'
 import { type Command, onStore, takesNoId } from '../command.ts'
+import { engineStates, isEngine } from '../engine-url.ts'
 import { date, Reader } from '../printed-record.ts'
 import { readerOf } from '../record-store.ts'
 import { jsonArray, table } from '../table.ts'
@@ -11,7 +12,12 @@ export const list: Command = {
   does: 'all that has failed, then what runs or waits',
   place: 'folder',
   options: ['json', 'job', 'state', 'limit'],
-  wrong: takesNoId,
+  wrong(input) {
+    const { place, state } = input
+    if (state === undefined || !isEngine(place) || engineStates.some((known) => known === state))
+      return takesNoId.call(this, input)
+    return `knows the states ${engineStates.join(', ')} of an engine, got "${state}"`
+  },
   run: onStore(readerOf, async function* (inspector, { json, job, state, limit }) {
     const reader = new Reader()
     const now = clock.date()

@@ -1,6 +1,8 @@
 import { inOneLine } from '../../control-characters.ts'
+import { noPauses } from '../../engines/no-pauses.ts'
 import { JobPauses } from '../../journal/job-pauses.ts'
-import { type Command, onJournal } from '../command.ts'
+import { type Command, onStore } from '../command.ts'
+import { isEngine } from '../engine-url.ts'
 import { jsonArray } from '../table.ts'
 import { complain } from '../terminal.ts'
 
@@ -25,6 +27,11 @@ interface Changing {
   readonly not: string
 }
 
+async function openPauses(place: string): Promise<JobPauses> {
+  if (isEngine(place)) throw noPauses('pg-boss')
+  return new JobPauses(place)
+}
+
 /** Makes a command that pauses jobs, or resumes them. */
 function changing({ does, isPaused, become, not }: Changing): Command {
   return {
@@ -33,7 +40,7 @@ function changing({ does, isPaused, become, not }: Changing): Command {
     place: 'folder',
     options: ['json'],
     wrong: ({ ids }) => (ids.length > 0 && !ids.includes('') ? undefined : 'expects names of jobs'),
-    run: onJournal(JobPauses, async function* (pauses, { ids: jobs, json }) {
+    run: onStore(openPauses, async function* (pauses, { ids: jobs, json }) {
       const changed = await pauses.set(jobs, isPaused)
       if (json) yield* jsonArray([changed], ({ job, done }) => ({ job, done }))
       else yield changed.map(({ job, done }) => `"${inOneLine(job)}" is ${done ? become : not}.\n`).join('')

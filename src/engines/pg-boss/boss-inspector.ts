@@ -1,4 +1,5 @@
 import type { Changed, ListedDatabase, ListedRecord, RecordFilter, State } from '../../journal/inspection/listed.ts'
+import { plainError } from '../plain-error.ts'
 import { type Boss, hasChanged, inTransaction, withdraw } from './boss.ts'
 import { makeBoss } from './boss-package.ts'
 import { prefix } from './queue-name.ts'
@@ -57,7 +58,9 @@ export class BossInspector implements AsyncDisposable {
       await boss.start()
     } catch (cause) {
       await boss.stop({ graceful: false }).catch(() => {})
-      throw new Error(`There are no tables of pg-boss in the schema "${schema}" that can be read.`, { cause })
+      const { message } = plainError(cause as Error)
+      if (message !== notInstalled) throw new Error(`The database can't be read: ${message}`)
+      throw new Error(`There are no tables of pg-boss in the schema "${schema}".`)
     }
     return new BossInspector(boss, schema)
   }
@@ -170,6 +173,9 @@ export class BossInspector implements AsyncDisposable {
     await this.#boss.stop({ graceful: false })
   }
 }
+
+/** The words of pg-boss where its tables are missing. */
+const notInstalled = 'pg-boss is not installed'
 
 /** The code of Postgres for a unique key that is taken. */
 const uniqueViolation = '23505'
