@@ -273,6 +273,21 @@ test('a frame that was cut short is no damage in a segment that is used again, w
   }
 })
 
+test('the last frame of a segment is known as damaged although its end mark is gone, if zeros were there before', () => {
+  const log = new Log(false)
+  log.write(true, accept(10))
+  log.write(false, accept(11))
+  const before = readFileSync(path())
+  const start = before.indexOf(accept(11)) - frameHeadSize
+  const end = start + frameHeadSize + accept(11).length + endMarkSize
+  // Its head is damaged as well, or is not.
+  for (const from of [start, start + frameHeadSize + 1]) {
+    writeFileSync(path(), Buffer.from(before).fill(0xa5, from, end))
+    const contents = readLog(path()) as LogContents
+    expect([isDamaged(contents), pendingIn(contents)]).toEqual([true, [10]])
+  }
+})
+
 test('a record whose entry in the log is damaged when it moves is set aside; those of its group are moved', async () => {
   await using living = await Sibling.start(folder, { options: { worker: false } })
   for (const what of ['one', 'two', 'three']) {

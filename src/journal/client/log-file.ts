@@ -103,12 +103,21 @@ export class LogFile {
     const needed = headSpace + size + endMarkSize
     const ready = this.#free.findIndex((segment) => segment.bytes >= needed)
     const segment = ready === -1 ? this.#create(needed) : (this.#free.splice(ready, 1)[0] as Segment)
+    const clean = segment.sequence === 0
     segment.sequence = ++this.#sequence
     segment.synced = -1
     segment.until = undefined
     const { sequence: oldest } = this.#used[0] ?? segment
     const { sequence: previous = 0, until } = this.current ?? {}
-    const head: SegmentHead = { log: logVersion, bytes: segment.bytes, oldest, previous, until, full: this.#full }
+    const head: SegmentHead = {
+      log: logVersion,
+      bytes: segment.bytes,
+      oldest,
+      previous,
+      until,
+      full: this.#full,
+      clean,
+    }
     this.#head.add(JSON.stringify(head))
     this.#unwritten = Buffer.from(this.#head.take(segment.sequence, 0).subarray(0, -endMarkSize))
     segment.used = this.#unwritten.length

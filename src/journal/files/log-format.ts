@@ -38,6 +38,8 @@ export interface SegmentHead {
   readonly until?: number | undefined
   /** The frames of a response are synced before it leaves: `sync: 'full'`. */
   readonly full: boolean
+  /** No earlier use has left frames in the segment: zeros follow the last one. Earlier releases don't tell. */
+  readonly clean?: boolean
 }
 
 /** The kinds of entries, each the first value of its array. */

@@ -100,7 +100,7 @@ function* readAll(log: LogBytes, salvage: boolean): Generator<LogContents> {
 
 function readSegment(
   buffer: Buffer,
-  { sequence, offset, until = Number.POSITIVE_INFINITY }: FoundSegment,
+  { sequence, offset, head, until = Number.POSITIVE_INFINITY }: FoundSegment,
   contents: LogContents,
 ): void {
   // What an earlier use of the segment has left has lower ids.
@@ -117,7 +117,8 @@ function readSegment(
     }
     // Frames that check behind one that does not were written later: what lies between is damaged.
     const next = nextFrame(buffer, at, sequence, number)
-    const broken = next === undefined ? brokenFrame(buffer, at, sequence, number) : buffer.subarray(at, next)
+    const broken =
+      next === undefined ? brokenFrame(buffer.subarray(at), sequence, number, head?.clean) : buffer.subarray(at, next)
     if (broken !== undefined) readBroken(broken, { sequence, frame: number }, lastId, contents)
     if (next === undefined) return
     at = next

@@ -54,14 +54,38 @@ function rowOf(line: string): RecordRow | undefined {
 }
 
 /**
- * Finds the frame that should be at an offset, behind the last one that checks, and was written to its end: it is damaged. One that was
- * being written when its process ended, or the power, has no end mark.
- * @returns its bytes, without its head
+ * Finds the frame that should be behind the last one that checks, and was written: it is damaged. One that was being written when its
+ * process ended, or the power, has no end mark, and ends with what was there before.
+ * @param rest the bytes of the segment from there on @param clean no earlier use has left frames there
+ * @returns the bytes of the frame, without its head
  */
-export function brokenFrame(buffer: Buffer, at: number, sequence: number, number: number): Buffer | undefined {
+export function brokenFrame(rest: Buffer, sequence: number, number: number, clean = false): Buffer | undefined {
+  const end = rest.indexOf(markOf(sequence, number), frameHeadSize)
+  if (end !== -1) return rest.subarray(frameHeadSize, end)
+  // The end mark of the frame before is where this one would begin.
+  const isUnwritten = rest.length < frameHeadSize || rest.subarray(0, 8).equals(markOf(sequence, number - 1))
+  if (isUnwritten || !clean) return undefined
+  const written = withoutZeros(rest.subarray(frameHeadSize))
+  if (written.length === 0) return undefined
+  const isNamed = rest.readUInt32LE(8) === sequence && rest.readUInt32LE(12) === number
+  // As long as its head says, or with a head that no frame has here: no write that was cut short leaves that before zeros.
+  return !isNamed || written.length >= rest.readUInt32LE(0) ? written : undefined
+}
+
+/** The beginning of the end mark of a frame. */
+function markOf(sequence: number, number: number): Buffer {
   const mark = Buffer.alloc(8)
   mark.writeUInt32LE(sequence)
-  mark.writeUInt32LE(number, 4)
-  const end = buffer.indexOf(mark, at + frameHeadSize)
-  return end === -1 ? undefined : buffer.subarray(at + frameHeadSize, end)
+  mark.writeInt32LE(number, 4)
+  return mark
+}
+
+/** Bytes without the zeros at their end. */
+function withoutZeros(bytes: Buffer): Buffer {
+  const zeros = Buffer.alloc(64)
+  let end = bytes.length
+  while (end >= zeros.length && bytes.compare(zeros, 0, zeros.length, end - zeros.length, end) === 0)
+    end -= zeros.length
+  while (end > 0 && bytes[end - 1] === 0) end--
+  return bytes.subarray(0, end)
 }
