@@ -111,7 +111,10 @@ describe('afterword work on a terminal', () => {
 
 describe('afterword work ends with 1', () => {
   test.each([
-    ['plain', /^AFTERWORD_NO_JOURNAL: work was called, and there is no journal to take jobs from\. Set configure/],
+    [
+      'plain',
+      /^AFTERWORD_NO_JOURNAL: work was called, and there is neither a journal nor an engine to take jobs from\. Set configure/,
+    ],
     [
       'broken',
       /^AFTERWORD_JOBS_MODULE: .*broken\.ts": its code has thrown an error\. Give .*\nTypeError: no such setting\n +at .*broken\.ts/,

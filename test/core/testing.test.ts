@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Afterword, currentTask, defer, job } from '../../src/index.ts'
 import { flush, record, runInline } from '../../src/testing/index.ts'
 import { Reports } from '../support/reports.ts'
@@ -116,6 +116,40 @@ describe('runInline()', () => {
       { status: 'done', value: undefined },
       { status: 'cancelled', reason: 'when' },
     ])
+  })
+
+  it('has the outcomes of deferred calls: one that was dispatched is of no request', async () => {
+    const Count = job('count', (n: number) => n)
+    using deferred = record()
+    const { outcomes } = await runInline(async () => {
+      Count.defer(1)
+      await Count.dispatch(2)
+    })
+    await flush()
+    expect(outcomes).toEqual([{ status: 'done', value: 1 }])
+    expect(deferred.tasks.map(({ outcome }) => outcome)).toEqual([
+      { status: 'done', value: 1 },
+      { status: 'done', value: 2 },
+    ])
+  })
+
+  it('ends with a task that waits for a faked timer, once that time has come', async () => {
+    vi.useFakeTimers()
+    try {
+      const begun = Promise.withResolvers<void>()
+      const running = runInline(() => {
+        defer(() => {
+          const late = new Promise((resolve) => setTimeout(resolve, 60_000, 'late'))
+          begun.resolve()
+          return late
+        })
+      })
+      await begun.promise
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect((await running).outcomes).toEqual([{ status: 'done', value: 'late' }])
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('refuses a property that no response has, and calls nothing', async () => {
