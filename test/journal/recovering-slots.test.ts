@@ -43,10 +43,10 @@ async function runsOfNext(): Promise<number[]> {
   return runs.filter((n) => n > 0).sort((a, b) => a - b)
 }
 
-/** The server of another process, which has the lock of the dead one, and no record in memory. */
+/** The server of another process, in slot 2, which has the lock of the dead one, and no record in memory. */
 class Adopter implements Disposable {
   readonly #server: JournalServer
-  readonly #lock = ProcessLock.take(dead.folder, 1)
+  readonly #locks = [1, 2].map((slot) => ProcessLock.take(dead.folder, slot))
   readonly #withdrawn = new Map<number, (done: boolean | undefined) => void>()
   #closed = () => {}
 
@@ -72,7 +72,7 @@ class Adopter implements Disposable {
     const closed = new Promise<void>((resolve) => (this.#closed = resolve))
     this.#server.receive({ type: 'close', within: 1000, kept: [] })
     await closed
-    this.#lock?.release()
+    this[Symbol.dispose]()
   }
 
   #receive(message: FromServer): void {
@@ -85,7 +85,7 @@ class Adopter implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#lock?.release()
+    for (const lock of this.#locks.splice(0)) lock?.release()
   }
 }
 
