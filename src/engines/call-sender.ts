@@ -5,6 +5,7 @@ import { rootContext } from '../schedule/current.ts'
 import { setTimer, within } from '../timers.ts'
 import type { EngineClient, EngineHost } from './engine.ts'
 import type { MadeRecord } from './made-record.ts'
+import { plainError } from './plain-error.ts'
 
 /** The most calls that are sent at once. */
 const mostAtOnce = 1000
@@ -38,7 +39,6 @@ export class CallSender {
   #pauseTimer: NodeJS.Timeout | undefined
   #deadlineTimer: NodeJS.Timeout | undefined
   #trouble = 'no answer'
-  #flushed: PromiseWithResolvers<void> | undefined
 
   constructor(options: SenderOptions) {
     this.#options = options
@@ -58,11 +58,9 @@ export class CallSender {
     this.#sendSoon()
   }
 
-  /** Resolves when no call waits any more. */
-  flushed(): Promise<void> {
-    if (this.#open.size === 0) return Promise.resolve()
-    this.#flushed ??= Promise.withResolvers()
-    return this.#flushed.promise
+  /** Resolves when the calls that wait now are stored or refused. */
+  async flushed(): Promise<void> {
+    await Promise.all(Array.from(this.#open.keys(), ({ ready }) => ready))
   }
 
   /** Refuses what still waits: the instance is closed. */
@@ -98,7 +96,7 @@ export class CallSender {
       this.#most = mostAtOnce
       host.reached()
     } catch (error) {
-      this.#trouble = (error as Error).message
+      this.#trouble = plainError(error as Error).message
       host.away(error)
       this.#most = Math.max(1, Math.floor(group.length / 2))
       this.#waiting.push(...group)
@@ -113,7 +111,6 @@ export class CallSender {
       if (!this.#open.delete(record)) continue
       record.stored(ids[index] as string)
     }
-    this.#tellFlushed()
   }
 
   #sendLater(): void {
@@ -137,12 +134,5 @@ export class CallSender {
   #refuse(record: MadeRecord): void {
     this.#open.delete(record)
     record.refused(this.#refusals.add(this.#trouble))
-    this.#tellFlushed()
-  }
-
-  #tellFlushed(): void {
-    if (this.#open.size > 0) return
-    this.#flushed?.resolve()
-    this.#flushed = undefined
   }
 }

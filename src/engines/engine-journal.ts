@@ -147,8 +147,9 @@ export class EngineJournal implements Journal, EngineHost {
     const asked = this.client.withdraw(of, jobs).then((answer) => void (isWithdrawn = answer))
     try {
       if (await within(this.#settings.holdTimeout, asked)) return isWithdrawn
-    } catch (cause) {
-      throw new AfterwordError('AFTERWORD_NOT_ANSWERED', [(cause as Error).message], { cause })
+    } catch (error) {
+      const cause = plainError(error as Error)
+      throw new AfterwordError('AFTERWORD_NOT_ANSWERED', [cause.message], { cause })
     }
     throw new AfterwordError('AFTERWORD_NOT_ANSWERED', [`${this.#engine.name} did not answer`])
   }

@@ -42,7 +42,7 @@ export class Forwarder implements Claimer {
     if (here.length > 0) this.#options.worker.take(here)
     this.#waiting.push(...claims.filter(({ response }) => response === undefined))
     if (this.#stopped) this.stop()
-    else this.#forwarding ??= this.#forward()
+    else if (this.#waiting.length > 0) this.#forwarding ??= this.#forward()
   }
 
   async #forward(): Promise<void> {

@@ -60,9 +60,12 @@ export function pgBoss(given: PgBossOptions | Boss): EngineOption {
  * has forgotten to set DATABASE_URL. https://www.postgresql.org/docs/current/libpq-envars.html
  */
 function namesServer(given: PgBossOptions): boolean {
-  const isNamed = ['connectionString', 'host', 'port', 'database', 'db'].some((option) => given[option] !== undefined)
-  return isNamed || ['PGHOST', 'PGPORT', 'PGDATABASE', 'PGSERVICE'].some((name) => process.env[name] !== undefined)
+  const isNamed = ['connectionString', 'host', 'port', 'database', 'db'].some((option) => isSet(given[option]))
+  return isNamed || ['PGHOST', 'PGPORT', 'PGDATABASE', 'PGSERVICE'].some((name) => isSet(process.env[name]))
 }
+
+/** A value is there; a line of an `.env` file may be empty. */
+const isSet = (value: unknown) => value !== undefined && value !== ''
 
 /** Opens the engine. One function for all options: a module that is evaluated again gives the same ones. */
 const open: EngineOption['open'] = function (

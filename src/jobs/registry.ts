@@ -36,7 +36,12 @@ export class Registry {
 
   /** @throws AfterwordError `AFTERWORD_ENGINE_LACKS` where a job is defined already that the journal can't keep */
   set journal(journal: Journal | undefined) {
-    for (const { name, settings } of this.#kept.values()) journal?.check?.(name, settings)
+    try {
+      for (const { name, settings } of this.#kept.values()) journal?.check?.(name, settings)
+    } catch (error) {
+      void journal?.close(0)
+      throw error
+    }
     this.#journal = journal
   }
 

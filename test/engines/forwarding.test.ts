@@ -5,7 +5,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { FolderIds } from '../../src/engines/folder-ids.ts'
 import { pgBoss } from '../../src/engines/pg-boss.ts'
 import { Afterword, type AfterwordOptions, subscribe } from '../../src/index.ts'
+import { encode } from '../../src/journal/format/encoding.ts'
 import { backUp } from '../../src/journal/inspection/backup.ts'
+import { DeadLog } from '../journal/dead-log.ts'
 import type { Daemon } from '../support/daemon.ts'
 import { serve } from '../support/local-site.ts'
 import { postgresUrl, startPostgres } from '../support/postgres.ts'
@@ -53,6 +55,39 @@ test('dispatch() is accepted by the journal and runs by the engine, under the sa
   expect(seen).toEqual(['ada', new Date(7), id])
   await using tables = new Tables(postgresUrl(postgres), schema)
   expect(await tables.calls('send')).toMatchObject([{ id, data: { key: 'k' } }])
+})
+
+test('a process that takes over calls of a response only forwards those that come later', async () => {
+  const dead = new DeadLog()
+  const response = { method: 'POST', path: '/', status: 200, delivered: true, aborted: false }
+  const row = dead.row(1)
+  dead.accept([...row.slice(0, 4), encode([undefined, encode([{ response }])]), ...row.slice(5)] as never)
+  dead.close()
+  await using afterword = start({ journal: dead.folder })
+  const first = ranAll('send', 1)
+  const Send = afterword.job('send', (_n: number) => {})
+  await first
+  const second = ranAll('send', 1)
+  const id = await Send.dispatch(2)
+  expect(await second).toEqual([id])
+  rmSync(dead.folder, { recursive: true })
+})
+
+test('while the engine is away a call that waits for its response can be cancelled', async () => {
+  await using afterword = start()
+  const Send = afterword.job('send', (_n: number) => {})
+  await Send.dispatch(0)
+  await postgres.kill()
+  using _reports = new Reports()
+  try {
+    await Send.dispatch(1)
+    await using site = await serve(afterword, async (_req, res) => {
+      res.end(String(await afterword.cancel(Send.defer(2).id)))
+    })
+    expect(await site.get()).toBe('true')
+  } finally {
+    await postgres.restart()
+  }
 })
 
 test('while the engine is away calls are accepted at once, and arrive once when it is back', async () => {

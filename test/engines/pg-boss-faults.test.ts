@@ -133,6 +133,19 @@ test('a network that forwards nothing any more keeps no response for longer than
   expect(await answer.text()).toBe('kept')
 })
 
+test('a process that only waits for jobs knows when the engine is back', async () => {
+  await using afterword = start()
+  const ran = ranAll('send', 1)
+  await afterword.job('send', () => {}).dispatch()
+  await ran
+  using reports = new Reports()
+  const told = reports.next
+  await postgres.kill()
+  expect((await told).error.code).toBe('AFTERWORD_ENGINE_AWAY')
+  await postgres.restart()
+  await expect.poll(() => afterword.status().engineAway, { timeout: 60_000 }).toBe(0)
+})
+
 test('connections that the server ends do not end the process, and calls are kept on new ones', async () => {
   await using afterword = start({ holdTimeout: 60_000 })
   using reports = new Reports()

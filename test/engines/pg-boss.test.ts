@@ -385,7 +385,7 @@ test('pgBoss() takes no options that say nothing of a server, unless the environ
   delete process.env.PGHOST
   try {
     const forgotten = { connectionString: process.env.NO_SUCH_URL }
-    for (const options of [forgotten, {}, { connectonString: postgres.url }]) {
+    for (const options of [forgotten, {}, { connectionString: '' }, { connectonString: postgres.url }]) {
       expect(() => pgBoss(options)).toThrow(expect.objectContaining({ code: 'AFTERWORD_INVALID_OPTION' }))
     }
     process.env.PGHOST = '127.0.0.1'

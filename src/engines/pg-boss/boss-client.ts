@@ -10,6 +10,8 @@ import { isUuid, storedCall } from './stored-call.ts'
 /** The shortest and the longest pause in ms before pg-boss is started again. */
 const firstPause = 100
 const longestPause = 2000
+/** The interval in ms at which a database that was away is looked for. */
+const probeInterval = 500
 
 /** The states of a call that is not over. */
 const openStates = new Set(['created', 'retry', 'active'])
@@ -32,8 +34,12 @@ export class BossClient implements EngineClient {
   readonly #queues = new Map<string, Promise<void>>()
   #isStarted = false
   #closed = false
+  #isProbing = false
   // Without a listener each error would end the process.
-  readonly #onError = (error: Error): void => this.#host?.away(error)
+  readonly #onError = (error: Error): void => {
+    this.#host?.away(error)
+    void this.#probe()
+  }
 
   constructor({ boss, isGiven }: BossClientOptions) {
     this.#boss = boss
@@ -61,6 +67,25 @@ export class BossClient implements EngineClient {
         if (!this.#isGiven) await this.#boss.stop({ graceful: false }).catch(() => {})
         await waitFor(pause)
       }
+    }
+  }
+
+  /** Looks when the database is back: a process that only waits for jobs hears of nothing else. */
+  async #probe(): Promise<void> {
+    if (this.#isProbing) return
+    this.#isProbing = true
+    do await waitFor(probeInterval)
+    while (!this.#closed && !(await this.#answers()))
+    this.#isProbing = false
+    if (!this.#closed) this.#host?.reached()
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      await this.#boss.getDb().executeSql('SELECT 1')
+      return true
+    } catch {
+      return false
     }
   }
 
@@ -156,11 +181,11 @@ export class BossClient implements EngineClient {
   async close(time: number): Promise<void> {
     this.#closed = true
     this.#endings?.close()
-    if (!this.#isGiven)
-      await within(
-        time,
-        this.#boss.stop({ graceful: false }).catch(() => {}),
-      )
-    this.#boss.off('error', this.#onError)
+    // Connections of our own may fail later than that: their errors need a listener still.
+    if (this.#isGiven) this.#boss.off('error', this.#onError)
+    else {
+      const stopped = this.#boss.stop({ graceful: false }).catch(() => {})
+      await within(time, stopped)
+    }
   }
 }

@@ -121,7 +121,15 @@ export class BossWorkers {
       await this.#run(queue, jobs.sort(byId))
     }
     // The worker is no code of the task at whose end there is room for it.
-    id = await rootContext.runInAsyncScope(() => this.#boss.work(queue.name, options, take))
+    try {
+      id = await rootContext.runInAsyncScope(() => this.#boss.work(queue.name, options, take))
+    } catch (error) {
+      // An app may stop its own pg-boss before the instance.
+      queue.isServed = false
+      this.#host.away(error)
+      this.#fillTimer ??= setTimer(this.#fill, polling * 1000).unref()
+      return
+    }
     // The queue may have been given up meanwhile.
     if (queue.isServed && this.#queues.get(queue.name) === queue) queue.worker = id
     else void this.#boss.offWork(queue.name, { id, wait: false })
