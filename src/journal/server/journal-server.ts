@@ -114,6 +114,7 @@ export class JournalServer {
   receive(message: ToServer): void {
     // The client still gets the answer to a group.
     if (this.#closed && message.type !== 'group' && message.type !== 'sync') return
+    this.#maintenance.noteWork()
     switch (message.type) {
       case 'prepare':
       case 'sync':
@@ -207,6 +208,7 @@ export class JournalServer {
   #lookIfSeenAnew(table: RecordTable): void {
     const { seen } = table.claimable
     if (seen === this.#seen.get(table)) return
+    this.#maintenance.noteWork()
     this.#lookForEncrypted()
     if (table === this.#shared) {
       this.#withdrawals.look()

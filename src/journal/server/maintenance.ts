@@ -8,6 +8,8 @@ import type { RecordTable } from './record-table.ts'
 
 /** The interval in ms at which dead siblings are looked for, with half as much again of jitter. */
 const interval = 750
+/** The time in ms after which a process in which nothing happens looks half as often. */
+const idleAfter = 10_000
 /** The delay in ms of the next look where many slots were left. */
 const moreDelay = 50
 /** The interval in ms at which old failures are forgotten, and those that are too many. */
@@ -62,17 +64,24 @@ export class Maintenance {
   /** More slots wait to be looked at. */
   #more = false
   #clock = clock.date()
+  #busyAt = clock.now()
   #stopped = false
 
   constructor(server: Maintained) {
     this.#server = server
   }
 
+  /** Notes that something happens in this process, or to its databases. */
+  noteWork(): void {
+    this.#busyAt = clock.now()
+  }
+
   /** Looks around now, and at an interval. */
   begin(): void {
     if (this.#server.try(() => this.#lookAround()) && this.#failing.size === 0) this.#server.recovered()
     if (this.#stopped) return
-    const pause = this.#more ? moreDelay : interval * (1 + Math.random() / 2)
+    const isIdle = clock.now() - this.#busyAt > idleAfter
+    const pause = this.#more ? moreDelay : (isIdle ? 2 : 1) * interval * (1 + Math.random() / 2)
     this.#round = setTimeout(() => this.begin(), pause).unref()
   }
 
@@ -152,7 +161,7 @@ export class Maintenance {
     const now = clock.date()
     if (now < this.#clock) for (const table of databases.tables) this.#resetClock(table)
     // The clock was set forward, or the machine has slept: more may be due.
-    if (now > this.#clock + 2 * interval) look()
+    if (now > this.#clock + 4 * interval) look()
     this.#clock = now
   }
 
