@@ -196,10 +196,7 @@ export class JournalServer {
       const { dataVersion } = this.#shared.claimable
       changed = dataVersion !== this.#dataVersion
       this.#dataVersion = dataVersion
-      if (!changed) return
-      this.#answers.look()
-      this.#withdrawals.look()
-      this.#pauses.look()
+      if (changed) this.#lookAt(this.#shared)
     })
     return changed
   }
@@ -210,12 +207,15 @@ export class JournalServer {
     if (seen === this.#seen.get(table)) return
     this.#maintenance.noteWork()
     this.#lookForEncrypted()
-    if (table === this.#shared) {
-      this.#withdrawals.look()
-      this.#pauses.look()
-    }
-    this.#answers.look()
+    this.#lookAt(table)
     this.#seen.set(table, seen)
+  }
+
+  #lookAt(table: RecordTable): void {
+    this.#answers.look()
+    if (table !== this.#shared) return
+    this.#withdrawals.look()
+    this.#pauses.look()
   }
 
   /** Lists this process and its jobs, for those who look at the records. */

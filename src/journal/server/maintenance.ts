@@ -36,7 +36,7 @@ interface Maintained {
   tellAside(record: RefusedRecord): void
   /** Some record may be claimable. */
   look(): void
-  /** Looks for what changes with time only. */
+  /** Looks at databases that have changed without a word of the system. */
   lookAround(): void
   /** Called once a minute. */
   everyMinute(): void

@@ -190,7 +190,7 @@ export class ProcessDatabases implements OwnDatabases {
   adopt(slot: number): RecordTable | undefined {
     this.#asked.delete(slot)
     if (this.#slots.has(slot)) return undefined
-    if (this.#lock.isGone) return this.#release(slot, 0)
+    if (this.#lock.isGone) return void this.#release(slot, 0)
     try {
       const table = this.#open(slot, true)
       this.#delays.delete(slot)
@@ -225,8 +225,9 @@ export class ProcessDatabases implements OwnDatabases {
     } catch (error) {
       if (!this.#isNewer(slot, error)) throw error
     }
-    if (found !== undefined) found.recovery = undefined
-    if (found !== undefined) found.table.claimable.isRecovering = false
+    if (found === undefined) return false
+    found.recovery = undefined
+    found.table.claimable.isRecovering = false
     return false
   }
 
@@ -284,7 +285,7 @@ export class ProcessDatabases implements OwnDatabases {
   }
 
   /** Lets a slot go. @param until by `performance.now()`: free pages are given back until then; 0 leaves its files as they are */
-  #release(slot: number, until = clock.now() + longestShut): undefined {
+  #release(slot: number, until = clock.now() + longestShut): void {
     this.#close(slot, until)
     // The next process of the slot may change the files as soon as it gets the lock.
     this.#left.set(slot, this.#markOf(slot))
