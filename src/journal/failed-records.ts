@@ -9,21 +9,9 @@ import type { Changed } from './inspection/listed.ts'
  *
  * The first call throws an `Error` where there is no journal that can be read.
  */
-export class FailedRecords implements AsyncDisposable {
-  readonly #thread: InspectionThread
-
-  /** @param path the folder of a journal, or the file of an app's own database */
-  constructor(path: string) {
-    this.#thread = new InspectionThread(path)
-  }
-
-  /** A sentence for each database that can't be read, and is left out. */
-  get unreadable(): readonly string[] {
-    return this.#thread.unreadable
-  }
-
+export class FailedRecords extends InspectionThread {
   count(): Promise<number> {
-    return only(this.#thread.items('writer', 'count'))
+    return only(this.items('writer', 'count'))
   }
 
   /**
@@ -31,7 +19,7 @@ export class FailedRecords implements AsyncDisposable {
    * or so. A record stays failed where its unique key is another record's by now.
    */
   retry(ids?: readonly string[]): AsyncGenerator<Changed[]> {
-    return this.#thread.items('writer', 'retry', ids)
+    return this.items('writer', 'retry', ids)
   }
 
   /**
@@ -39,10 +27,6 @@ export class FailedRecords implements AsyncDisposable {
    * retry. Throws an `Error` if the process that has a record does not answer.
    */
   discard(ids?: readonly string[]): AsyncGenerator<Changed[]> {
-    return this.#thread.items('writer', 'discard', ids)
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#thread[Symbol.asyncDispose]()
+    return this.items('writer', 'discard', ids)
   }
 }

@@ -10,33 +10,17 @@ import type { ListedDatabase, ListedRecord, RecordFilter } from './inspection/li
  *
  * The first call throws an `Error` where there is no journal that can be read.
  */
-export class Inspector implements AsyncDisposable {
-  readonly #thread: InspectionThread
-
-  /** @param path the folder of a journal, or the file of an app's own database */
-  constructor(path: string) {
-    this.#thread = new InspectionThread(path)
-  }
-
-  /** A sentence for each database that can't be read, and is left out. */
-  get unreadable(): readonly string[] {
-    return this.#thread.unreadable
-  }
-
+export class Inspector extends InspectionThread {
   databases(): Promise<ListedDatabase[]> {
-    return only(this.#thread.items('reader', 'databases'))
+    return only(this.items('reader', 'databases'))
   }
 
   /** Yields pages: what has failed, then the others, each in the order in which they were deferred, database by database. */
   records(filter: RecordFilter = {}): AsyncGenerator<ListedRecord[]> {
-    return this.#thread.items('reader', 'records', filter)
+    return this.items('reader', 'records', filter)
   }
 
   find(id: string): Promise<ListedRecord | undefined> {
-    return only(this.#thread.items('reader', 'find', id))
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#thread[Symbol.asyncDispose]()
+    return only(this.items('reader', 'find', id))
   }
 }

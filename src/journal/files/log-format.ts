@@ -140,6 +140,15 @@ export function markEnd(buffer: Buffer, length: number): Buffer {
   return buffer.fill(0, end + 8, end + endMarkSize).subarray(0, end + endMarkSize)
 }
 
+/** The beginning of the end mark of a frame: zeros follow. */
+export function endMarkOf(sequence: number, frame: number): Buffer {
+  const mark = Buffer.alloc(8)
+  mark.writeUInt32LE(sequence)
+  // The frame before the first one has no mark.
+  mark.writeInt32LE(frame, 4)
+  return mark
+}
+
 /** A frame that was read. */
 export interface Frame {
   readonly sequence: number

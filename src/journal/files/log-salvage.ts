@@ -1,4 +1,4 @@
-import { entry, frameHeadSize, parseAccepted, type RecordRow, readFrame } from './log-format.ts'
+import { endMarkOf, entry, frameHeadSize, parseAccepted, type RecordRow, readFrame } from './log-format.ts'
 
 /** The highest number that a segment or a frame may have: higher ones are text. */
 const highest = 2 ** 29
@@ -60,10 +60,10 @@ function rowOf(line: string): RecordRow | undefined {
  * @returns the bytes of the frame, without its head
  */
 export function brokenFrame(rest: Buffer, sequence: number, number: number, clean = false): Buffer | undefined {
-  const end = rest.indexOf(markOf(sequence, number), frameHeadSize)
+  const end = rest.indexOf(endMarkOf(sequence, number), frameHeadSize)
   if (end !== -1) return rest.subarray(frameHeadSize, end)
   // The end mark of the frame before is where this one would begin.
-  const isUnwritten = rest.length < frameHeadSize || rest.subarray(0, 8).equals(markOf(sequence, number - 1))
+  const isUnwritten = rest.length < frameHeadSize || rest.subarray(0, 8).equals(endMarkOf(sequence, number - 1))
   if (isUnwritten || !clean) return undefined
   const written = withoutZeros(rest.subarray(frameHeadSize))
   if (written.length === 0) return undefined
@@ -72,20 +72,9 @@ export function brokenFrame(rest: Buffer, sequence: number, number: number, clea
   return !isNamed || written.length >= rest.readUInt32LE(0) ? written : undefined
 }
 
-/** The beginning of the end mark of a frame. */
-function markOf(sequence: number, number: number): Buffer {
-  const mark = Buffer.alloc(8)
-  mark.writeUInt32LE(sequence)
-  mark.writeInt32LE(number, 4)
-  return mark
-}
-
 /** Bytes without the zeros at their end. */
 function withoutZeros(bytes: Buffer): Buffer {
-  const zeros = Buffer.alloc(64)
   let end = bytes.length
-  while (end >= zeros.length && bytes.compare(zeros, 0, zeros.length, end - zeros.length, end) === 0)
-    end -= zeros.length
   while (end > 0 && bytes[end - 1] === 0) end--
   return bytes.subarray(0, end)
 }
