@@ -4,31 +4,14 @@ import { nearest } from '../options/validate.ts'
 export const engineStates = ['failed', 'running', 'pending'] as const
 
 /** The parameters that the client of Postgres reads, and those that other clients do and that URLs of hosts carry. */
-const parameters = [
-  ...[
-    'schema',
-    'host',
-    'port',
-    'user',
-    'password',
-    'ssl',
-    'sslmode',
-    'sslcert',
-    'sslkey',
-    'sslrootcert',
-    'sslpassword',
-  ],
-  ...[
-    'sslnegotiation',
-    'uselibpqcompat',
-    'options',
-    'client_encoding',
-    'application_name',
-    'fallback_application_name',
-  ],
-  ...['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'query_timeout', 'connect_timeout'],
-  ...['keepalives', 'keepalives_idle', 'target_session_attrs', 'channel_binding', 'gssencmode', 'pgbouncer'],
-]
+const parameters = `
+  schema host port user password ssl sslmode sslcert sslkey sslrootcert sslpassword sslnegotiation
+  uselibpqcompat options client_encoding application_name fallback_application_name statement_timeout
+  lock_timeout idle_in_transaction_session_timeout query_timeout connect_timeout keepalives
+  keepalives_idle target_session_attrs channel_binding gssencmode pgbouncer
+`
+  .trim()
+  .split(/\s+/)
 
 /** The place is the URL of an engine. */
 export function isEngine(place: string): boolean {

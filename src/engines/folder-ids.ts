@@ -34,23 +34,27 @@ export class FolderIds implements RecordIdTexts {
 /** Reads the folder's own part, or makes it. A folder that can't be written to has a new one in each process: it takes no records. */
 function ownPart(file: string): string {
   const made = randomBytes(8).toString('hex').slice(0, digits)
+  return readOwnPart(file) ?? writeOwnPart(file, made) ?? made
+}
+
+function readOwnPart(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'latin1').slice(0, digits)
+  } catch {
+    return undefined
+  }
+}
+
+/** Another process may make the file at the same time: the first one stays, and it is whole when it has its name. @returns what is there then */
+function writeOwnPart(file: string, made: string): string | undefined {
   const draft = `${file}.${process.pid}`
   try {
-    return readFileSync(file, 'latin1').slice(0, digits)
+    writeFileSync(draft, `${made}\n`, { mode: 0o600 })
+    linkSync(draft, file)
   } catch {
-    try {
-      writeFileSync(draft, `${made}\n`, { mode: 0o600 })
-      // Another process may make it at the same time: the first one stays, and it is whole when it has its name.
-      linkSync(draft, file)
-    } catch {
-      // Read below.
-    } finally {
-      rmSync(draft, { force: true })
-    }
+    // The file of the other process is read.
+  } finally {
+    rmSync(draft, { force: true })
   }
-  try {
-    return readFileSync(file, 'latin1').slice(0, digits)
-  } catch {
-    return made
-  }
+  return readOwnPart(file)
 }

@@ -6,10 +6,8 @@ import { queueName, queuesOf, singletonKey } from './queue-name.ts'
 import { queueOptions } from './queue-options.ts'
 import { RunEndings } from './run-endings.ts'
 import { isUuid, storedCall } from './stored-call.ts'
+import { until } from './until.ts'
 
-/** The shortest and the longest pause in ms before pg-boss is started again. */
-const firstPause = 100
-const longestPause = 2000
 /** The interval in ms at which a database that was away is looked for. */
 const probeInterval = 500
 
@@ -55,19 +53,15 @@ export class BossClient implements EngineClient {
   }
 
   async #start(host: EngineHost): Promise<void> {
-    for (let pause = firstPause; !this.#closed; pause = Math.min(longestPause, 2 * pause)) {
-      try {
-        await this.#boss.start()
-        this.#isStarted = true
-        host.reached()
-        return void this.#workNow()
-      } catch (error) {
-        host.away(error)
-        // What has been started stops before it is started again.
-        if (!this.#isGiven) await this.#boss.stop({ graceful: false }).catch(() => {})
-        await waitFor(pause)
-      }
+    const failed = (error: unknown) => {
+      host.away(error)
+      // Parts of it may be started: they stop before all of it is started again.
+      return this.#isGiven ? undefined : this.#boss.stop({ graceful: false }).catch(() => {})
     }
+    if (!(await until(() => this.#boss.start(), { isOver: () => this.#closed, failed }))) return
+    this.#isStarted = true
+    host.reached()
+    void this.#workNow()
   }
 
   /** Looks when the database is back: a process that only waits for jobs hears of nothing else. */
@@ -152,16 +146,12 @@ export class BossClient implements EngineClient {
 
   async #workNow(): Promise<void> {
     const work = this.#work
-    for (let pause = firstPause; !this.#closed && work === this.#work; pause = Math.min(longestPause, 2 * pause)) {
-      try {
-        if (work.concurrency > 0) await Promise.all(queuesOf(work.jobs).map((queue) => this.#queue(queue)))
-        if (work === this.#work) this.#workers?.work(work)
-        return
-      } catch (error) {
-        this.#host?.away(error)
-        await waitFor(pause)
-      }
+    const isOver = () => this.#closed || work !== this.#work
+    const makeQueues = async () => {
+      if (work.concurrency > 0) await Promise.all(queuesOf(work.jobs).map((queue) => this.#queue(queue)))
     }
+    const areMade = await until(makeQueues, { isOver, failed: (error) => this.#host?.away(error) })
+    if (areMade && work === this.#work) this.#workers?.work(work)
   }
 
   async withdraw(of: string | { readonly key: string }, jobs: EngineWork['jobs']): Promise<boolean> {

@@ -135,7 +135,10 @@ export class BossInspector implements AsyncDisposable {
   ): AsyncGenerator<Changed[]> {
     if (ids === undefined) {
       for await (const page of this.#pages(['failed'])) {
-        yield await Promise.all(page.map(async (row) => ({ id: row.id, done: await change(row) })))
+        const changed: Changed[] = []
+        // One after another: a page of transactions at once would wait for a connection for longer than pg-boss allows.
+        for (const row of page) changed.push({ id: row.id, done: await change(row) })
+        yield changed
       }
       return
     }

@@ -1,13 +1,9 @@
 import { setImmediate } from '../../clock.ts'
-import { waitFor } from '../../timers.ts'
 import type { Ending } from '../engine.ts'
 import { type Boss, type BossAttempt, type BossJob, hasChanged, inTransaction } from './boss.ts'
 import { failedFor } from './queue-options.ts'
 import type { StoredCall } from './stored-call.ts'
-
-/** The shortest and the longest pause in ms before an end is stored again. */
-const firstPause = 50
-const longestPause = 2000
+import { until } from './until.ts'
 
 /** The listener of what becomes of commands to the database. */
 export interface BossWatch {
@@ -90,17 +86,10 @@ export class RunEndings {
 
   /** Calls `fn` until it succeeds. @returns false if it does not */
   async #until(fn: () => Promise<unknown>): Promise<boolean> {
-    for (let pause = firstPause; ; pause = Math.min(longestPause, 2 * pause)) {
-      try {
-        await fn()
-        this.#watch.reached()
-        return true
-      } catch (error) {
-        if (this.#closed) return false
-        this.#watch.away(error)
-        await waitFor(pause)
-      }
-    }
+    const failed = (error: unknown) => this.#watch.away(error)
+    const isStored = await until(fn, { isOver: () => this.#closed, failed })
+    if (isStored) this.#watch.reached()
+    return isStored
   }
 }
 
