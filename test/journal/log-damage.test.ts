@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { FrameBuffer } from '../../src/journal/client/frame-buffer.ts'
-import { LogFile, type Segment } from '../../src/journal/client/log-file.ts'
+import type { Segment } from '../../src/journal/client/log-file.ts'
 import { openDatabase } from '../../src/journal/files/database.ts'
 import { acceptEntry, endMarkSize, entry, frameHeadSize, type RecordRow } from '../../src/journal/files/log-format.ts'
 import { failuresOf, isDamaged, type LogContents, readLog } from '../../src/journal/files/log-reader.ts'
@@ -13,6 +12,7 @@ import { owner } from '../../src/journal/files/schema.ts'
 import { Inspector } from '../../src/journal/inspector.ts'
 import { LogRecovery } from '../../src/journal/server/log-recovery.ts'
 import { RecordTable } from '../../src/journal/server/record-table.ts'
+import { FramedLog } from './framed-log.ts'
 import { Sibling } from './sibling.ts'
 
 let folder: string
@@ -21,24 +21,6 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const path = () => join(folder, '1.log')
 const first = slotSize
-
-/** A log that is written frame by frame. */
-class Log {
-  readonly file: LogFile
-
-  constructor(full: boolean) {
-    this.file = new LogFile(path(), full, () => {})
-  }
-
-  /** Writes entries as one frame, in the next segment where a new one is asked for. */
-  write(isNext: boolean, ...entries: string[]): Segment {
-    const frame = new FrameBuffer()
-    for (const each of entries) frame.add(each)
-    if (isNext || this.file.current === undefined) this.file.advance(frame.size)
-    this.file.write(frame)
-    return this.file.current as Segment
-  }
-}
 
 const accept = (n: number, version = 1) => {
   const args = `["job-${n}"]`
@@ -49,6 +31,27 @@ const synced = ({ sequence, frame }: Segment) => JSON.stringify([entry.synced, s
 
 const pendingIn = (contents: LogContents | undefined) =>
   [...(contents?.pending.keys() ?? [])].map((id) => id - first).sort((a, b) => a - b)
+
+/** The databases to which the log of slot 1 is moved, and the codes of the reports. */
+class Recovered implements Disposable {
+  readonly told: string[] = []
+  readonly #tell = (code: string) => void this.told.push(code)
+  readonly own = openDatabase(join(folder, '1.db'), 'normal', this.#tell)
+  readonly shared = openDatabase(join(folder, 'shared.db'), 'normal', this.#tell)
+
+  recover(): void {
+    const options = { process: 2 * slotSize, sync: 'normal' as const }
+    const table = new RecordTable(this.own, { ...options, store: 'own', adopted: true, slot: 1 })
+    const shared = new RecordTable(this.shared, { ...options, store: 'shared' })
+    const recovery = new LogRecovery(path(), 1, table, () => shared, this.#tell)
+    while (recovery.step());
+  }
+
+  [Symbol.dispose](): void {
+    this.own.close()
+    this.shared.close()
+  }
+}
 
 /** Changes bytes of the log. */
 function damage(offset: number, length: number, change: (byte: number) => number): void {
@@ -63,7 +66,7 @@ const flip = (byte: number) => byte ^ 1
 
 describe('segments of a log with sync: full', () => {
   test('a segment is used again only when a head that no longer counts it is synced', () => {
-    const log = new Log(true)
+    const log = new FramedLog(path(), true)
     const { file } = log
     const [one, two] = [log.write(true, accept(1)), log.write(true, done(1))]
     file.beginSync()()
@@ -77,7 +80,7 @@ describe('segments of a log with sync: full', () => {
   })
 
   test('after a sync that failed, nothing is written to the segments that it concerns; new ones are used again from their beginning', () => {
-    const log = new Log(true)
+    const log = new FramedLog(path(), true)
     const kept = log.write(true, accept(1))
     log.file.beginSync()()
     log.write(false, accept(2))
@@ -95,7 +98,7 @@ describe('segments of a log with sync: full', () => {
   })
 
   test('several segments that one failed sync gives up are no gap, and their records do not count', () => {
-    const log = new Log(true)
+    const log = new FramedLog(path(), true)
     log.write(true, accept(1))
     log.file.beginSync()()
     for (const n of [2, 3, 4]) log.write(true, accept(n))
@@ -109,7 +112,7 @@ describe('segments of a log with sync: full', () => {
   })
 
   test('a segment behind which others are given up takes no frame any more', () => {
-    const log = new Log(true)
+    const log = new FramedLog(path(), true)
     log.write(true, accept(1))
     log.file.beginSync()()
     log.write(true, accept(2))
@@ -118,7 +121,7 @@ describe('segments of a log with sync: full', () => {
   })
 
   test('frames that a failed sync has lost are no damage, whatever is synced later', () => {
-    const log = new Log(true)
+    const log = new FramedLog(path(), true)
     const { used } = log.write(true, accept(1))
     log.file.beginSync()()
     log.write(false, accept(2))
@@ -134,7 +137,7 @@ describe('segments of a log with sync: full', () => {
   })
 
   test('a segment that is left before its first frame is no gap, and no sync covers it', () => {
-    const log = new Log(true)
+    const log = new FramedLog(path(), true)
     const first = log.write(true, accept(1))
     log.file.advance(100)
     const left = log.file.current as Segment
@@ -150,7 +153,7 @@ describe('segments of a log with sync: full', () => {
   })
 
   test('a sync that ends after a segment of it is used again does not count for the new use', () => {
-    const log = new Log(true)
+    const log = new FramedLog(path(), true)
     const one = log.write(true, accept(1))
     log.write(true, accept(2))
     const ended = log.file.beginSync()
@@ -163,7 +166,7 @@ describe('segments of a log with sync: full', () => {
   })
 
   test('a head that a power cut has torn hides no frame that was synced, and brings back nothing that has ended', () => {
-    const log = new Log(true)
+    const log = new FramedLog(path(), true)
     const one = log.write(true, accept(1))
     log.write(true, done(1))
     log.file.beginSync()()
@@ -181,7 +184,7 @@ describe('segments of a log with sync: full', () => {
   })
 
   test('a damaged head of the newest segment is found by what was synced behind it, and its records are read', () => {
-    const log = new Log(true)
+    const log = new FramedLog(path(), true)
     log.write(true, accept(1))
     log.file.beginSync()()
     const newest = log.write(true, accept(2))
@@ -196,7 +199,7 @@ describe('segments of a log with sync: full', () => {
 
 describe('a log with one damaged byte', () => {
   test('each record is pending, or listed as damaged, wherever the byte is', () => {
-    const log = new Log(false)
+    const log = new FramedLog(path(), false)
     log.write(true, accept(1), accept(2))
     log.write(false, accept(3))
     log.write(false, accept(4), accept(5))
@@ -243,7 +246,7 @@ describe('a log with one damaged byte', () => {
 })
 
 test('a frame that was cut short is no damage in a segment that is used again, wherever it was cut', () => {
-  const log = new Log(false)
+  const log = new FramedLog(path(), false)
   // The frames of the second use have the places and the sizes of those of the first one.
   const use = (from: number) => {
     const { offset } = log.write(true, accept(from))
@@ -274,7 +277,7 @@ test('a frame that was cut short is no damage in a segment that is used again, w
 })
 
 test('the last frame of a segment is known as damaged although its end mark is gone, if zeros were there before', () => {
-  const log = new Log(false)
+  const log = new FramedLog(path(), false)
   log.write(true, accept(10))
   log.write(false, accept(11))
   const before = readFileSync(path())
@@ -305,50 +308,32 @@ test('a record whose entry in the log is damaged when it moves is set aside; tho
 })
 
 test('a failure that is discarded after a recovery is not listed again by a recovery of the same log', () => {
-  const log = new Log(false)
+  const log = new FramedLog(path(), false)
   log.write(true, accept(1), accept(2), accept(3))
   log.write(false, JSON.stringify([entry.failed, first + 2, 1, 0, 'failed\nno luck']))
   log.file.close(false)
   const bytes = readFileSync(path())
-  const tell = (code: string) => expect.unreachable(code)
-  using own = openDatabase(join(folder, '1.db'), 'normal', tell)
-  using shared = openDatabase(join(folder, 'shared.db'), 'normal', tell)
-  const options = { process: 2 * slotSize, sync: 'normal' as const }
-  const table = new RecordTable(own, { ...options, store: 'own', adopted: true, slot: 1 })
-  const sharedTable = new RecordTable(shared, { ...options, store: 'shared' })
-  const recover = () => {
-    const recovery = new LogRecovery(path(), 1, table, () => sharedTable, tell)
-    while (recovery.step());
-  }
-  recover()
+  using recovered = new Recovered()
+  const { own, told } = recovered
+  recovered.recover()
   const failed = () => own.prepare('SELECT key FROM afterword_failed').all()
   expect(failed()).toEqual([{ key: first + 2 }])
   own.exec('DELETE FROM afterword_failed; DELETE FROM afterword_records')
   // The process died just before it removed the log.
   writeFileSync(path(), bytes)
-  recover()
+  recovered.recover()
   expect(failed()).toEqual([])
   expect(own.prepare('SELECT key FROM afterword_records').all()).toEqual([])
+  expect(told).toEqual([])
 })
 
 test('a record that the database refuses is listed as failed by the recovery, and the others are recovered', () => {
-  const log = new Log(false)
+  const log = new FramedLog(path(), false)
   log.write(true, accept(1), accept(2, 1.5), accept(3))
   log.file.close(false)
-  const told: string[] = []
-  const tell = (code: string) => void told.push(code)
-  using own = openDatabase(join(folder, '1.db'), 'normal', tell)
-  using shared = openDatabase(join(folder, 'shared.db'), 'normal', tell)
-  const options = { process: 2 * slotSize, sync: 'normal' as const }
-  const table = new RecordTable(own, { ...options, store: 'own', adopted: true, slot: 1 })
-  const recovery = new LogRecovery(
-    path(),
-    1,
-    table,
-    () => new RecordTable(shared, { ...options, store: 'shared' }),
-    tell,
-  )
-  while (recovery.step());
+  using recovered = new Recovered()
+  const { own, told } = recovered
+  recovered.recover()
   expect(own.prepare('SELECT key - ? AS n FROM afterword_records').all(first)).toEqual([{ n: 1 }, { n: 3 }])
   expect(own.prepare('SELECT key - ? AS n, reason FROM afterword_failed').all(first)).toEqual([
     { n: 2, reason: 'refused' },
@@ -362,22 +347,16 @@ test.each([
 ])(
   'a damaged id is not taken for one that was given: later records of the slot are recovered, those for %s',
   (_, by) => {
-    const told: string[] = []
-    const tell = (code: string) => void told.push(code)
-    using own = openDatabase(join(folder, '1.db'), 'normal', tell)
-    using shared = openDatabase(join(folder, 'shared.db'), 'normal', tell)
-    const options = { process: 2 * slotSize, sync: 'normal' as const }
-    const table = new RecordTable(own, { ...options, store: 'own', adopted: true, slot: 1 })
-    const sharedTable = new RecordTable(shared, { ...options, store: 'shared' })
+    using recovered = new Recovered()
+    const { own, shared, told } = recovered
     const recover = (...numbers: number[]) => {
-      const log = new Log(false)
+      const log = new FramedLog(path(), false)
       const rows = numbers.map((n): RecordRow => [first + n, 'send', 1, `[${n}]`, null, 0, 0, 0, 0, by, null])
       for (const row of rows) log.write(false, acceptEntry(row) + row[3])
       log.file.close(false)
       // The last one: a digit of its id.
       if (numbers.length > 1) damage(readFileSync(path()).lastIndexOf('[1,175') + 5, 1, () => 0x39)
-      const recovery = new LogRecovery(path(), 1, table, () => sharedTable, tell)
-      while (recovery.step());
+      recovered.recover()
     }
     recover(1, 2)
     expect(told).toEqual(['AFTERWORD_JOURNAL_DAMAGED'])

@@ -2,11 +2,10 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { FrameBuffer } from '../../src/journal/client/frame-buffer.ts'
-import { LogFile, type Segment } from '../../src/journal/client/log-file.ts'
 import { acceptEntry, entry } from '../../src/journal/files/log-format.ts'
 import { failuresOf, isDamaged, type LogContents, readLog } from '../../src/journal/files/log-reader.ts'
 import { slotSize } from '../../src/journal/files/record-id.ts'
+import { FramedLog } from './framed-log.ts'
 
 let folder: string
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'afterword-sectors-'))))
@@ -21,29 +20,6 @@ const accept = (n: number, bytes: number) => {
   return acceptEntry([slotSize + n, 'send', 1, args, null, 0, 0, 0, 0, slotSize, null]) + args
 }
 const done = (...n: number[]) => JSON.stringify([entry.done, ...n.map((each) => slotSize + each)])
-
-/** A log whose writes have no page cache above them: what was not synced may be lost by sectors. */
-class Log {
-  readonly file: LogFile
-  readonly full: boolean
-
-  constructor(full: boolean) {
-    this.full = full
-    this.file = new LogFile(path(), full, () => {})
-  }
-
-  write(isNext: boolean, ...entries: string[]): Segment {
-    const frame = new FrameBuffer()
-    for (const each of entries) frame.add(each)
-    if (isNext || this.file.current === undefined) this.file.advance(frame.size)
-    this.file.write(frame)
-    return this.file.current as Segment
-  }
-
-  sync(): void {
-    this.file.beginSync()()
-  }
-}
 
 /** A sector that was written since the last sync: its bytes before and after. */
 interface Sector {
@@ -84,13 +60,13 @@ const lengths: Readonly<Record<number, Record<number, number>>> = {
 }
 
 /** Writes what may be lost: a frame over several sectors, one with two records and an end, another long one. */
-function writeUnsynced(log: Log, isNext: boolean, bytes: Record<number, number>): void {
+function writeUnsynced(log: FramedLog, isNext: boolean, bytes: Record<number, number>): void {
   log.write(isNext, accept(12, bytes[12] as number))
   log.write(false, accept(13, bytes[13] as number), accept(14, bytes[14] as number), done(10))
   log.write(false, accept(15, bytes[15] as number))
 }
 
-const situations: Record<string, (log: Log, bytes: Record<number, number>) => void> = {
+const situations: Record<string, (log: FramedLog, bytes: Record<number, number>) => void> = {
   'behind synced frames of a segment': (log, bytes) => {
     log.write(true, accept(10, 100), accept(11, bytes[11] as number))
     log.sync()
@@ -116,7 +92,7 @@ const situations: Record<string, (log: Log, bytes: Record<number, number>) => vo
 describe.each([true, false])('a power cut, with sync: full %s,', (full) => {
   describe.each(Object.keys(situations))('%s,', (situation) => {
     test.each([512, 4096])('that loses any of the sectors of %i bytes which were not synced', (size) => {
-      const log = new Log(full)
+      const log = new FramedLog(path(), full)
       const bytes = lengths[size] as Record<number, number>
       situations[situation]?.(log, bytes)
       const synced = [10, 11, ...(situation.startsWith('over') ? [16] : [])]
