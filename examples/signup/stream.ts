@@ -19,7 +19,8 @@ export class Stream implements Intake {
   }
 
   send(event: string, data: unknown): void {
-    if (this.#pages.size === 0) return
+    // A page that was ended takes nothing more, and has not left yet.
+    if (this.#stopped || this.#pages.size === 0) return
     const text = message(event, data)
     for (const page of this.#pages) page.write(text)
   }

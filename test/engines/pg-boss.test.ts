@@ -126,20 +126,21 @@ test('a job that fails is tried again after its backoff, and counts its attempts
   await using afterword = start()
   using reports = new Reports()
   const attempts: (number | undefined)[] = []
+  const stored: unknown[] = []
   const Flaky = afterword.job(
     'flaky',
-    () => {
+    async () => {
       attempts.push(afterword.currentTask()?.attempt)
+      stored.push((await inState('flaky', 'active')).data)
       if (attempts.length < 3) throw Retry.after(attempts.length === 1 ? 0 : 300)
     },
     { retries: 5 },
   )
   const runs = ended('flaky')
   const id = await Flaky.dispatch()
-  const first = inState('flaky', 'retry')
-  expect((await first).data).toMatchObject({ attempt: 1 })
   await runs
   expect(attempts).toEqual([1, 2, 3])
+  expect(stored).toMatchObject([{ attempt: 0 }, { attempt: 1 }, { attempt: 2 }])
   expect(reports.codes).toEqual(['AFTERWORD_TASK_RETRIED'])
   expect(await inState('flaky', 'completed')).toMatchObject({ id })
 })
