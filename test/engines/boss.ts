@@ -1,6 +1,6 @@
 import { PgBoss } from 'pg-boss'
-import { queueName } from '../../src/engines/pg-boss/queue-name.ts'
-import type { StoredCall } from '../../src/engines/pg-boss/stored-call.ts'
+import { queueName } from '../../src/engines/queue-name.ts'
+import type { StoredCall } from '../../src/engines/stored-call.ts'
 
 /** The tables of pg-boss, as its own class sees them. */
 export class Tables implements AsyncDisposable {

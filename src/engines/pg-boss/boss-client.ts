@@ -1,12 +1,12 @@
 import { waitFor, within } from '../../timers.ts'
 import type { EngineCall, EngineClient, EngineHost, EngineWork } from '../engine.ts'
+import { digest, queueName, queuesOf } from '../queue-name.ts'
+import { isUuid, storedCall } from '../stored-call.ts'
+import { until } from '../until.ts'
 import { type Boss, withdraw } from './boss.ts'
 import { BossWorkers } from './boss-workers.ts'
-import { queueName, queuesOf, singletonKey } from './queue-name.ts'
 import { queueOptions } from './queue-options.ts'
 import { RunEndings } from './run-endings.ts'
-import { isUuid, storedCall } from './stored-call.ts'
-import { until } from './until.ts'
 
 /** The interval in ms at which a database that was away is looked for. */
 const probeInterval = 500
@@ -178,4 +178,9 @@ export class BossClient implements EngineClient {
       await within(time, stopped)
     }
   }
+}
+
+/** Makes the unique key of a call for pg-boss, which has one for each job: of a call without, its id. */
+function singletonKey(id: string, uniqueKey: string | undefined): string {
+  return uniqueKey === undefined ? `id/${id}` : `key/${digest(uniqueKey)}`
 }

@@ -1,10 +1,10 @@
 import type { Changed, ListedDatabase, ListedRecord, RecordFilter, State } from '../../journal/inspection/listed.ts'
 import { plainError } from '../plain-error.ts'
+import { prefix } from '../queue-name.ts'
+import { isUuid, type StoredCall } from '../stored-call.ts'
 import { type Boss, hasChanged, inTransaction, withdraw } from './boss.ts'
 import { makeBoss } from './boss-package.ts'
-import { prefix } from './queue-name.ts'
 import { doneFor, mostRuns } from './queue-options.ts'
-import { isUuid, type StoredCall } from './stored-call.ts'
 
 /** The most calls of a page. */
 const pageSize = 500

@@ -2,10 +2,10 @@ import { clearTimeout } from '../../clock.ts'
 import { rootContext } from '../../schedule/current.ts'
 import { setTimer } from '../../timers.ts'
 import type { Ending, EngineClaim, EngineHost, EngineWork } from '../engine.ts'
+import { queuesOf } from '../queue-name.ts'
+import { readCall } from '../stored-call.ts'
 import type { Boss, BossJob } from './boss.ts'
-import { queuesOf } from './queue-name.ts'
 import type { RunEndings } from './run-endings.ts'
-import { readCall } from './stored-call.ts'
 
 /** The most jobs of a batch: at first, and of a queue whose batches come full. */
 const firstBatch = 8
@@ -159,7 +159,8 @@ export class BossWorkers {
       this.#runWaiting()
       this.#fillSoon()
     }
-    return { ...readCall(job, queue.job), uniqueKey: undefined, settle } as EngineClaim
+    const { id, data, retryCount: count } = job
+    return { ...readCall({ id, data, count }, queue.job), uniqueKey: undefined, settle } as EngineClaim
   }
 
   #runWaiting(): void {

@@ -1,9 +1,9 @@
 import { setImmediate } from '../../clock.ts'
 import type { Ending } from '../engine.ts'
+import type { StoredCall } from '../stored-call.ts'
+import { until } from '../until.ts'
 import { type Boss, type BossAttempt, type BossJob, hasChanged, inTransaction } from './boss.ts'
 import { failedFor } from './queue-options.ts'
-import type { StoredCall } from './stored-call.ts'
-import { until } from './until.ts'
 
 /** The listener of what becomes of commands to the database. */
 export interface BossWatch {

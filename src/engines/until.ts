@@ -1,4 +1,4 @@
-import { waitFor } from '../../timers.ts'
+import { waitFor } from '../timers.ts'
 
 /** The shortest and the longest pause in ms before a command is tried again. */
 const firstPause = 50

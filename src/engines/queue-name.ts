@@ -7,7 +7,7 @@ const longestName = 200
 
 /**
  * Makes the name of the queue of a job and a version: a process works on the queues of what it knows, and leaves the others to processes
- * that know more. pg-boss takes letters, digits and `_ . - /`.
+ * that know more. pg-boss takes letters, digits and `_ . - /`; BullMQ all but `:`.
  */
 export function queueName(job: string, version: number): string {
   const name = job.replaceAll(/[^\w-]/g, (mark) => `.${mark.charCodeAt(0).toString(16)}.`)
@@ -20,12 +20,8 @@ export function queuesOf(jobs: readonly (readonly [name: string, version: number
   return jobs.flatMap(([job, latest]) => Array.from({ length: latest }, (_, index) => queueName(job, index + 1)))
 }
 
-/** Makes the unique key of a call for pg-boss, which has one for each job: of a call without, its id. */
-export function singletonKey(id: string, uniqueKey: string | undefined): string {
-  return uniqueKey === undefined ? `id/${id}` : `key/${digest(uniqueKey)}`
-}
-
-function digest(text: string): string {
+/** Makes a text of always the same length of a name or a unique key. */
+export function digest(text: string): string {
   // Half a character is told apart from another half.
   return createHash('sha256').update(text, 'utf16le').digest('hex')
 }
