@@ -10,8 +10,9 @@ import type { Job, ThreadOptions } from './jobs/job.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { Registry } from './jobs/registry.ts'
 import { Worker } from './jobs/worker.ts'
-import { appDatabaseJournal, folderJournal } from './journals.ts'
+import { openJournal } from './journal-opening.ts'
 import { Lifecycle } from './lifecycle.ts'
+import { Metrics } from './metrics.ts'
 import type { BatchOptions } from './options/batch-options.ts'
 import {
   type AfterwordOptions,
@@ -21,18 +22,18 @@ import {
   validateDrain,
   type WorkOptions,
 } from './options/instance-options.ts'
-import { type JournalSettings, validateJournal } from './options/journal-options.ts'
+import { type MetricsOptions, validateMetrics } from './options/metrics-options.ts'
 import type { StandardSchema } from './options/standard-schema.ts'
 import { type JobOptions, type UncheckedOptions, validateTask } from './options/task-options.ts'
 import { isSame, validateText } from './options/validate.ts'
 import { type DrainReport, drain } from './schedule/drain.ts'
+import { addHook, type RunHook } from './schedule/run-hooks.ts'
 import { Scheduler } from './schedule/scheduler.ts'
 import { sharedConnections } from './schedule/shared-connections.ts'
 import { type Intake, Shutdown } from './shutdown.ts'
 import { type Status, statusOf } from './status.ts'
 import { TaskDefinition } from './task/definition.ts'
 import type { Outcome } from './task/outcome.ts'
-import type { Claimer, Journal } from './task/record.ts'
 import { RequestScope } from './task/request-scope.ts'
 import type { ScopeResponse } from './task/response.ts'
 import { Scope } from './task/scope.ts'
@@ -223,8 +224,25 @@ export class Afterword {
     return this.#shutdown.add(intake)
   }
 
+  /**
+   * Adds a hook around each run, which calls `run` and returns what that returned: for tenants, error scopes, transactions. Its error fails the
+   * attempt; the first hook is the outermost. @returns a function that removes the hook @throws AfterwordError `AFTERWORD_NOT_A_FUNCTION`
+   */
+  around(hook: RunHook): () => void {
+    if (typeof hook !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['around', describe(hook)])
+    return addHook(this.#scheduler.current, hook)
+  }
+
   status(): Status {
     return statusOf(this.#scheduler, this.#registry)
+  }
+
+  /**
+   * Measures how long tasks wait and run, and their attempts and outcomes, by name, until the metrics are closed. All open metrics of an instance
+   * read the same numbers. @throws AfterwordError `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
+   */
+  metrics(options: MetricsOptions = {}): Metrics {
+    return new Metrics(this.#scheduler.backlog, () => this.status(), validateMetrics(options))
   }
 
   /**
@@ -276,24 +294,6 @@ export class Afterword {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-}
-
-type OwnSettings = JournalSettings & { readonly maxPayload: number; readonly holdTimeout: number; readonly ids?: never }
-
-/** Opens the journal. Its module is loaded when a journal is asked for, and at once: from the first request on, jobs are to be kept. */
-function openJournal({ journal, engine, maxPayload, holdTimeout }: AfterwordSettings, worker: Claimer) {
-  const settings = journal === undefined ? undefined : { ...validateJournal(journal), maxPayload, holdTimeout }
-  if (engine === undefined) return settings && openOwn(settings, worker)
-  const own = settings && ((claimer: Claimer, ids: never) => openOwn({ ...settings, ids }, claimer))
-  const { path: folder } = settings ?? {}
-  return engine.open({ maxPayload, holdTimeout, folder }, worker as never, own as never) as Journal
-}
-
-function openOwn({ path, database, ...options }: OwnSettings, claimer: Claimer): Journal {
-  if (database !== undefined) {
-    return appDatabaseJournal().openAppDatabaseJournal({ database, ...options }, claimer)
-  }
-  return folderJournal().openFolderJournal({ path, ...options }, claimer)
 }
 
 const onSentTasks = new TaskDefinition(validateTask('onSent', {}), 'onSent')

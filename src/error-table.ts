@@ -55,6 +55,10 @@ export const errorTable = {
     happened: 'The job "%s" was deferred with a delay.',
     next: 'A deferred job runs right after the response. To run a job later, dispatch it: job.with({ delay }).dispatch(...).',
   },
+  AFTERWORD_METRICS_CLOSED: {
+    happened: 'Metrics were read that are closed.',
+    next: 'Read them before close(), or make others: instance().metrics().',
+  },
   AFTERWORD_NO_JOURNAL: {
     happened: 'work was called, and there is neither a journal nor an engine to take jobs from.',
     next: "Set configure({ journal: 'data/afterword' }), the folder that the other processes use, or their engine: configure({ engine }).",
@@ -207,6 +211,10 @@ export const errorTable = {
   AFTERWORD_STALLED: {
     happened: '%s tasks take all places, and none of them has ended in %s s: %s others wait. Those that run are %s.',
     next: 'Pass currentTask()?.signal to what they wait for, give them a shorter timeout, or raise concurrency.',
+  },
+  AFTERWORD_RUN_SKIPPED: {
+    happened: 'A hook of around(...) ended without a call of run: the task %s did not run.',
+    next: 'Return run() in every case, or throw an error that says why the task must not run.',
   },
   AFTERWORD_LATE_REJECTION: {
     happened: 'The task %s rejected after it had timed out.',

@@ -26,7 +26,12 @@ export interface Events {
   /** The task has its outcome. */
   'task:ended': { readonly task: Task; readonly outcome: Outcome }
   /** Trouble came up after the response. The report is printed to stderr while no listener is there: of each code and name a few in 10 s. */
-  report: { readonly error: AfterwordError; readonly task?: Task | undefined }
+  report: {
+    readonly error: AfterwordError
+    readonly task?: Task | undefined
+    /** The place where the task was deferred, for a failure of the task: a line of a stack trace; `undefined` where that is not known. */
+    readonly place?: string | undefined
+  }
 }
 
 /** The channels by event: ordinary `node:diagnostics_channel` channels, named `afterword:` and the event. */
@@ -70,14 +75,20 @@ export function subscribe<E extends keyof Events>(event: E, listener: (message: 
 /**
  * Reports trouble once, to the listeners, else to stderr. All reports go through here. Never throws.
  * @param context the async context of the request that the report belongs to
+ * @param place the place where the task was deferred
  */
-export function report(error: AfterwordError, task?: Task, context: AsyncResource | undefined = task?.context): void {
-  if (context === undefined) tell(error, task)
-  else context.runInAsyncScope(tell, undefined, error, task)
+export function report(
+  error: AfterwordError,
+  task?: Task,
+  context: AsyncResource | undefined = task?.context,
+  place?: string,
+): void {
+  if (context === undefined) tell(error, task, place)
+  else context.runInAsyncScope(tell, undefined, error, task, place)
 }
 
-function tell(error: AfterwordError, task: Task | undefined): void {
-  if (isHeard('report')) channels.report.publish({ error, task } satisfies Events['report'])
+function tell(error: AfterwordError, task: Task | undefined, place: string | undefined): void {
+  if (isHeard('report')) channels.report.publish({ error, task, place } satisfies Events['report'])
   else printLimited(error, task?.name)
 }
 

@@ -8,7 +8,12 @@ const own = /^file:\/\/(\/.*\/)printed-error\.c?[jt]s$/.exec(import.meta.url)?.[
 /** Makes the text of an error as it is printed: one line, then its cause. Never throws. */
 export function printedError(error: AfterwordError): string {
   const line = inOneLine(`${error.code}: ${error.message}`)
-  return 'cause' in error ? `${line} ${escapeControls(causeText(error.cause))}` : line
+  return 'cause' in error ? `${line} ${printedCause(error.cause)}` : line
+}
+
+/** Makes the text of a cause as it is printed: that of an error has its stack. Never throws. */
+export function printedCause(cause: unknown): string {
+  return escapeControls(causeText(cause))
 }
 
 function causeText(cause: unknown): string {

@@ -51,6 +51,12 @@ export class CallSender {
     return this.#open.size
   }
 
+  /** The time in ms for which the oldest call has waited. */
+  get lag(): number {
+    const [deadline] = this.#open.values()
+    return deadline === undefined ? 0 : clock.now() + this.#options.holdTimeout - deadline
+  }
+
   send(record: MadeRecord): void {
     this.#open.set(record, clock.now() + this.#options.holdTimeout)
     this.#waiting.push(record)

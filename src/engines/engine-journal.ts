@@ -49,6 +49,10 @@ export class EngineJournal implements Journal, EngineHost {
     return this.#sender.size
   }
 
+  get lag(): number {
+    return this.#sender.lag
+  }
+
   check(job: string, settings: JobSettings): void {
     const lacking = this.#engine.lacks.find((option) => isSet(option, settings))
     if (lacking !== undefined) this.#refuse(job, lacking)

@@ -51,6 +51,10 @@ class ForwardingJournal implements Journal {
     return this.#forwarder.size
   }
 
+  get lag(): number {
+    return this.#journal.lag ?? 0
+  }
+
   get awaySince(): number | undefined {
     return this.#engine.awaySince
   }

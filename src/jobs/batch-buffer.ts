@@ -58,6 +58,7 @@ export class BatchBuffer implements TaskBuffer {
   #add(task: Task): void {
     if (!isWanted(task)) return void this.#scheduler.completion.cancel(task, 'when')
     task.scope.track(task)
+    task.postpone()
     this.#tasks.push(task)
     this.#scheduler.buffers.add(this)
     if (task.record?.isClaim) this.#claims++
@@ -74,6 +75,7 @@ export class BatchBuffer implements TaskBuffer {
     this.#timer = undefined
     // Items of a batch that was paused meanwhile come here again after the pause.
     const tasks = this.#tasks.filter((task) => task.state !== 'waiting' || !task.definition.pause?.holds(task))
+    for (const task of tasks) task.makeDue()
     this.#tasks = []
     this.#claims = 0
     this.#scheduler.buffers.delete(this)

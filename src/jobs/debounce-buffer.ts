@@ -40,6 +40,7 @@ export class DebounceBuffer implements TaskBuffer {
     const first = wasWaiting ? earlier.first : now
     const wait = Math.max(0, Math.min(quiet, first + longest - now))
     task.scope.track(task)
+    task.postpone()
     const timer = rootContext.runInAsyncScope(setTimer, undefined, () => this.#letGo(key), wait)
     this.#waiting.set(key, { task, first, timer })
     return true
@@ -52,7 +53,10 @@ export class DebounceBuffer implements TaskBuffer {
   #letGo(key: string): void {
     const waiting = this.#waiting.get(key) as Waiting
     this.#remove(key, waiting)
-    if (waiting.task.state === 'waiting') waiting.task.scope.push(waiting.task)
+    const { task } = waiting
+    if (task.state !== 'waiting') return
+    task.makeDue()
+    task.scope.push(task)
   }
 
   #remove(key: string, { timer }: Waiting): void {

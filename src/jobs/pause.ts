@@ -25,6 +25,7 @@ export class Pause implements TaskPause {
     if (task.record?.handBackEarly() || (this.#isLeft && task.record?.isAccepted)) this.#completion.unload(task)
     else {
       task.scope.track(task)
+      task.postpone()
       this.#waiting.push(task)
     }
     return true
@@ -36,7 +37,11 @@ export class Pause implements TaskPause {
     if (isOn) return
     const waiting = this.#waiting
     this.#waiting = []
-    for (const task of waiting) if (task.state === 'waiting') task.scope.push(task)
+    for (const task of waiting) {
+      if (task.state !== 'waiting') continue
+      task.makeDue()
+      task.scope.push(task)
+    }
     const ended = this.#onEnd
     this.#onEnd = new Set()
     for (const call of ended) call()

@@ -90,6 +90,10 @@ class FolderJournal implements Journal {
     }
   }
 
+  get lag(): number {
+    return Math.max(0, ...this.#clients.map(({ lag }) => lag))
+  }
+
   create(call: JobCall): JobRecord {
     this.#lookIfDue()
     if (this.#current === undefined && !this.#closed && clock.now() - this.#triedAt > interval) this.#openAgain()

@@ -9,6 +9,7 @@ import type { Scope } from '../task/scope.ts'
 import type { Task } from '../task/task.ts'
 import { setTimer } from '../timers.ts'
 import { rootContext } from './current.ts'
+import type { Meter } from './meter.ts'
 import type { ReadyScopes } from './ready-scopes.ts'
 
 /** The backlog counts all tasks without an outcome: how many there are, whether there is room for more, how old they are. */
@@ -23,6 +24,8 @@ export class Backlog {
   running = 0
   /** Scopes with unfinished tasks whose response was not sent yet. */
   open = 0
+  /** Responses that wait until their records are stored. */
+  heldForRecords = 0
   /** Tasks that have ended, by outcome. */
   readonly ended = { done: 0, failed: 0, timedOut: 0, cancelled: 0 }
 
@@ -32,6 +35,8 @@ export class Backlog {
   #oldest: Scope | undefined
   #newest: Scope | undefined
   readonly #onEmpty = new Set<() => void>()
+  /** Measures the tasks, while there is a reader. */
+  meter: Meter | undefined
   /** The responses that are held until there is room, in their order. */
   readonly #held: { readonly scope: RequestScope; readonly leave: () => void }[] = []
   #ageTimer: NodeJS.Timeout | undefined
@@ -51,6 +56,8 @@ export class Backlog {
       throw new AfterwordError('AFTERWORD_OVERLOADED', [this.waiting, most])
     this.waiting++
     this.#countNotDue(task.scope, 1)
+    // The other tasks of the scope may have been due for long.
+    if (task.scope.unfinished > 0 && task.scope.state !== 'open') task.makeDue()
     if (isHeard('task:deferred')) channels['task:deferred'].publish({ task })
   }
 
@@ -59,6 +66,7 @@ export class Backlog {
     this.#leave(task)
     this.running++
     task.begin()
+    this.meter?.begins(task)
   }
 
   /** An attempt is over, and the task waits again. */
@@ -71,13 +79,18 @@ export class Backlog {
   end(task: Task, outcome: Outcome): void {
     if (task.state === 'waiting') this.#leave(task)
     else this.running--
+    // The items of a batch are counted, and not the run that they share.
+    if (task.definition.internal) return
     // A kept task has no outcome yet: it runs later, or in another process.
     if (outcome.status !== 'cancelled' || outcome.reason !== 'kept') this.ended[counterOf[outcome.status]]++
   }
 
   /** The response of a scope was sent: its tasks are ready. */
   release(scope: RequestScope): void {
-    if (scope.busy) this.open--
+    if (scope.busy) {
+      this.open--
+      this.renew(scope)
+    }
     this.makeDue(scope)
     this.#ready.coming -= scope.coming
     scope.coming = 0
@@ -98,7 +111,7 @@ export class Backlog {
   }
 
   /** The number of responses that wait until there is room. */
-  get held(): number {
+  get heldForRoom(): number {
     return this.#held.length
   }
 
@@ -132,32 +145,41 @@ export class Backlog {
 
   /** A scope has its first unfinished task. */
   watch(scope: Scope): void {
-    scope.since = clock.now()
-    scope.older = this.#newest
-    if (this.#newest === undefined) this.#oldest = scope
-    else this.#newest.newer = scope
-    this.#newest = scope
+    this.#append(scope)
     if (scope.state !== 'open') return
     this.open++
     // All scopes share a timer; where requests are isolated, the host ends a stuck request.
     if (!isolatesRequests) this.#watchAge(this.#settings.maxRequestAge)
   }
 
-  /** A scope has no unfinished task. */
-  forget(scope: Scope): void {
+  /** The tasks of a scope are due from now on: it is the newest of the scopes. */
+  renew(scope: Scope): void {
+    this.#unlink(scope)
+    this.#append(scope)
+  }
+
+  #append(scope: Scope): void {
+    scope.since = clock.now()
+    scope.older = this.#newest
+    if (this.#newest === undefined) this.#oldest = scope
+    else this.#newest.newer = scope
+    this.#newest = scope
+  }
+
+  #unlink(scope: Scope): void {
     const { older, newer } = scope
     scope.older = scope.newer = undefined
     if (older === undefined) this.#oldest = newer
     else older.newer = newer
     if (newer === undefined) this.#newest = older
     else newer.older = older
-    if (scope.state === 'open') this.open--
-    if (this.#oldest === undefined) for (const emptied of this.#onEmpty) emptied()
   }
 
-  /** The moment at which the oldest scope with unfinished tasks got the first of them, by `performance.now()`. */
-  get oldest(): number | undefined {
-    return this.#oldest?.since
+  /** A scope has no unfinished task. */
+  forget(scope: Scope): void {
+    this.#unlink(scope)
+    if (scope.state === 'open') this.open--
+    if (this.#oldest === undefined) for (const emptied of this.#onEmpty) emptied()
   }
 
   /** Every task without an outcome, from the oldest scope on. */

@@ -12,6 +12,7 @@ import type { Task } from '../task/task.ts'
 import { setTimer } from '../timers.ts'
 import type { Backlog } from './backlog.ts'
 import type { Current } from './current.ts'
+import { knownPlace } from './defer-places.ts'
 import { timedOut } from './run.ts'
 
 /** The reasons for which a task is cancelled that is in order itself. */
@@ -38,6 +39,7 @@ export class Completion {
   /** Ends an attempt. @returns whether its outcome is that of the task */
   complete(task: Task, outcome: Outcome): boolean {
     const delay = isTrouble(outcome) ? delayOf(task, outcome) : undefined
+    this.#backlog.meter?.ends(task)
     if (delay !== undefined && delay <= task.scope.timeLeft) {
       this.#retry(task, outcome, delay)
       return false
@@ -122,19 +124,23 @@ export class Completion {
   /** Counts, tells and forgets, in this order: a listener and a caller find the counters up to date. */
   #end(task: Task, outcome: Outcome): void {
     this.#backlog.end(task, outcome)
+    this.#backlog.meter?.outcome(task, outcome)
     task.state = 'ended'
     const channel = channels['task:ended']
     if (isHeard('task:ended')) this.#current.enterCaller(task, () => channel.publish({ task, outcome }))
     const { internal, buffer } = task.definition
     const error = internal || buffer?.runsTasks ? undefined : errorOf(task, outcome)
     const { context } = task
+    // A task that has ended has no function by which its place is known.
+    const place = error !== undefined && isHeard('report') ? knownPlace(task) : undefined
     task.end(outcome)
     task.scope.remove(task)
-    if (error !== undefined) report(error, task, context)
+    if (error !== undefined) report(error, task, context, place)
   }
 
   #retry(task: Task, outcome: Outcome, delay: number): void {
     task.record?.retry(task.attempt, delay, outcome)
+    this.#backlog.meter?.retries(task)
     const channel = channels['task:retrying']
     if (isHeard('task:retrying')) this.#current.enterCaller(task, () => channel.publish({ task, outcome, delay }))
     const isLeft = this.#lifecycle.isPast('draining') && task.record?.isAccepted
@@ -142,10 +148,11 @@ export class Completion {
     const isKept = task.record !== undefined && !this.#lifecycle.isPast('stopping')
     // A batch fails for many items at once, and makes a report of its own in the end.
     const isItem = task.definition.buffer?.runsTasks
-    if (isKept && !isItem && task.attempt === 1) reportFirst(task, outcome, delay)
+    if (isKept && !isItem && task.attempt === 1) report(retriedError(task, outcome, delay), task)
     if (task.record?.isClaim || isLeft) return this.unload(task)
     // The scope moves on meanwhile; the new attempt stands at the end of the queue.
     task.state = 'waiting'
+    task.postpone()
     this.#backlog.retry()
     task.scope.track(task)
     const timer = setTimer(() => this.#tryAgain(task), this.#isHurried(task) ? 0 : delay)
@@ -154,6 +161,7 @@ export class Completion {
 
   #tryAgain(task: Task): void {
     this.#stopWaiting(task)
+    task.makeDue()
     task.scope.push(task)
   }
 
@@ -175,14 +183,15 @@ function delayOf(task: Task, outcome: Outcome): number | undefined {
   }
 }
 
-/** Reports the first failure of a kept task in one line: hours may pass until the last one, which is reported in full. */
-function reportFirst(task: Task, outcome: Outcome, delay: number): void {
+/**
+ * Makes the error of an attempt that another one follows, in one line. Of a kept task the first such failure is reported: hours may pass until the
+ * last one, which is reported in full.
+ */
+function retriedError(task: Task, outcome: Outcome, delay: number): AfterwordError {
   const retries = retriesOf(task.definition.settings, true)
   const more = retries === 1 ? '' : `, up to ${retries} times in all`
-  report(
-    new AfterwordError('AFTERWORD_TASK_RETRIED', [task.title, inOneLine(task, outcome), Math.ceil(delay), more]),
-    task,
-  )
+  const values = [task.title, inOneLine(task, outcome), Math.ceil(delay), more]
+  return new AfterwordError('AFTERWORD_TASK_RETRIED', values)
 }
 
 function inOneLine(task: Task, outcome: Outcome): string {

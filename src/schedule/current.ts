@@ -3,6 +3,7 @@ import { isolatesRequests } from '../platform.ts'
 import type { RequestScope } from '../task/request-scope.ts'
 import type { Scope } from '../task/scope.ts'
 import { Task } from '../task/task.ts'
+import type { RunHooks } from './run-hooks.ts'
 
 /**
  * The async context of no request and no task. Turns and shared timers are set in it: in the context of whichever caller needs them
@@ -21,6 +22,8 @@ const frameName = Object.getOwnPropertySymbols(frames).find(
 /** The scope or the task that the code which runs now belongs to: a scope while a handler runs, a task while the task runs. */
 export class Current {
   readonly #storage = new AsyncLocalStorage<RequestScope | Task>()
+  /** The hooks around each run; `undefined` while there are none. */
+  hooks: RunHooks | undefined
 
   /** The scope; `undefined` outside a request. */
   get scope(): Scope | undefined {

@@ -6,6 +6,7 @@ import type { Task } from '../task/task.ts'
 import { setTimer } from '../timers.ts'
 import type { Current } from './current.ts'
 import { placeOf } from './defer-places.ts'
+import { isThenable } from './thenable.ts'
 
 /**
  * Runs one attempt of a task. Never throws, never rejects. A function that returns no promise costs none.
@@ -29,7 +30,8 @@ function runNow(task: Task, current: Current): Outcome | Promise<Outcome> {
 function attempt(task: Task): Outcome | Promise<Outcome> {
   if (!isWanted(task)) return { status: 'cancelled', reason: 'when' }
   if (isHeard('task:started')) channels['task:started'].publish({ task })
-  const value = task.call()
+  const { hooks } = task.scope.runner.current
+  const value = hooks === undefined ? task.call() : hooks.call(task)
   return isThenable(value) ? settled(value) : { status: 'done', value }
 }
 
@@ -40,14 +42,6 @@ export function isWanted(task: Task): boolean {
   if (when === 'always' || sent === undefined) return true
   if (when === 'success') return sent.delivered && sent.status < 400
   return when(sent)
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    value !== null &&
-    (typeof value === 'object' || typeof value === 'function') &&
-    typeof (value as { then?: unknown }).then === 'function'
-  )
 }
 
 /** `await` survives what a thenable may do: throw, call back twice, pose as a promise. */

@@ -117,7 +117,7 @@ export class Scheduler implements ScopeRunner {
 
   start(task: Task): void {
     if (task.state !== 'waiting') return
-    this.#now = clock.now()
+    this.#now = task.dueSince = clock.now()
     const outcome = this.#attempt(task)
     if (outcome instanceof Promise) void outcome.then((outcome) => this.completion.complete(task, outcome))
     else this.completion.complete(task, outcome)
@@ -220,6 +220,7 @@ export class Scheduler implements ScopeRunner {
   /** Runs the tasks of a response before it leaves. */
   async #runBefore(scope: RequestScope): Promise<void> {
     this.backlog.before++
+    this.backlog.renew(scope)
     // The response is about to be delivered, as far as the server can know.
     scope.describe({ delivered: true })
     await this.#runAll(scope)

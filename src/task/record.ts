@@ -113,6 +113,8 @@ export interface Journal {
   readonly sending?: number
   /** The moment by `performance.now()` at which the engine was found away; `undefined` while it answers. */
   readonly awaySince?: number | undefined
+  /** The time in ms for which the oldest change of a record has waited to be stored; 0 where none waits. */
+  readonly lag?: number
   /** Makes a record, which `submit` stores. @throws AfterwordError `AFTERWORD_NOT_STORABLE`, `AFTERWORD_PAYLOAD_TOO_LARGE` */
   create(call: JobCall): JobRecord
   /** Sets the jobs whose records can be run here, each up to a version. */

@@ -29,6 +29,8 @@ export class RequestScope extends Scope implements ResponseGate {
   /** Records whose `when` asks what became of the response. */
   #asking: JobRecord[] | undefined
   #isSent = false
+  /** The response waits until its records are stored. */
+  #isHeld = false
   /** Resolves when the backlog has room for the tasks. */
   #room: Promise<unknown> | undefined
   /** The tasks whose outcomes `finish` tells. */
@@ -103,7 +105,21 @@ export class RequestScope extends Scope implements ResponseGate {
     let waits: Promise<unknown>[] | undefined
     for (const record of this.#records) if (!record.isAccepted) (waits ??= []).push(record.accepted)
     if (waits === undefined) this.#records = undefined
-    return waits === undefined || waits.length === 1 ? waits?.[0] : Promise.all(waits)
+    if (waits === undefined) return undefined
+    const stored = waits.length === 1 ? (waits[0] as Promise<unknown>) : Promise.all(waits)
+    this.#hold(stored)
+    return stored
+  }
+
+  #hold(stored: Promise<unknown>): void {
+    if (this.#isHeld) return
+    this.#isHeld = true
+    this.runner.backlog.heldForRecords++
+    const letGo = () => {
+      this.#isHeld = false
+      this.runner.backlog.heldForRecords--
+    }
+    stored.then(letGo, letGo)
   }
 
   /** Ends the response, and resolves when no task is left: with the outcomes of those in the queue, in the order of `defer`. */

@@ -27,7 +27,11 @@ export interface ScopeRunner {
   releaseLater(scope: RequestScope): void
   /** The response was sent, or is given up: the tasks of the scope are due. */
   released(scope: RequestScope): void
+  /** The number of responses that wait until their records are stored. */
+  readonly backlog: { heldForRecords: number }
   readonly current: {
+    /** The hooks around each run; `undefined` while there are none. */
+    readonly hooks: { call(task: Task): unknown } | undefined
     /** Calls a function as code of the request of a scope. Throws what the function throws. */
     enterRequest<A extends unknown[], R>(scope: RequestScope, fn: (...args: A) => R, self: unknown, args: A): R
   }

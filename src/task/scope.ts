@@ -26,7 +26,7 @@ export class Scope {
   admittedBy: RunLimiter | undefined
   /** The response, once it was sent; `undefined` outside a request. */
   sent: SentResponse | undefined
-  /** The moment at which the oldest unfinished task was deferred, by `performance.now()`. */
+  /** The moment by `performance.now()` at which the response was sent; before that, at which the first unfinished task was deferred. */
   since = 0
   /** The interval in which the scope became ready, and its tasks, as `ReadyScopes` counts them. */
   readySince: number | undefined

@@ -89,6 +89,11 @@ export class Task implements Deferred, CurrentTask {
   expiresAt: number | undefined
   /** A buffer has let the task go, or need not hold it: its turn has come. @internal */
   isDue = false
+  /**
+   * The moment by `performance.now()` from which on the task could begin. `undefined`: that of its scope. `Infinity`: it waits for a later
+   * time, or for something that may never come. @internal
+   */
+  dueSince: number | undefined
   /** The earlier task with the same unique key, which stands for this one. @internal */
   original: Task | undefined
 
@@ -125,6 +130,11 @@ export class Task implements Deferred, CurrentTask {
   get name(): string {
     const { settings, label } = this.definition
     return (this.#name ??= settings.name ?? label ?? (this.#fn?.name || 'anonymous'))
+  }
+
+  /** The name under which runs are counted: that of the job, whatever its calls are named. @internal */
+  get countedAs(): string {
+    return this.definition.label ?? this.name
   }
 
   /** The function by which calls are told apart: the same for all calls of a job, or of one function. @internal */
@@ -185,6 +195,16 @@ export class Task implements Deferred, CurrentTask {
   /** The async context of the caller; `undefined` once the task has ended. @internal */
   get context(): AsyncResource | undefined {
     return this.#context
+  }
+
+  /** The task can't begin before something else has happened. @internal */
+  postpone(): void {
+    this.dueSince = Infinity
+  }
+
+  /** The task could begin from now on. @internal */
+  makeDue(): void {
+    this.dueSince = clock.now()
   }
 
   /** Calls the function. Throws what the function throws. @internal */

@@ -93,6 +93,7 @@ describe('the package', () => {
       'finishRequest',
       'instance',
       'job',
+      'logTo',
       'onSent',
       'subscribe',
       'waitUntil',

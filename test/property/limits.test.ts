@@ -89,8 +89,8 @@ class Model {
       expect((await handle.outcome).status).toBe(kind === 'bad item' ? 'failed' : 'done')
       expect(runs()).toBe(kind === 'bad item' ? 2 : 1)
     }
-    const { backlog, running, inFlight, held } = this.#afterword.status()
-    expect({ backlog, running, inFlight, held }).toEqual({ backlog: 0, running: 0, inFlight: 0, held: 0 })
+    const { tasks, running, inFlight, held } = this.#afterword.status()
+    expect({ tasks, running, inFlight, held }).toEqual({ tasks: [], running: 0, inFlight: 0, held: 0 })
   }
 
   async #request({ turns, tasks }: RequestPlan): Promise<void> {

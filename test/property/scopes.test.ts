@@ -74,8 +74,9 @@ class Model {
     }
     const { done, failed, timedOut, cancelled, ...rest } = this.#afterword.status()
     expect(done + failed + timedOut + cancelled).toBe(this.#deferred.length)
-    const numbers = { inFlight: 0, backlog: 0, running: 0, oldestAge: 0, held: 0, before: 0 }
-    expect(rest).toEqual({ ...numbers, slowest: [], paused: [], sending: 0, engineAway: 0 })
+    const counts = { unsent: 0, backlog: 0, running: 0, retrying: 0, delayed: 0, oldestAge: 0, tasks: [] }
+    const responses = { inFlight: 0, held: 0, heldForRecords: 0, before: 0 }
+    expect(rest).toEqual({ ...counts, ...responses, slowest: [], paused: [], journalLag: 0, sending: 0, engineAway: 0 })
   }
 
   async #request({ turns, tasks }: RequestPlan): Promise<void> {

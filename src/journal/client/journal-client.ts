@@ -75,6 +75,10 @@ export class JournalClient implements Journal {
     })
   }
 
+  get lag(): number {
+    return Math.max(this.#log?.lag ?? 0, ...this.#allQueues.map(({ lag }) => lag))
+  }
+
   create(call: JobCall): StoredRecord {
     return this.#records.make(call)
   }
@@ -121,7 +125,7 @@ export class JournalClient implements Journal {
 
   /** The client has no record in the memory of this process. */
   get isAtRest(): boolean {
-    return this.#idle && this.#claims.isEmpty && this.#log?.isAtRest !== false
+    return this.#allQueues.every(({ idle }) => idle) && this.#claims.isEmpty && this.#log?.isAtRest !== false
   }
 
   async close(within: number, given: readonly JobRecord[] = []): Promise<void> {
@@ -253,13 +257,11 @@ export class JournalClient implements Journal {
     return [...new Set(Object.values(this.#queues))]
   }
 
-  get #idle(): boolean {
-    return this.#queues.own.idle && this.#queues.shared.idle
-  }
-
   /** The process need not stay for the server any more, unless a caller of `close` waits for its answer. */
   #letGo(): void {
-    if (this.#idle) this.#channel.busy = this.#closing || this.#withdrawing.isWaiting || this.#pausing.isWaiting
+    const { own, shared } = this.#queues
+    if (own.idle && shared.idle)
+      this.#channel.busy = this.#closing || this.#withdrawing.isWaiting || this.#pausing.isWaiting
   }
 
   #run(rows: readonly ClaimedRow[]): void {

@@ -1,5 +1,6 @@
 import { closeSync, fdatasync, ftruncateSync, openSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { clock } from '../../clock.ts'
 import { FileIdentity } from '../files/file-identity.ts'
 import { syncFolder } from '../files/folder.ts'
 import { endMarkSize, logVersion, type SegmentHead, segmentUnit } from '../files/log-format.ts'
@@ -59,12 +60,19 @@ export class LogFile {
   readonly #head = new FrameBuffer()
   /** The frame with the head of the current segment, until it is written. */
   #unwritten: Buffer | undefined
+  /** The moment by `performance.now()` from which on no frame could be written. */
+  #unwrittenSince: number | undefined
 
   /** @param full records are synced before they are acknowledged */
   constructor(path: string, full: boolean, prepare: Prepare) {
     this.#path = path
     this.#full = full
     this.#prepare = prepare
+  }
+
+  /** The time in ms for which a frame has waited that could not be written; 0 where none waits. */
+  get lag(): number {
+    return this.#unwrittenSince === undefined ? 0 : clock.now() - this.#unwrittenSince
   }
 
   /** The segment that is written to. Undefined before the first record. */
@@ -153,8 +161,9 @@ export class LogFile {
     const head = this.#unwritten
     const bytes = head === undefined ? frameBytes : Buffer.concat([head, frameBytes])
     const at = segment.used - (head?.length ?? 0)
+    this.#unwrittenSince ??= clock.now()
     writeAll(this.#file as number, bytes, bytes.length, segment.offset + at)
-    this.#unwritten = undefined
+    this.#unwritten = this.#unwrittenSince = undefined
     segment.used += frameBytes.length - endMarkSize
     segment.frame++
   }

@@ -106,6 +106,11 @@ export class LogQueue implements RecordQueue, WriteListener {
   /** Only records of dead processes note that they run, and those are in a database. */
   async begin(): Promise<void> {}
 
+  /** The time in ms for which the oldest entry has waited. */
+  get lag(): number {
+    return Math.max(this.#file.lag, this.#sync?.lag ?? 0)
+  }
+
   /** Has the next segment written ahead. */
   prepared(isWritten: boolean): void {
     this.#file.prepared(isWritten)
@@ -194,7 +199,7 @@ export class LogQueue implements RecordQueue, WriteListener {
     } catch (error) {
       // The frame may be there all the same. The next one takes its place.
       for (const record of accepting) this.#refuse(record, String(error))
-      return this.#retryLater()
+      return this.#flushLater(retryDelay)
     }
     this.#written(accepting, isOne ? this.#changes.written() : [])
     if (!isOne) this.#writeChanges(text)
@@ -242,7 +247,7 @@ export class LogQueue implements RecordQueue, WriteListener {
       this.#file.write(this.#frame)
       this.#written([], this.#changes.written())
     } catch {
-      this.#retryLater()
+      this.#flushLater(retryDelay)
     }
   }
 
@@ -282,12 +287,8 @@ export class LogQueue implements RecordQueue, WriteListener {
     setImmediate(this.flush)
   }
 
-  #flushLater(): void {
-    if (!this.#flushSet) this.#timer ??= setTimeout(this.flush, changeDelay).unref()
-  }
-
-  #retryLater(): void {
-    this.#timer ??= setTimeout(this.flush, retryDelay).unref()
+  #flushLater(delay = changeDelay): void {
+    if (!this.#flushSet) this.#timer ??= setTimeout(this.flush, delay).unref()
   }
 }
 

@@ -72,6 +72,12 @@ export class LogSync {
     return this.#options.longest
   }
 
+  /** The time in ms for which the oldest record has waited. */
+  get lag(): number {
+    const waiting = [this.#syncing, this.#next].find((part) => part !== undefined && part.records.length > 0)
+    return waiting === undefined ? 0 : clock.now() - waiting.since
+  }
+
   get isUnderWay(): boolean {
     return this.#syncing !== undefined
   }

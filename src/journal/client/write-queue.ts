@@ -1,4 +1,4 @@
-import { clearTimeout, setImmediate, setTimeout } from '../../clock.ts'
+import { clearTimeout, clock, setImmediate, setTimeout } from '../../clock.ts'
 import { type CommitGroup, type Store, type Transition, transition, transitionWidth } from '../protocol.ts'
 import type { Channel } from './channel.ts'
 import { idsOf, PendingGroup } from './pending-group.ts'
@@ -28,6 +28,8 @@ export class WriteQueue {
   #listener: WriteListener | undefined
   #next: PendingGroup
   #committing: PendingGroup | undefined
+  /** The moment by `performance.now()` at which the oldest group that is not stored was first sent. */
+  #since: number | undefined
   #flushSet = false
   #timer: NodeJS.Timeout | undefined
   #retryDelay = firstRetry
@@ -45,6 +47,11 @@ export class WriteQueue {
 
   listen(listener: WriteListener): void {
     this.#listener = listener
+  }
+
+  /** The time in ms for which a group has waited to be stored. */
+  get lag(): number {
+    return this.#since === undefined ? 0 : clock.now() - this.#since
   }
 
   /** Moves a record from the log to the database. @param offset that of the record's frame in the log */
@@ -91,6 +98,7 @@ export class WriteQueue {
     this.#listener?.sending()
     const committing = this.#next
     this.#committing = committing
+    this.#since ??= clock.now()
     this.#next = PendingGroup.of(this.store)
     if (this.#listener === undefined) this.#send(committing)
     else this.#listener.after(() => this.#send(committing))
@@ -110,6 +118,7 @@ export class WriteQueue {
   committed(duplicates: readonly number[], left?: CommitGroup): void {
     const committing = this.#committing ?? PendingGroup.of(this.store)
     this.#committing = undefined
+    this.#since = undefined
     this.#retryDelay = firstRetry
     const existing = new Map<number, number>()
     for (let i = 0; i < duplicates.length; i += 2) existing.set(duplicates[i] as number, duplicates[i + 1] as number)

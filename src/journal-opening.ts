@@ -1,0 +1,25 @@
+import { appDatabaseJournal, folderJournal } from './journals.ts'
+import type { AfterwordSettings } from './options/instance-options.ts'
+import { type JournalSettings, validateJournal } from './options/journal-options.ts'
+import type { Claimer, Journal } from './task/record.ts'
+
+type OwnSettings = JournalSettings & { readonly maxPayload: number; readonly holdTimeout: number; readonly ids?: never }
+
+/** Opens the journal. Its module is loaded when a journal is asked for, and at once: from the first request on, jobs are to be kept. */
+export function openJournal(
+  { journal, engine, maxPayload, holdTimeout }: AfterwordSettings,
+  worker: Claimer,
+): Journal | undefined {
+  const settings = journal === undefined ? undefined : { ...validateJournal(journal), maxPayload, holdTimeout }
+  if (engine === undefined) return settings && openOwn(settings, worker)
+  const own = settings && ((claimer: Claimer, ids: never) => openOwn({ ...settings, ids }, claimer))
+  const { path: folder } = settings ?? {}
+  return engine.open({ maxPayload, holdTimeout, folder }, worker as never, own as never) as Journal
+}
+
+function openOwn({ path, database, ...options }: OwnSettings, claimer: Claimer): Journal {
+  if (database !== undefined) {
+    return appDatabaseJournal().openAppDatabaseJournal({ database, ...options }, claimer)
+  }
+  return folderJournal().openFolderJournal({ path, ...options }, claimer)
+}

@@ -1,0 +1,69 @@
+import { AfterwordError } from './errors.ts'
+import { type LoopDelay, LoopMonitor } from './loop-delay.ts'
+import type { MetricsOptions } from './options/metrics-options.ts'
+import type { Backlog } from './schedule/backlog.ts'
+import { Meter, type TaskMeasurements } from './schedule/meter.ts'
+import type { Status } from './status.ts'
+
+/**
+ * The measurements of an instance at a moment.
+ *
+ * @example
+ * for (const { name, attempts, run } of metrics.read().measured) console.log(name, attempts, run.sum / run.count)
+ */
+export interface Measurements {
+  /** The status at the moment of the reading. */
+  readonly status: Status
+  /** The measurements by name. */
+  readonly measured: readonly TaskMeasurements[]
+  /** The delay of the event loop since the last reading; `undefined` where it is not measured. */
+  readonly loopDelay: LoopDelay | undefined
+}
+
+/** The readers of the meter of each backlog. */
+const readers = new WeakMap<Backlog, Set<Metrics>>()
+
+/**
+ * Metrics read the measurements of an instance, from `instance().metrics()` until they are closed.
+ *
+ * @example
+ * const metrics = instance().metrics()
+ * app.get('/backlog', (req, res) => res.json(metrics.read().status.backlog))
+ */
+export class Metrics implements Disposable {
+  readonly #backlog: Backlog
+  readonly #status: () => Status
+  readonly #loop: LoopMonitor | undefined
+  #isClosed = false
+
+  /** @internal */
+  constructor(backlog: Backlog, status: () => Status, { loopDelay }: Required<MetricsOptions>) {
+    this.#backlog = backlog
+    this.#status = status
+    this.#loop = loopDelay ? LoopMonitor.start() : undefined
+    const all = readers.get(backlog) ?? new Set()
+    readers.set(backlog, all.add(this))
+    backlog.meter ??= new Meter()
+  }
+
+  /** Reads the measurements so far. @throws AfterwordError `AFTERWORD_METRICS_CLOSED` */
+  read(): Measurements {
+    const { meter } = this.#backlog
+    if (this.#isClosed || meter === undefined) throw new AfterwordError('AFTERWORD_METRICS_CLOSED')
+    return { status: this.#status(), measured: meter.measurements, loopDelay: this.#loop?.read() }
+  }
+
+  /** Ends the measuring, unless other metrics of the instance are open. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#loop?.stop()
+    const all = readers.get(this.#backlog)
+    all?.delete(this)
+    if (all?.size === 0) this.#backlog.meter = undefined
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
