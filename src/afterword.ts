@@ -38,6 +38,7 @@ import { RequestScope } from './task/request-scope.ts'
 import type { ScopeResponse } from './task/response.ts'
 import { Scope } from './task/scope.ts'
 import { type CurrentTask, Task } from './task/task.ts'
+import { storeWithdrawal } from './task/withdrawal.ts'
 
 /** Arguments that are inferred elsewhere. `NoInfer` would stay around them, and no function may take fewer of those. */
 type Inferred<A extends unknown[]> = A extends unknown ? A : never
@@ -175,8 +176,7 @@ export class Afterword {
     const task = this.#scheduler.backlog.find(validateText('cancel', 'the id', id))
     if (task === undefined || task.record?.hasLeft) return journal?.withdraw(id) ?? false
     const isCancelled = task.cancel()
-    // Should this process die now, no other one runs the record.
-    if (isCancelled && task.record !== undefined) await journal?.flushed()
+    if (isCancelled && task.record !== undefined && journal !== undefined) await storeWithdrawal(journal.flushed())
     return isCancelled
   }
 

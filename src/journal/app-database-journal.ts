@@ -135,6 +135,7 @@ function databasesOf(table: RecordTable, folder: string | undefined, file: strin
       areRecovering: false,
     },
     withdrawLeft: (slot, recordId) => (folder === undefined ? false : withdrawLeft(table, folder, slot, recordId)),
+    loggedSlots: [],
     recoverLeft() {},
     close() {},
   }

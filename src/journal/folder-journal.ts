@@ -4,6 +4,7 @@ import { clearTimeout, clock, setTimeout } from '../clock.ts'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import type { Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../task/record.ts'
+import { notAnswered } from '../task/withdrawal.ts'
 import { takeOver } from './client/closed-slots.ts'
 import { Codec, type CodecOptions } from './client/codec.ts'
 import { notPaused } from './client/pausing.ts'
@@ -112,7 +113,7 @@ class FolderJournal implements Journal {
 
   async withdraw(of: Parameters<Journal['withdraw']>[0]): Promise<boolean> {
     if (this.#current !== undefined) return this.#current.client.withdraw(of)
-    throw new AfterwordError('AFTERWORD_NOT_ANSWERED', ['the journal can not be opened'])
+    throw notAnswered('the journal can not be opened')
   }
 
   async pause(job: string, isPaused: boolean): Promise<void> {

@@ -1,18 +1,23 @@
 import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
 import { FailedRecords } from '../../src/journal/failed-records.ts'
-import { logOf } from '../../src/journal/files/log-format.ts'
+import { openDatabase } from '../../src/journal/files/database.ts'
+import { logOf, type RecordRow } from '../../src/journal/files/log-format.ts'
 import { readLog } from '../../src/journal/files/log-reader.ts'
 import { ProcessLock } from '../../src/journal/files/process-lock.ts'
 import { recordIdOf, slotSize } from '../../src/journal/files/record-id.ts'
 import { owner } from '../../src/journal/files/schema.ts'
+import { WithdrawalRows } from '../../src/journal/files/withdrawal-rows.ts'
 import { Inspector } from '../../src/journal/inspector.ts'
 import type { FromServer } from '../../src/journal/protocol.ts'
 import { openFolder } from '../../src/journal/server/databases.ts'
 import { JournalServer } from '../../src/journal/server/journal-server.ts'
 import { type Message, Program } from '../support/program.ts'
 import { DeadLog } from './dead-log.ts'
+import { Sibling } from './sibling.ts'
 
 let dead: DeadLog
 beforeEach(() => void (dead = new DeadLog()))
@@ -41,6 +46,12 @@ async function runsOfNext(): Promise<number[]> {
   await adopted.promise
   await afterword.drain()
   return runs.filter((n) => n > 0).sort((a, b) => a - b)
+}
+
+/** A process asks others for a record. */
+function isAsked(): boolean {
+  using database = openDatabase(join(dead.folder, 'shared.db'), 'normal', (code) => expect.unreachable(code))
+  return new WithdrawalRows(database).open.length > 0
 }
 
 /** The server of another process, in slot 2, which has the lock of the dead one, and no record in memory. */
@@ -120,6 +131,22 @@ describe('while the log of a dead process is read', () => {
     await using afterword = new Afterword({ journal: dead.folder, worker: false })
     const Send = afterword.job('send', (_n: number) => {}, { key: () => 'one' })
     expect(await Send.cancel({ key: 'one' })).toBe(true)
+  })
+
+  test('a record is found by its unique key while another living process has the slot, and has not read the log yet', async () => {
+    dead.accept(dead.row(1, owner.free, 'one').with(1, 'note') as unknown as RecordRow, dead.row(99))
+    dead.close()
+    using adopter = new Adopter()
+    await using other = await Sibling.start(dead.folder, { knows: ['note'], options: { worker: false } })
+    const cancelled = [other.withdraw('one', 'note'), other.withdraw('two', 'note')]
+    let isAnswered = false
+    void Promise.race(cancelled).then(() => (isAnswered = true))
+    while (!isAnswered && !isAsked()) await nextTurn()
+    adopter.adopt()
+    expect(await Promise.all(cancelled)).toEqual([true, false])
+    await adopter.close()
+    await other.close()
+    expect(await runsOfNext()).toEqual([99])
   })
 })
 

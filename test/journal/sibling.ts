@@ -104,10 +104,12 @@ export class Sibling implements AsyncDisposable {
     this.send({ type: 'let', what })
   }
 
-  /** Cancels a call by its id, whichever process has it. */
-  async withdraw(what: string): Promise<boolean> {
-    this.send({ type: 'withdraw', what })
-    return Boolean((await this.program.message('withdrawn', (message) => message.what === what)).done)
+  /** Cancels a call, whichever process has it. @param what its id, or the unique key of a call of the job */
+  async withdraw(what: string, job?: string): Promise<boolean> {
+    this.send({ type: 'withdraw', what, job })
+    const { done, code } = await this.program.message('withdrawn', (message) => message.what === what)
+    if (code !== undefined) throw Object.assign(new Error(`Not withdrawn: ${code}`), { code })
+    return Boolean(done)
   }
 
   async pause(job: string, isPaused = true): Promise<void> {

@@ -63,6 +63,7 @@ export class Peer implements Disposable {
       log: { receive() {}, close() {}, read: (recordId) => ({ row: this.log.get(recordId) as RecordRow }) },
       setAside: () => false,
       withdrawLeft: () => undefined,
+      loggedSlots: [],
       recoverLeft() {},
       close() {},
     }

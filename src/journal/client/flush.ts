@@ -9,9 +9,10 @@ export async function flush(log: LogQueue | undefined, queues: readonly WriteQue
   await write(log)
 }
 
-/** Writes what a log has gathered: changes that wait for the sync of earlier records are written after it. */
+/** Writes what a log has gathered, however long the disk takes no write: changes that wait for the sync of earlier records follow it. */
 async function write(log: LogQueue | undefined): Promise<void> {
   log?.flush()
   await log?.settled()
   log?.flush()
+  await log?.written()
 }

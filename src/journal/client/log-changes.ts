@@ -11,6 +11,7 @@ export class LogChanges {
   #refused: number[] = []
   /** The entries that may be on the disk before all records that were accepted. */
   #ready: string[] = []
+  #allWritten: PromiseWithResolvers<void> | undefined
 
   constructor(sync: LogSync | undefined) {
     this.#sync = sync
@@ -44,7 +45,16 @@ export class LogChanges {
   written(): string[] {
     const written = this.#ready
     this.#ready = []
+    this.#allWritten?.resolve()
+    this.#allWritten = undefined
     return written
+  }
+
+  /** Resolves when the entries that can be written now are. */
+  get allWritten(): Promise<void> {
+    if (this.#ready.length === 0) return Promise.resolve()
+    this.#allWritten ??= Promise.withResolvers()
+    return this.#allWritten.promise
   }
 
   /** Adds an entry that can be written at any time. */

@@ -217,6 +217,11 @@ export class LogQueue implements RecordQueue, WriteListener {
     return new Promise((resolve) => this.after(resolve))
   }
 
+  /** Resolves when the changes that could be written by now are: where the disk takes no write, they are tried again. */
+  written(): Promise<void> {
+    return this.#changes.allWritten
+  }
+
   /** Moves the records that are left to a database, as many as there is time for. */
   moveAll(): void {
     this.#moves.moveAll()

@@ -1,5 +1,5 @@
-import { AfterwordError } from '../../errors.ts'
 import type { Claimer, Journal } from '../../task/record.ts'
+import { notAnswered, storeWithdrawal } from '../../task/withdrawal.ts'
 import type { FromServer } from '../protocol.ts'
 import { Answers } from './answers.ts'
 import type { Channel } from './channel.ts'
@@ -29,8 +29,13 @@ export class Withdrawing {
     const { number, answer } = this.#answers.expect()
     // The answer holds the process.
     channel.busy = true
-    // The record may be on its way from the log to the database.
-    await flushed()
+    try {
+      // The record may be on its way from the log to the database.
+      await storeWithdrawal(flushed())
+    } catch (error) {
+      this.#answers.take(number)?.reject(error)
+      return answer
+    }
     channel.busy = true
     channel.post({ type: 'withdraw', number, of: this.#stored(of) })
     return answer
@@ -72,8 +77,4 @@ export class Withdrawing {
   get isWaiting(): boolean {
     return this.#answers.isWaiting
   }
-}
-
-function notAnswered(why: string): AfterwordError {
-  return new AfterwordError('AFTERWORD_NOT_ANSWERED', [why])
 }

@@ -33,6 +33,8 @@ export interface Databases {
    * @returns whether the record was withdrawn; `undefined` where a process that lives has the slot
    */
   withdrawLeft(slot: number, recordId: number): boolean | undefined
+  /** The slots of other processes that have a log: it may have records that no database has yet. */
+  readonly loggedSlots: readonly number[]
   /** Moves the records from the logs of slots to the databases whose processes have died, and that no process has yet. */
   recoverLeft(): void
   /** Looks whether the files are still those of the folder. Else the thread begins anew with those that are. */
@@ -103,13 +105,15 @@ class FolderDatabases implements Databases {
     return this.#leftSlot(slot).withdraw(recordId)
   }
 
-  recoverLeft(): void {
+  get loggedSlots(): number[] {
     const { folder, lost = [] } = this.#options
-    for (const slot of slotsIn(folder)) {
-      // To open the lock of a slot that is this process's would drop the lock.
-      const isOurs = this.owned.of(slot * slotSize) !== undefined || lost.includes(slot)
-      if (!isOurs && existsSync(logOf(folder, slot))) this.#leftSlot(slot).recover()
-    }
+    const isOurs = (slot: number) => this.owned.of(slot * slotSize) !== undefined || lost.includes(slot)
+    return slotsIn(folder).filter((slot) => !isOurs(slot) && existsSync(logOf(folder, slot)))
+  }
+
+  recoverLeft(): void {
+    // To open the lock of a slot that is this process's would drop the lock.
+    for (const slot of this.loggedSlots) this.#leftSlot(slot).recover()
   }
 
   #leftSlot(slot: number): LeftSlot {

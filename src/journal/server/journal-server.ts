@@ -90,6 +90,7 @@ export class JournalServer {
       try: attempt,
       tellAside: ({ recordId, why }) => aside('AFTERWORD_SET_ASIDE', [idOf(recordId), why]),
       look: () => this.#answers.look(),
+      logMoved: () => this.#withdrawals.look(),
       lookAround: () => {
         this.#watch.check()
         for (const table of this.#tables) this.#on(table, () => this.#lookIfSeenAnew(table))

@@ -36,6 +36,8 @@ interface Maintained {
   tellAside(record: RefusedRecord): void
   /** Some record may be claimable. */
   look(): void
+  /** The log of a dead process is in the databases. */
+  logMoved(): void
   /** Looks at databases that have changed without a word of the system. */
   lookAround(): void
   /** Called once a minute. */
@@ -96,6 +98,7 @@ export class Maintenance {
       this.#add(table, () => {
         const more = databases.owned.recover(slot)
         look()
+        if (!more) this.#server.logMoved()
         return !more
       })
     })

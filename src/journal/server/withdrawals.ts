@@ -30,6 +30,8 @@ interface Ask {
   readonly until: number
   /** The row that asks another process. */
   row: number | undefined
+  /** The rows that ask the processes with logs, by their slots: a record of a unique key may be in a log alone. */
+  readonly logRows: Map<number, number>
 }
 
 /** The place of a record: deleted just now; this process's, in a table or, at most, in memory; another living process's; or none. */
@@ -55,7 +57,14 @@ export class Withdrawals {
 
   /** The client wants a record withdrawn, by its id or by its unique key. */
   begin({ number, of }: ToServer & { type: 'withdraw' }): void {
-    const ask: Ask = { number, of, recordId: undefined, until: clock.date() + longest, row: undefined }
+    const ask: Ask = {
+      number,
+      of,
+      recordId: undefined,
+      until: clock.date() + longest,
+      row: undefined,
+      logRows: new Map(),
+    } satisfies Ask
     this.#asks.add(ask)
     this.#server.try(() => this.#goOn(ask))
     this.#setTimer()
@@ -69,9 +78,10 @@ export class Withdrawals {
       this.#server.tell({ type: 'asked', records: undefined })
     }
     this.#askClient(this.#rows.open.filter((recordId) => this.#isHere(recordId)))
-    for (const ask of this.#asks) {
+    for (const ask of [...this.#asks]) {
       const answer = ask.row === undefined ? undefined : this.#rows.answerTo(ask.row)
       if (answer !== undefined) this.#end(ask, answer)
+      else if (ask.recordId === undefined) this.#server.try(() => this.#goOn(ask))
     }
   }
 
@@ -125,9 +135,10 @@ export class Withdrawals {
   }
 
   #goOn(ask: Ask): void {
-    ask.recordId ??= this.#find(ask.of)
-    const { recordId } = ask
-    if (recordId === undefined) return this.#server.databases.owned.areRecovering ? undefined : this.#end(ask, false)
+    const recordId = this.#find(ask)
+    if (recordId === 'unknown') return
+    if (recordId === undefined) return this.#end(ask, false)
+    ask.recordId = recordId
     const place = this.#withdraw(recordId)
     if (place === 'withdrawn' || place === 'nowhere') return this.#end(ask, place === 'withdrawn')
     if (place !== 'elsewhere') return this.#askClient([recordId])
@@ -135,14 +146,33 @@ export class Withdrawals {
     ask.row ??= shared.atomically(() => this.#rows.ask(recordId))
   }
 
-  /** Finds a record. That of a unique key may be in the log of a dead process still. */
-  #find(of: Ask['of']): number | undefined {
-    if (typeof of === 'number') return of
+  /** Finds a record. That of a unique key may be in a log still, where it is `'unknown'`. */
+  #find(ask: Ask): number | 'unknown' | undefined {
+    const { recordId, of } = ask
+    if (recordId !== undefined || typeof of === 'number') return recordId ?? (of as number)
+    const { databases } = this.#server
     const find = () => this.#rows.find(of.job, of.keys)
     const found = find()
     if (found !== undefined) return found
-    this.#server.databases.recoverLeft()
-    return find()
+    databases.recoverLeft()
+    const isKnown = this.#areForwarded(ask) && !databases.owned.areRecovering
+    return find() ?? (isKnown ? undefined : 'unknown')
+  }
+
+  /**
+   * Asks the processes that have logs, be they their own or those of dead processes, for the number of the slot, which no record has. A
+   * process answers once it has moved the log of a dead one, and has forwarded the records of its own.
+   * @returns whether all of them have answered
+   */
+  #areForwarded({ logRows }: Ask): boolean {
+    const { shared, loggedSlots } = this.#server.databases
+    const unasked = loggedSlots.filter((slot) => !logRows.has(slot))
+    if (unasked.length > 0) {
+      shared.atomically(() => {
+        for (const slot of unasked) logRows.set(slot, this.#rows.ask(slot * slotSize))
+      })
+    }
+    return loggedSlots.every((slot) => this.#rows.answerTo(logRows.get(slot) as number) !== undefined)
   }
 
   /** Deletes a record that no process has. @returns where the record is */
@@ -188,9 +218,13 @@ export class Withdrawals {
   /** @param done whether the record was withdrawn; `undefined` if that is not known */
   #end(ask: Ask, done: boolean | undefined): void {
     this.#asks.delete(ask)
-    const { row, number } = ask
-    if (row !== undefined)
-      this.#server.try(() => this.#server.databases.shared.atomically(() => this.#rows.remove(row)))
+    const { row, logRows, number } = ask
+    const { shared } = this.#server.databases
+    const rows = [row ?? [], ...logRows.values()].flat()
+    const remove = () => {
+      for (const row of rows) this.#rows.remove(row)
+    }
+    if (rows.length > 0) this.#server.try(() => shared.atomically(remove))
     this.#server.tell({ type: 'withdrawn', number, done })
   }
 

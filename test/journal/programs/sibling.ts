@@ -41,7 +41,7 @@ export type ToSibling =
   | { type: 'call'; call: number; how: 'defer' | 'dispatch'; job: string; args: unknown[]; with: CallOptions }
   | { type: 'let'; what: string }
   | { type: 'cancel'; call: number }
-  | { type: 'withdraw'; what: string }
+  | { type: 'withdraw'; what: string; job?: string | undefined }
   | { type: 'pause'; job: string; isPaused: boolean }
   | { type: 'work'; options: WorkOptions }
   | { type: 'stop' }
@@ -147,6 +147,15 @@ function lookIntoFiles(): void {
   }
 }
 
+async function withdraw({ what, job }: ToSibling & { type: 'withdraw' }): Promise<void> {
+  try {
+    const done = await (job === undefined ? instance().cancel(what) : jobs[job]?.cancel({ key: what }))
+    tell({ type: 'withdrawn', what, done })
+  } catch (error) {
+    tell({ type: 'withdrawn', what, code: (error as { code?: string }).code })
+  }
+}
+
 async function receive(message: ToSibling): Promise<void> {
   switch (message.type) {
     case 'call':
@@ -159,7 +168,7 @@ async function receive(message: ToSibling): Promise<void> {
       await (message.isPaused ? jobs[message.job]?.pause() : jobs[message.job]?.resume())
       return void tell({ type: 'pause stored', job: message.job, isPaused: message.isPaused })
     case 'withdraw':
-      return void tell({ type: 'withdrawn', what: message.what, done: await instance().cancel(message.what) })
+      return withdraw(message)
     case 'work':
       worker = instance().work(message.options)
       return void tell({ type: 'working' })
