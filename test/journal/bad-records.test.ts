@@ -168,27 +168,47 @@ describe.each(places)('in the database "%s"', (place) => {
     expect(await afterword.job('send', (n: number) => n).defer(5).outcome).toEqual({ status: 'done', value: 5 })
   })
 
-  test('an index that lacks a record is made anew: the record runs', async () => {
-    store(place, {})
+  /** Changes the root page of an index in the file. @param change gets the bytes of the page */
+  function damageRoot(index: string, change: (page: Buffer) => void): void {
     const path = join(folder, `${place}.db`)
-    {
-      using database = open(place)
-      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-      // The root page of the index loses its entries.
-      const { root } = database
-        .prepare("SELECT rootpage AS root FROM sqlite_schema WHERE name = 'afterword_loose'")
-        .get() as { root: number }
-      const { size } = database.prepare('SELECT page_size AS size FROM pragma_page_size').get() as { size: number }
-      database.exec('UPDATE afterword_records SET owner = -1')
-      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-      const bytes = readFileSync(path)
-      bytes.writeUInt16BE(0, (root - 1) * size + 3)
-      bytes.writeUInt16BE(size, (root - 1) * size + 5)
-      database.close()
-      writeFileSync(path, bytes)
-    }
+    const database = open(place)
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    const { root, size } = database
+      .prepare('SELECT rootpage AS root, page_size AS size FROM sqlite_schema, pragma_page_size WHERE name = ?')
+      .get(index) as { root: number; size: number }
+    const bytes = readFileSync(path)
+    change(bytes.subarray((root - 1) * size, root * size))
+    database.close()
+    writeFileSync(path, bytes)
+  }
+
+  test('an index that lacks a record is made anew: the record runs', async () => {
+    store(place, { owner: -1 })
+    damageRoot('afterword_loose', (page) => {
+      // The page loses its entries.
+      page.writeUInt16BE(0, 3)
+      page.writeUInt16BE(page.length, 5)
+    })
     expect(await run([0, 1, 2])).toEqual({ ran: [0, 1, 2], codes: [] })
   })
+
+  test.each([
+    'afterword_suspects',
+    'afterword_singletons',
+    'afterword_failures',
+    'afterword_key_ends',
+    'afterword_lanes',
+  ])(
+    'the empty index %s, whose page tells that it is of a table, is made anew: records run, and are stored',
+    async (index) => {
+      store(place, {})
+      damageRoot(index, (page) => page.writeUInt8(13))
+      expect(await run([0, 1, 2])).toEqual({ ran: [0, 1, 2], codes: [] })
+      using database = open(place)
+      store(place, { singleton: 'one', lane: 'a', owner: -1, crashes: 1 })
+      expect(database.prepare('PRAGMA integrity_check').all()).toEqual([{ integrity_check: 'ok' }])
+    },
+  )
 })
 
 test('a backoff that computes no number delays by nothing', async () => {

@@ -30,10 +30,42 @@ export function checkIntegrity(database: DatabaseSync): void {
 
 function faultsOf(database: DatabaseSync): string[] {
   const rows = database.prepare('PRAGMA integrity_check').all() as { integrity_check: string }[]
-  return rows.map(({ integrity_check: message }) => message).filter((message) => message !== 'ok')
+  const faults = rows.map(({ integrity_check: message }) => message).filter((message) => message !== 'ok')
+  return faults.length > 0 ? faults : unreadableIndexes(database)
 }
 
-/** Makes the indexes anew from their tables. Throws the errors of SQLite. */
+/** An index of the journal's tables. */
+interface Index {
+  readonly name: string
+  readonly table: string
+  /** The statement that makes it. */
+  readonly sql: string
+}
+
+function indexesOf(database: Database): Index[] {
+  return database
+    .prepare(
+      `SELECT name, tbl_name AS "table", sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL
+      AND tbl_name IN ('afterword_records', 'afterword_failed', 'afterword_keys')`,
+    )
+    .all() as unknown as Index[]
+}
+
+/** The faults of indexes that can't be read: where an index has no entries, SQLite's own check does not look at the kind of its page. */
+function unreadableIndexes(database: DatabaseSync): string[] {
+  return indexesOf(database).flatMap(({ name, table, sql }) => {
+    const [, condition = 'true'] = / WHERE (.*)$/s.exec(sql) ?? []
+    try {
+      database.prepare(`SELECT 1 FROM ${table} INDEXED BY ${name} WHERE ${condition} LIMIT 1`).get()
+      return []
+    } catch (error) {
+      if (isDamage(error)) return [`The index ${name} can't be read`]
+      throw error
+    }
+  })
+}
+
+/** Makes the indexes anew from their tables: they go first, for SQLite's own statement leaves the page of one without entries. Throws the errors of SQLite. */
 export function rebuildIndexes(database: Database): void {
-  database.exec('REINDEX afterword_records; REINDEX afterword_failed')
+  for (const { name, sql } of indexesOf(database)) database.exec(`DROP INDEX ${name}; ${sql}`)
 }
