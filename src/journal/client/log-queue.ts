@@ -6,6 +6,7 @@ import { LogChanges } from './log-changes.ts'
 import type { LogFile, Segment } from './log-file.ts'
 import { LogMoves } from './log-moves.ts'
 import type { LogSync } from './log-sync.ts'
+import { openLogs } from './open-logs.ts'
 import type { Recorded, RecordQueue } from './record-queue.ts'
 import { Refusals } from './refusals.ts'
 import type { StoredRecord } from './stored-record.ts'
@@ -53,7 +54,7 @@ export class LogQueue implements RecordQueue, WriteListener {
       late: () => this.#refuseWaiting(`the log was not synced in ${sync.longest} ms`),
       synced: (error) => this.#synced(error),
     })
-    open.add(this.#end)
+    openLogs.add(this.#end)
   }
 
   accept(record: StoredRecord, row: RecordRow): void {
@@ -236,7 +237,7 @@ export class LogQueue implements RecordQueue, WriteListener {
 
   /** Writes all that is left, in whatever order. Records that wait for a sync are refused. */
   readonly #end = (): void => {
-    open.delete(this.#end)
+    openLogs.delete(this.#end)
     this.flush()
     this.#refuseWaiting('the process ends')
     for (const fn of this.#sync?.failed().waiting ?? []) fn()
@@ -296,9 +297,3 @@ export class LogQueue implements RecordQueue, WriteListener {
     if (!this.#flushSet) this.#timer ??= setTimeout(this.flush, delay).unref()
   }
 }
-
-/** Ends each open queue when the process ends by itself. */
-const open = new Set<() => void>()
-process.on('exit', () => {
-  for (const end of open) end()
-})
