@@ -141,7 +141,7 @@ export const errorTable = {
   },
   AFTERWORD_NO_BACKUP: {
     happened: '%s keeps its calls in a database of its own, and afterword backup copies journals only.',
-    next: 'Back up that database as you do all others: pg_dump has the calls, too.',
+    next: 'Back up that database as you do all others: pg_dump has the calls, too, and so have the files of Redis.',
   },
   AFTERWORD_POISON: {
     happened:

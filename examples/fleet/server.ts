@@ -1,5 +1,5 @@
 import { postgresUrl, startPostgres } from '../../test/support/postgres.ts'
-import { startRedis } from '../../test/support/redis.ts'
+import { redisUrl, startRedis } from '../../test/support/redis.ts'
 
 /** A server that an engine keeps its calls on. */
 export interface Server extends AsyncDisposable {
@@ -17,7 +17,7 @@ export const servers: Readonly<Record<string, () => Promise<Server>>> = {
   },
   bullmq: async () => {
     const redis = await startRedis({ appendfsync: 'always' })
-    return served('Redis', `redis://127.0.0.1:${redis.port}`, redis)
+    return served('Redis', redisUrl(redis), redis)
   },
 }
 

@@ -10,7 +10,7 @@ import { pause, resume } from './commands/pause.ts'
 import { show } from './commands/show.ts'
 import { status } from './commands/status.ts'
 import { work } from './commands/work.ts'
-import { isEngine, wrongUrl } from './engine-url.ts'
+import { wrongUrl } from './engine-url.ts'
 
 const commands: Readonly<Record<string, Command>> = { status, list, show, retry, discard, pause, resume, backup, work }
 
@@ -36,7 +36,7 @@ ${Object.entries(commands)
   .join('\n')}
   ${'help'.padEnd(usageWidth)}print this, as --help and -h do
 
-  The folder may be the file of an app's own database, or the URL of one of Postgres in which pg-boss keeps the jobs.
+  The folder may be the file of an app's own database, or the URL of a Postgres or a Redis in which an engine keeps the jobs.
   States: ${states.join(', ')}.
   --json prints for machines, --version and -v the version.
   AFTERWORD_KEY, or several separated by commas, opens what is sealed.
@@ -63,7 +63,7 @@ export function outputOf(args: string[]): Output {
   const refused = Object.keys(values).find((option) => !command.options.includes(option))
   if (refused !== undefined) throw new WrongUsage(`${name} takes no --${refused}.`)
   if (place === undefined) throw new WrongUsage(`${name} expects a ${command.place}.`)
-  const wrongPlace = command.place === 'folder' && isEngine(place) ? wrongUrl(place) : undefined
+  const wrongPlace = command.place === 'folder' ? wrongUrl(place) : undefined
   if (wrongPlace !== undefined) throw new WrongUsage(`${name} ${wrongPlace}`)
   const { all = false, json = false } = values
   const input = {

@@ -3,23 +3,48 @@ import { nearest } from '../options/validate.ts'
 /** The states of calls that an engine knows: of processes, and of what they know, it knows nothing. */
 export const engineStates = ['failed', 'running', 'pending'] as const
 
-/** The parameters that the client of Postgres reads, and those that other clients do and that URLs of hosts carry. */
-const parameters = `
-  schema host port user password ssl sslmode sslcert sslkey sslrootcert sslpassword sslnegotiation
-  uselibpqcompat options client_encoding application_name fallback_application_name statement_timeout
-  lock_timeout idle_in_transaction_session_timeout query_timeout connect_timeout keepalives
-  keepalives_idle target_session_attrs channel_binding gssencmode pgbouncer
-`
-  .trim()
-  .split(/\s+/)
-
-/** The place is the URL of an engine. */
-export function isEngine(place: string): boolean {
-  return /^postgres(ql)?:\/\//.test(place)
+interface KnownEngine {
+  readonly name: 'pg-boss' | 'BullMQ'
+  readonly url: RegExp
+  /** The parameters that its client reads, and those that other clients do and that URLs of hosts carry. */
+  readonly parameters: readonly string[]
 }
 
-/** Says what is wrong with the URL of an engine; `undefined` if nothing is. */
+const words = (text: string) => text.trim().split(/\s+/)
+
+const engines: readonly KnownEngine[] = [
+  {
+    name: 'pg-boss',
+    url: /^postgres(ql)?:\/\//,
+    parameters: words(`
+      schema host port user password ssl sslmode sslcert sslkey sslrootcert sslpassword sslnegotiation
+      uselibpqcompat options client_encoding application_name fallback_application_name statement_timeout
+      lock_timeout idle_in_transaction_session_timeout query_timeout connect_timeout keepalives
+      keepalives_idle target_session_attrs channel_binding gssencmode pgbouncer
+    `),
+  },
+  {
+    name: 'BullMQ',
+    url: /^rediss?:\/\//,
+    parameters: words(
+      'prefix db family username password connectTimeout commandTimeout socketTimeout keepAlive protocol',
+    ),
+  },
+]
+
+function engineAt(place: string): KnownEngine | undefined {
+  return engines.find(({ url }) => url.test(place))
+}
+
+/** The name of the engine whose URL the place is; `undefined` if it is none. */
+export function engineOf(place: string): KnownEngine['name'] | undefined {
+  return engineAt(place)?.name
+}
+
+/** Says what is wrong with the URL of an engine; `undefined` if nothing is, or the place is no such URL. */
 export function wrongUrl(place: string): string | undefined {
+  const parameters = engineAt(place)?.parameters
+  if (parameters === undefined) return undefined
   // Not every URL that Postgres takes is one for Node: without a host, say. Its client says what is wrong with such a one.
   const query = URL.parse(place)?.searchParams.keys() ?? []
   const unknown = [...query].find((parameter) => !parameters.includes(parameter))

@@ -2,7 +2,7 @@ import { FailedRecords } from '../journal/failed-records.ts'
 import type { Changed, ListedDatabase, ListedRecord, RecordFilter } from '../journal/inspection/listed.ts'
 import { Inspector } from '../journal/inspector.ts'
 import type { StorePart } from './command.ts'
-import { isEngine } from './engine-url.ts'
+import { engineOf } from './engine-url.ts'
 
 /** The records of a journal or an engine, seen from outside. */
 export interface RecordReader extends StorePart {
@@ -20,16 +20,34 @@ export interface RecordWriter extends StorePart {
 
 /** Opens the store at a place: the folder of a journal, the file of an app's own database, or the URL of an engine. */
 export async function readerOf(place: string): Promise<RecordReader> {
-  return isEngine(place) ? openBoss(place) : new Inspector(place)
+  return openEngine(place) ?? new Inspector(place)
 }
 
 /** Opens the store at a place, to change it. */
 export async function writerOf(place: string): Promise<RecordWriter> {
-  return isEngine(place) ? openBoss(place) : new FailedRecords(place)
+  return openEngine(place) ?? new FailedRecords(place)
 }
 
+/** Opens an engine; `undefined` if the place is no URL of one. */
+function openEngine(place: string): Promise<RecordReader & RecordWriter> | undefined {
+  switch (engineOf(place)) {
+    case 'pg-boss':
+      return openBoss(place)
+    case 'BullMQ':
+      return openBull(place)
+    case undefined:
+      return undefined
+  }
+}
+
+// The commands on a journal load nothing of an engine.
+
 async function openBoss(url: string) {
-  // The commands on a journal load nothing of an engine.
   const { BossInspector } = await import('../engines/pg-boss/boss-inspector.ts')
   return BossInspector.open(url)
+}
+
+async function openBull(url: string) {
+  const { BullInspector } = await import('../engines/bullmq/bull-inspector.ts')
+  return BullInspector.open(url)
 }

@@ -3,15 +3,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll } from 'vitest'
+import { bullmq } from '../../src/engines/bullmq.ts'
 import { pgBoss } from '../../src/engines/pg-boss.ts'
-import { Afterword } from '../../src/index.ts'
+import { Afterword, type EngineOption } from '../../src/index.ts'
 import { testPostgres } from '../support/postgres.ts'
+import { testRedis } from '../support/redis.ts'
 import { freshSchema } from './boss.ts'
+import { freshPrefix } from './bull.ts'
 import { describeStore, type Store } from './store-contract.ts'
 
 let postgres: Awaited<ReturnType<typeof testPostgres>>
-beforeAll(async () => void (postgres = await testPostgres()))
-afterAll(() => postgres[Symbol.asyncDispose]())
+let redis: Awaited<ReturnType<typeof testRedis>>
+beforeAll(async () => void ([postgres, redis] = await Promise.all([testPostgres(), testRedis()])))
+afterAll(async () => {
+  await postgres[Symbol.asyncDispose]()
+  await redis[Symbol.asyncDispose]()
+})
 
 const folders = () => mkdtempSync(join(tmpdir(), 'afterword-contract-'))
 
@@ -45,20 +52,19 @@ describeStore({
   },
 })
 
-describeStore({
-  name: 'by pg-boss',
-  async open() {
-    const engine = pgBoss({ connectionString: postgres.url, schema: freshSchema() })
-    return { start: (options) => new Afterword({ engine, signals: false, ...options }), async remove() {} }
-  },
-})
+describeStore({ name: 'by pg-boss', open: async () => onEngine(boss()) })
+describeStore({ name: 'in a folder before pg-boss', open: async () => inFolder({ engine: boss() }) })
+describeStore({ name: 'by BullMQ', open: async () => onEngine(bull()) })
+describeStore({ name: 'in a folder before BullMQ', open: async () => inFolder({ engine: bull() }) })
 
-describeStore({
-  name: 'in a folder before pg-boss',
-  open: async () => inFolder({ engine: pgBoss({ connectionString: postgres.url, schema: freshSchema() }) }),
-})
+const boss = () => pgBoss({ connectionString: postgres.url, schema: freshSchema() })
+const bull = () => bullmq({ connection: redis.url, prefix: freshPrefix() })
 
-function inFolder(more: { engine?: ReturnType<typeof pgBoss> }): Store {
+function onEngine(engine: EngineOption): Store {
+  return { start: (options) => new Afterword({ engine, signals: false, ...options }), async remove() {} }
+}
+
+function inFolder(more: { engine?: EngineOption }): Store {
   const folder = folders()
   return {
     start: (options) => new Afterword({ journal: folder, signals: false, ...more, ...options }),

@@ -15,7 +15,7 @@ async function run(...args: string[]): Promise<{ code: number; stdout: string; s
   }
 }
 
-test.each(['pg-boss'])(
+test.each(['pg-boss', 'bullmq'])(
   'the fleet on %s kills each of its processes and its server, and loses nothing',
   async (engine) => {
     const { code, stdout, stderr } = await run(engine)

@@ -163,28 +163,57 @@ describe('the package', () => {
     expect(loaded.filter((url) => url.includes('/testing/'))).toEqual([])
   })
 
-  it.each(['module', 'commonjs'] as const)('says which release of pg-boss it needs, from %s', async (type) => {
-    const load = (name: string) => (type === 'module' ? `await import('${name}')` : `require('${name}')`)
-    const code = `
-      const { Afterword } = ${load('afterword')}
-      const { pgBoss } = ${load('afterword/pg-boss')}
-      try {
-        new Afterword({ engine: pgBoss({ connectionString: 'postgres://127.0.0.1:1/none' }) })
-      } catch (error) {
-        console.log(JSON.stringify([error.code, error.message]))
-      }`
-    const told = (why: string) => [
-      'AFTERWORD_ENGINE_MISSING',
-      `pgBoss needs the package pg-boss, version 12.35 or later: ${why}. Install it: npm install pg-boss@12. The cause is attached.`,
-    ]
-    expect(await evaluate(24, type, code)).toEqual(told('it was not found'))
-    const folder = join(project, 'node_modules/pg-boss')
-    await mkdir(folder)
-    // npm installs this one on Node 20, without a word.
-    await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'pg-boss', version: '10.4.2' }))
-    expect(await evaluate(24, type, code)).toEqual(told('version 10.4.2 was found'))
-    await rm(folder, { recursive: true })
-  })
+  it.each([
+    [
+      'module',
+      'pgBoss',
+      'pg-boss',
+      "{ connectionString: 'postgres://127.0.0.1:1/none' }",
+      'pg-boss',
+      '12.35',
+      '10.4.2',
+    ],
+    [
+      'commonjs',
+      'pgBoss',
+      'pg-boss',
+      "{ connectionString: 'postgres://127.0.0.1:1/none' }",
+      'pg-boss',
+      '12.35',
+      '10.4.2',
+    ],
+    ['module', 'bullmq', 'bullmq', "{ connection: 'redis://127.0.0.1:1' }", 'bullmq', '6.4', '5.81.5'],
+    ['commonjs', 'bullmq', 'bullmq', "{ connection: 'redis://127.0.0.1:1' }", 'bullmq', '6.4', '5.81.5'],
+    ['module', 'bullmq', 'bullmq', "{ connection: 'redis://127.0.0.1:1' }", 'ioredis', '5.0', '4.31.0'],
+  ] as const)(
+    'says which release of a package an engine needs, from %s: %s of %s, with %s',
+    async (type, engine, subpath, options, name, least, tooOld) => {
+      const load = (specifier: string) =>
+        type === 'module' ? `await import('${specifier}')` : `require('${specifier}')`
+      const code = `
+        const { Afterword } = ${load('afterword')}
+        const { ${engine} } = ${load(`afterword/${subpath}`)}
+        try {
+          new Afterword({ engine: ${engine}(${options}) })
+        } catch (error) {
+          console.log(JSON.stringify([error.code, error.message]))
+        }`
+      const told = (why: string) => [
+        'AFTERWORD_ENGINE_MISSING',
+        `${engine} needs the package ${name}, version ${least} or later: ${why}. Install it: npm install ${name}@${Number.parseInt(least, 10)}. The cause is attached.`,
+      ]
+      // The one package is there that is asked for before the other one.
+      if (name === 'ioredis') await linkPeer('bullmq')
+      expect(await evaluate(24, type, code)).toEqual(told('it was not found'))
+      const folder = join(project, 'node_modules', name)
+      await mkdir(folder)
+      // npm installs a release of pg-boss that is years old on Node 20, without a word.
+      await writeFile(join(folder, 'package.json'), JSON.stringify({ name, version: tooOld }))
+      expect(await evaluate(24, type, code)).toEqual(told(`version ${tooOld} was found`))
+      await rm(folder, { recursive: true })
+      if (name === 'ioredis') await rm(join(project, 'node_modules/bullmq'))
+    },
+  )
 
   it.each([
     ['its own', () => join(project, 'node_modules/.bin/afterword')],

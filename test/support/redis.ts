@@ -18,3 +18,15 @@ export function startRedis({ appendfsync }: RedisOptions): Promise<Daemon> {
     stop: 'SIGKILL',
   })
 }
+
+/** A Redis for tests that let it live: that of `AFTERWORD_TEST_REDIS_URL`, or one of its own. */
+export async function testRedis(): Promise<{ readonly url: string } & AsyncDisposable> {
+  const url = process.env.AFTERWORD_TEST_REDIS_URL
+  if (url) return { url, async [Symbol.asyncDispose]() {} }
+  const daemon = await startRedis({ appendfsync: 'everysec' })
+  return { url: redisUrl(daemon), [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() }
+}
+
+export function redisUrl({ port }: Pick<Daemon, 'port'>): string {
+  return `redis://127.0.0.1:${port}`
+}

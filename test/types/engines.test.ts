@@ -1,5 +1,11 @@
+import { type Job, type Queue, type WaitingError, Worker } from 'bullmq'
+import { type RedisOptions as IORedisOptions, Redis } from 'ioredis'
 import { PgBoss } from 'pg-boss'
 import { expectTypeOf, it } from 'vitest'
+import type { BullBackend, BullJob, BullPackage, BullQueue, BullWorker } from '../../src/engines/bullmq/bull.ts'
+import { workerOptions } from '../../src/engines/bullmq/queue-settings.ts'
+import type { RedisClient, RedisPackage } from '../../src/engines/bullmq/redis.ts'
+import { type BullmqOptions, bullmq, type GivenClient, type RedisOptions } from '../../src/engines/bullmq.ts'
 import { type Boss, type PgBossOptions, pgBoss } from '../../src/engines/pg-boss.ts'
 import { type AfterwordOptions, configure, type EngineOption } from '../../src/index.ts'
 
@@ -10,12 +16,39 @@ it('pg-boss: an instance, and the options of its constructor, are what pgBoss() 
   expectTypeOf<AfterwordOptions['engine']>().toEqualTypeOf<EngineOption | undefined>()
 })
 
+it('BullMQ: a client of ioredis, and its options, are what bullmq() takes', () => {
+  expectTypeOf<Redis>().toExtend<GivenClient>()
+  expectTypeOf<{ host: string; tls: object }>().toExtend<RedisOptions>()
+  expectTypeOf<Pick<IORedisOptions, 'host' | 'port' | 'password'>>().toExtend<RedisOptions>()
+  expectTypeOf(bullmq).parameters.toEqualTypeOf<[BullmqOptions]>()
+  expectTypeOf(bullmq).returns.toEqualTypeOf<EngineOption>()
+})
+
+it('BullMQ: its classes, and those of ioredis, have the parts that are used', () => {
+  expectTypeOf<Job>().toExtend<BullJob>()
+  expectTypeOf<Queue>().toExtend<BullQueue>()
+  expectTypeOf<Worker>().toExtend<BullWorker>()
+  expectTypeOf<ReturnType<Worker['getBackend']>>().toExtend<BullBackend>()
+  expectTypeOf<typeof Queue>().toExtend<BullPackage['Queue']>()
+  expectTypeOf<typeof WaitingError>().toExtend<BullPackage['WaitingError']>()
+  expectTypeOf<Redis>().toExtend<RedisClient>()
+  expectTypeOf<{ Redis: typeof Redis }>().toExtend<RedisPackage>()
+})
+
 // Checked by the compiler, never called.
 function asUsersWriteIt() {
   configure({ engine: pgBoss({ connectionString: process.env.DATABASE_URL }) })
   configure({ engine: pgBoss(new PgBoss({ connectionString: 'postgres://localhost/app', useListenNotify: true })) })
   // @ts-expect-error: a connection string is one of the options
   pgBoss('postgres://localhost/app')
+  configure({ engine: bullmq({ connection: process.env.REDIS_URL }) })
+  configure({ engine: bullmq({ connection: { host: 'redis', port: 6379, tls: {} }, prefix: '{jobs}' }) })
+  configure({ engine: bullmq({ connection: new Redis('redis://localhost') }) })
+  // The class has several constructors: that of Redis takes the options of the engine.
+  const options = { connection: new Redis(), prefix: 'bull', concurrency: 1, ...workerOptions }
+  new Worker('afterword/send/1', async (_job: Job, _token?: string) => {}, options)
+  // @ts-expect-error: the URL is the connection
+  bullmq('redis://localhost')
   // @ts-expect-error: the engine is what pgBoss() returns
   configure({ engine: 'pg-boss' })
 }

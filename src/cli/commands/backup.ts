@@ -1,7 +1,7 @@
 import { AfterwordError } from '../../errors.ts'
 import { backUp } from '../../journal/inspection/backup.ts'
 import type { Command } from '../command.ts'
-import { isEngine } from '../engine-url.ts'
+import { engineOf } from '../engine-url.ts'
 import { complain } from '../terminal.ts'
 
 export const backup: Command = {
@@ -11,7 +11,8 @@ export const backup: Command = {
   options: ['json'],
   wrong: ({ ids }) => (ids.length === 1 ? undefined : 'expects one target after the folder'),
   async *run({ place, ids: [target = ''], json }) {
-    if (isEngine(place)) throw new AfterwordError('AFTERWORD_NO_BACKUP', ['pg-boss'])
+    const engine = engineOf(place)
+    if (engine !== undefined) throw new AfterwordError('AFTERWORD_NO_BACKUP', [engine])
     const { databases, logs, unreadable } = backUp(place, target)
     for (const sentence of unreadable) complain(sentence)
     yield json

@@ -1,6 +1,6 @@
 import { clock } from '../../clock.ts'
 import { type Command, onStore, takesNoId } from '../command.ts'
-import { engineStates, isEngine } from '../engine-url.ts'
+import { engineOf, engineStates } from '../engine-url.ts'
 import { date, Reader } from '../printed-record.ts'
 import { readerOf } from '../record-store.ts'
 import { jsonArray, table } from '../table.ts'
@@ -14,7 +14,7 @@ export const list: Command = {
   options: ['json', 'job', 'state', 'limit'],
   wrong(input) {
     const { place, state } = input
-    if (state === undefined || !isEngine(place) || engineStates.some((known) => known === state))
+    if (state === undefined || engineOf(place) === undefined || engineStates.some((known) => known === state))
       return takesNoId.call(this, input)
     return `knows the states ${engineStates.join(', ')} of an engine, got "${state}"`
   },

@@ -2,7 +2,7 @@ import { inOneLine } from '../../control-characters.ts'
 import { noPauses } from '../../engines/no-pauses.ts'
 import { JobPauses } from '../../journal/job-pauses.ts'
 import { type Command, onStore } from '../command.ts'
-import { isEngine } from '../engine-url.ts'
+import { engineOf } from '../engine-url.ts'
 import { jsonArray } from '../table.ts'
 import { complain } from '../terminal.ts'
 
@@ -28,7 +28,8 @@ interface Changing {
 }
 
 async function openPauses(place: string): Promise<JobPauses> {
-  if (isEngine(place)) throw noPauses('pg-boss')
+  const engine = engineOf(place)
+  if (engine !== undefined) throw noPauses(engine)
   return new JobPauses(place)
 }
 
