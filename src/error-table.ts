@@ -51,9 +51,18 @@ export const errorTable = {
     happened: 'The job "%s" was dispatched with a delay, and is not kept.',
     next: "Set configure({ journal: 'data/afterword' }), and leave keep: false out: what runs later has to be stored until then.",
   },
-  AFTERWORD_DELAYED_DEFER: {
-    happened: 'The job "%s" was deferred with a delay.',
-    next: 'A deferred job runs right after the response. To run a job later, dispatch it: job.with({ delay }).dispatch(...).',
+  AFTERWORD_DISPATCH_ONLY: {
+    happened: 'The job "%s" was deferred with the option %s.',
+    next: 'A deferred job runs right after the response, and knows no such option. Dispatch the job: job.with({ %s }).dispatch(...).',
+  },
+  AFTERWORD_NO_TRANSACTIONS: {
+    happened:
+      'A call of the job "%s" was to be part of a transaction of the app, and is kept by %s, which has no part in that.',
+    next: 'Insert a row into an outbox of the app in the transaction, and dispatch from there: docs/databases.md. Or let the calls be kept where the transaction is: engine: pgBoss(...) on Postgres, journal: { database } on SQLite.',
+  },
+  AFTERWORD_NO_ENGINE: {
+    happened: 'A call of the job "%s" was to be confirmed by an engine, and there is none that keeps it.',
+    next: 'Set configure({ engine }), and leave keep: false out; or leave confirm out: dispatch resolves when the journal has the call.',
   },
   AFTERWORD_METRICS_CLOSED: {
     happened: 'Metrics were read that are closed.',
@@ -163,6 +172,18 @@ export const errorTable = {
   AFTERWORD_ENGINE_REFUSED: {
     happened: '%s did not take a call within %s ms: %s.',
     next: 'The job will not run, unless the engine has it and could not say so. Its response became a 503.',
+  },
+  AFTERWORD_CALL_REFUSED: {
+    happened: '%s refuses the call of the job "%s" (%s): %s.',
+    next: 'Another try would end alike. Behind a journal the call is listed as failed in its folder: mend the cause, then afterword retry. Else the call will not run, and its response became a 503. The cause is attached.',
+  },
+  AFTERWORD_CLAIM_LOST: {
+    happened: 'A run of the job "%s" (%s) ended when another worker had the call.',
+    next: 'Its outcome was not stored: the call runs twice. Look for code that blocks the thread of the worker for seconds, or a network that was cut, and let the job tell by its id what is done.',
+  },
+  AFTERWORD_ENGINE_ID: {
+    happened: 'The file "%s" has the part of the ids that is the folder\'s own, and can\'t be read: %s.',
+    next: 'Restore it from a backup. Without one delete it: the calls that wait get new ids then, and those that the engine has already, and that were not noted, run twice.',
   },
   AFTERWORD_CRASHED: {
     happened: 'The job "%s" (%s) was running %s times in a row when its process ended, or could not be heard of.',

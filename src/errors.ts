@@ -15,6 +15,7 @@ const refusals: ReadonlySet<ErrorCode> = new Set([
   'AFTERWORD_OVERLOADED',
   'AFTERWORD_JOURNAL_REFUSED',
   'AFTERWORD_ENGINE_REFUSED',
+  'AFTERWORD_CALL_REFUSED',
 ])
 
 /**

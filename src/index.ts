@@ -15,7 +15,7 @@ export {
 } from './instance.ts'
 export { type Batch, BatchError, type BatchHandler } from './jobs/batch.ts'
 export type { InputOf, OutputOf } from './jobs/input.ts'
-export type { DelayedJob, Job, ThreadOptions } from './jobs/job.ts'
+export type { DispatchedJob, Job, ThreadOptions } from './jobs/job.ts'
 export type { Worker } from './jobs/worker.ts'
 export { type ConsoleLike, logTo, type PinoLike, type WinstonLike } from './log-listener.ts'
 export type { LoopDelay } from './loop-delay.ts'
@@ -35,6 +35,7 @@ export type {
   JobOptions,
   TaskOptions,
 } from './options/task-options.ts'
+export type { Transaction } from './options/transaction.ts'
 export { bind } from './schedule/addressed.ts'
 export type { DrainReport, UnfinishedTask } from './schedule/drain.ts'
 export type { Histogram } from './schedule/histogram.ts'

@@ -1,9 +1,10 @@
 import { appDatabaseJournal, folderJournal } from './journals.ts'
+import type { EngineSettings } from './options/engine-option.ts'
 import type { AfterwordSettings } from './options/instance-options.ts'
 import { type JournalSettings, validateJournal } from './options/journal-options.ts'
-import type { Claimer, Journal } from './task/record.ts'
+import type { Claimer, Journal, JournalMaker, RecordIdTexts } from './task/record.ts'
 
-type OwnSettings = JournalSettings & { readonly maxPayload: number; readonly holdTimeout: number; readonly ids?: never }
+type OwnSettings = JournalSettings & EngineSettings & { readonly ids?: RecordIdTexts }
 
 /** Opens the journal. Its module is loaded when a journal is asked for, and at once: from the first request on, jobs are to be kept. */
 export function openJournal(
@@ -12,9 +13,8 @@ export function openJournal(
 ): Journal | undefined {
   const settings = journal === undefined ? undefined : { ...validateJournal(journal), maxPayload, holdTimeout }
   if (engine === undefined) return settings && openOwn(settings, worker)
-  const own = settings && ((claimer: Claimer, ids: never) => openOwn({ ...settings, ids }, claimer))
-  const { path: folder } = settings ?? {}
-  return engine.open({ maxPayload, holdTimeout, folder }, worker as never, own as never) as Journal
+  const own = settings && ((claimer: Claimer, ids: RecordIdTexts) => openOwn({ ...settings, ids }, claimer))
+  return (engine as JournalMaker).open({ maxPayload, holdTimeout, folder: settings?.path }, worker, own)
 }
 
 function openOwn({ path, database, ...options }: OwnSettings, claimer: Claimer): Journal {

@@ -1,8 +1,10 @@
 import { clearTimeout, clock, setImmediate } from '../clock.ts'
 import { AfterwordError } from '../errors.ts'
+import { report } from '../events.ts'
 import { Refusals } from '../journal/client/refusals.ts'
 import { rootContext } from '../schedule/current.ts'
 import { setTimer, within } from '../timers.ts'
+import { type Added, addCalls } from './added-calls.ts'
 import type { EngineClient, EngineHost } from './engine.ts'
 import type { MadeRecord } from './made-record.ts'
 import { plainError } from './plain-error.ts'
@@ -39,6 +41,7 @@ export class CallSender {
   #pauseTimer: NodeJS.Timeout | undefined
   #deadlineTimer: NodeJS.Timeout | undefined
   #trouble = 'no answer'
+  #closed = false
 
   constructor(options: SenderOptions) {
     this.#options = options
@@ -58,6 +61,7 @@ export class CallSender {
   }
 
   send(record: MadeRecord): void {
+    if (this.#closed) return this.#refuse(record)
     this.#open.set(record, clock.now() + this.#options.holdTimeout)
     this.#waiting.push(record)
     this.#deadlineTimer ??= setTimer(this.#refuseLate, this.#options.holdTimeout)
@@ -71,6 +75,7 @@ export class CallSender {
 
   /** Refuses what still waits: the instance is closed. */
   close(): void {
+    this.#closed = true
     for (const record of [...this.#open.keys()]) this.#refuse(record)
     clearTimeout(this.#pauseTimer)
     clearTimeout(this.#deadlineTimer)
@@ -78,7 +83,7 @@ export class CallSender {
   }
 
   #sendSoon(): void {
-    if (this.#sendSet || this.#pauseTimer !== undefined) return
+    if (this.#sendSet || this.#pauseTimer !== undefined || this.#closed) return
     this.#sendSet = true
     // What the engine's library begins is no code of the request whose call comes first.
     rootContext.runInAsyncScope(setImmediate, undefined, this.#sendNow)
@@ -91,11 +96,12 @@ export class CallSender {
   }
 
   async #sendGroup(): Promise<void> {
-    const { client, host, holdTimeout } = this.#options
+    const { name, client, host, holdTimeout } = this.#options
     const group = this.#waiting.splice(0, this.#most)
     this.#groups++
     try {
-      const added = client.add(group.map(({ call }) => call)).then((ids) => this.#stored(group, ids))
+      const calls = group.map(({ call }) => call)
+      const added = addCalls(name, client, calls).then((answers) => this.#answered(group, answers))
       // The engine may answer later all the same: a call that is refused by then runs.
       if (!(await within(holdTimeout, added))) throw new Error('no answer')
       this.#pause = firstPause
@@ -112,15 +118,20 @@ export class CallSender {
     if (this.#waiting.length > 0) this.#sendSoon()
   }
 
-  #stored(group: readonly MadeRecord[], ids: readonly string[]): void {
+  #answered(group: readonly MadeRecord[], answers: readonly Added[]): void {
     for (const [index, record] of group.entries()) {
+      const answer = answers[index] as Added
       if (!this.#open.delete(record)) continue
-      record.stored(ids[index] as string)
+      if (typeof answer === 'string') record.stored(answer)
+      else {
+        record.refused(answer)
+        report(answer)
+      }
     }
   }
 
   #sendLater(): void {
-    if (this.#pauseTimer !== undefined) return
+    if (this.#pauseTimer !== undefined || this.#closed) return
     this.#pauseTimer = setTimer(() => {
       this.#pauseTimer = undefined
       this.#sendSoon()

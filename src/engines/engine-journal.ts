@@ -6,11 +6,12 @@ import type { EngineSettings } from '../options/engine-option.ts'
 import type { JobSettings } from '../options/task-options.ts'
 import type { Claim, Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../task/record.ts'
 import { within } from '../timers.ts'
+import { refusalOf } from './added-calls.ts'
 import { decodeCall, encodeOptions } from './call-codec.ts'
 import { callId } from './call-id.ts'
 import { CallSender } from './call-sender.ts'
 import { ClaimedRecord } from './claimed-record.ts'
-import type { Ability, Engine, EngineClaim, EngineClient, EngineHost } from './engine.ts'
+import type { Ability, Engine, EngineCall, EngineClaim, EngineClient, EngineHost } from './engine.ts'
 import { MadeRecord } from './made-record.ts'
 import { noPauses } from './no-pauses.ts'
 import { plainError } from './plain-error.ts'
@@ -20,6 +21,9 @@ const mostCrashes = 5
 
 /** The time in ms that an end has at least, however little is left: what is not handed back would run ten seconds later, and count as a crash. */
 const leastForClose = 2000
+
+/** The reason why a claim is not run whose call names another job than its queue. */
+const unknownJob = 'this process defines no such job'
 
 /** The journal of an instance whose records an engine keeps. */
 export class EngineJournal implements Journal, EngineHost {
@@ -32,6 +36,7 @@ export class EngineJournal implements Journal, EngineHost {
   /** The ends of runs that are on their way. */
   readonly #settling = new Set<Promise<void>>()
   #jobs: readonly (readonly [name: string, version: number])[] = []
+  #names: ReadonlySet<string> = new Set()
   #claims: ClaimSettings | undefined
   awaySince: number | undefined
   #stopped = false
@@ -43,6 +48,10 @@ export class EngineJournal implements Journal, EngineHost {
     this.client = engine.connect()
     const { name } = engine
     this.#sender = new CallSender({ name, client: this.client, host: this, holdTimeout: settings.holdTimeout })
+  }
+
+  get engine(): string {
+    return this.#engine.name
   }
 
   get sending(): number {
@@ -59,12 +68,32 @@ export class EngineJournal implements Journal, EngineHost {
   }
 
   create(call: JobCall): JobRecord {
+    return new MadeRecord(this.#make(call), this.#sender)
+  }
+
+  async enqueue(call: JobCall, tx: object): Promise<string> {
+    const { client } = this
+    const { name } = this.#engine
+    if (client.enqueue === undefined) throw new AfterwordError('AFTERWORD_NO_TRANSACTIONS', [call.job, name])
+    const made = this.#make(call)
+    const { holdTimeout } = this.#settings
+    try {
+      return await client.enqueue(made, tx, holdTimeout)
+    } catch (error) {
+      if (error instanceof AfterwordError) throw error
+      if (client.refuses?.(error)) throw refusalOf(name, made, error as Error)
+      const cause = plainError(error as Error)
+      throw new AfterwordError('AFTERWORD_ENGINE_REFUSED', [name, holdTimeout, cause.message], { cause })
+    }
+  }
+
+  #make(call: JobCall): EngineCall {
     const { job, version, args, options, uniqueKey, delay = 0, expiresAt, response, lane, longest } = call
     // Options that are bound to a call meet no check before.
     if (response !== undefined) this.#refuse(job, 'when')
     if (lane !== undefined) this.#refuse(job, 'lane')
     if (longest !== undefined) this.#refuse(job, 'debounce')
-    const made = {
+    return {
       id: callId(),
       job,
       version,
@@ -75,7 +104,6 @@ export class EngineJournal implements Journal, EngineHost {
       expiresAt,
       attempt: 0,
     }
-    return new MadeRecord(made, this.#sender)
   }
 
   #refuse(job: string, option: Ability): never {
@@ -84,6 +112,7 @@ export class EngineJournal implements Journal, EngineHost {
 
   setJobs(jobs: readonly (readonly [name: string, version: number])[]): void {
     this.#jobs = jobs
+    this.#names = new Set(jobs.map(([name]) => name))
     this.#work()
   }
 
@@ -117,6 +146,7 @@ export class EngineJournal implements Journal, EngineHost {
     if (this.#stopped) return void record.handBack()
     try {
       if (crashes >= mostCrashes) throw new AfterwordError('AFTERWORD_CRASHED', [job, record.id, crashes])
+      if (!this.#names.has(job)) throw new AfterwordError('AFTERWORD_UNREADABLE', [job, record.id, unknownJob])
       const { args, options } = decodeCall(claim)
       return { record, job, version, args, options, response: undefined, expiresAt, attempt }
     } catch (error) {
@@ -143,6 +173,10 @@ export class EngineJournal implements Journal, EngineHost {
 
   reached(): void {
     this.awaySince = undefined
+  }
+
+  lost(job: string, id: string): void {
+    report(new AfterwordError('AFTERWORD_CLAIM_LOST', [job, id]))
   }
 
   async withdraw(of: string | { readonly job: string; readonly key: string }): Promise<boolean> {

@@ -29,7 +29,8 @@ function loaded<T>(wanted: EnginePackage, specifier: string, why: string): T {
   }
 }
 
-function missing({ name, for: needing, least }: EnginePackage, why: string, cause?: unknown): AfterwordError {
+/** Makes the error of a package that will not do. @param why what was found instead */
+export function missing({ name, for: needing, least }: EnginePackage, why: string, cause?: unknown): AfterwordError {
   const values = [needing, name, least.join('.'), why, `${name}@${least[0]}`]
   return new AfterwordError('AFTERWORD_ENGINE_MISSING', values, { cause })
 }

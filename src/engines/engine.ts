@@ -48,6 +48,8 @@ export interface EngineHost {
   /** The engine could not be reached. Reported once, until `reached` was called. */
   away(error: unknown): void
   reached(): void
+  /** A run has ended whose claim is another worker's by then. */
+  lost(job: string, id: string): void
 }
 
 /** The jobs that an engine takes claims of. */
@@ -64,6 +66,13 @@ export interface EngineClient {
   open(host: EngineHost): void
   /** Adds calls. Resolves with the id of the call that stands for each: its own, or that of an earlier one with its unique key. */
   add(calls: readonly EngineCall[]): Promise<readonly string[]>
+  /**
+   * Adds a call in a transaction of the app. Resolves with the id of the call that stands for it. An engine without transactions has no such method.
+   * @param time the time in ms for which the engine is waited for, before the transaction is used @throws AfterwordError `AFTERWORD_INVALID_OPTION` for what is no transaction
+   */
+  enqueue?(call: EngineCall, tx: object, time: number): Promise<string>
+  /** The error of `add` is the engine's answer to a call: another try would end alike. Without it, every error is taken for an engine that is away. */
+  refuses?(error: unknown): boolean
   work(work: EngineWork): void
   /** Withdraws a call that waits, of one of these jobs. @returns false if it runs, has ended, or never was */
   withdraw(of: string | { readonly key: string }, jobs: EngineWork['jobs']): Promise<boolean>

@@ -1,6 +1,8 @@
+import { report } from '../events.ts'
 import { encode } from '../journal/format/encoding.ts'
 import type { Claim, Claimer } from '../task/record.ts'
 import { waitFor } from '../timers.ts'
+import { type Added, addCalls } from './added-calls.ts'
 import { encodeOptions } from './call-codec.ts'
 import type { EngineCall, EngineClient, EngineHost } from './engine.ts'
 
@@ -11,6 +13,8 @@ const firstPause = 50
 const longestPause = 2000
 
 interface ForwarderOptions {
+  /** The name of the engine. */
+  readonly name: string
   readonly client: EngineClient
   readonly host: EngineHost
   /** The worker, for what only this machine can run. */
@@ -59,12 +63,11 @@ export class Forwarder implements Claimer {
 
   /** @returns false if the engine did not take the group: then a smaller one is tried, for a single call may be what it does not take */
   async #add(group: readonly Claim[]): Promise<boolean> {
-    const { client, host } = this.#options
+    const { name, client, host } = this.#options
     try {
-      await client.add(group.map(callOf))
-      for (const { record, attempt } of this.#group.splice(0)) {
-        record.finish({ status: 'done', value: undefined }, attempt)
-      }
+      const answers = await addCalls(name, client, group.map(callOf))
+      // Where the claims were handed back meanwhile, the group is empty.
+      for (const [index, claim] of this.#group.splice(0).entries()) settle(claim, answers[index] as Added)
       this.#most = mostAtOnce
       host.reached()
       return true
@@ -119,6 +122,13 @@ export class Forwarder implements Claimer {
   running(): string[] {
     return this.#options.worker.running()
   }
+}
+
+/** A call that the engine has is done with here. One that it refuses is listed as failed in the folder. */
+function settle({ record, attempt }: Claim, answer: Added): void {
+  if (typeof answer === 'string') return record.finish({ status: 'done', value: undefined }, attempt)
+  record.finish({ status: 'failed', error: answer }, attempt)
+  report(answer)
 }
 
 function callOf({ record, job, version, args, options, expiresAt, attempt, uniqueKey }: Claim): EngineCall {

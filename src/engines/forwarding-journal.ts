@@ -1,13 +1,13 @@
 import { resolve } from 'node:path'
 import { clock } from '../clock.ts'
-import type { EngineSettings, OpenJournal } from '../options/engine-option.ts'
+import { FolderIds } from '../journal/files/folder-ids.ts'
+import type { EngineSettings } from '../options/engine-option.ts'
 import type { JobSettings } from '../options/task-options.ts'
-import type { Claimer, ClaimSettings, JobCall, JobRecord, Journal } from '../task/record.ts'
+import type { Claimer, ClaimSettings, JobCall, JobRecord, Journal, OpenJournal } from '../task/record.ts'
 import { within } from '../timers.ts'
 import { ClaimedRecord } from './claimed-record.ts'
 import type { Engine } from './engine.ts'
 import { EngineJournal } from './engine-journal.ts'
-import { FolderIds } from './folder-ids.ts'
 import { Forwarder } from './forwarder.ts'
 
 interface ForwardingOptions {
@@ -42,13 +42,18 @@ class ForwardingJournal implements Journal {
 
   constructor({ engine, settings, worker, openJournal }: ForwardingOptions) {
     this.#engine = new EngineJournal(engine, settings, worker)
-    this.#forwarder = new Forwarder({ client: this.#engine.client, host: this.#engine, worker })
+    this.#forwarder = new Forwarder({ name: engine.name, client: this.#engine.client, host: this.#engine, worker })
     const ids = new FolderIds(resolve(settings.folder as string))
-    this.#journal = openJournal(this.#forwarder as never, ids as never) as Journal
+    ids.check()
+    this.#journal = openJournal(this.#forwarder, ids)
+  }
+
+  get engine(): string {
+    return this.#engine.engine
   }
 
   get sending(): number {
-    return this.#forwarder.size
+    return this.#forwarder.size + this.#engine.sending
   }
 
   get lag(): number {
@@ -65,7 +70,12 @@ class ForwardingJournal implements Journal {
   }
 
   create(call: JobCall): JobRecord {
-    return this.#journal.create(call)
+    return call.confirmed ? this.#engine.create(call) : this.#journal.create(call)
+  }
+
+  /** The journal has no part in a transaction of the app: the engine has. */
+  enqueue(call: JobCall, tx: object): Promise<string> {
+    return this.#engine.enqueue(call, tx)
   }
 
   setJobs(jobs: readonly (readonly [name: string, version: number])[]): void {

@@ -1,12 +1,12 @@
 import process from 'node:process'
 import { AfterwordError, describe } from '../errors.ts'
 import type { EngineOption } from '../options/engine-option.ts'
-import type { Claimer } from '../task/record.ts'
+import type { Journal, JournalMaker } from '../task/record.ts'
 import type { Engine } from './engine.ts'
 import { openEngine } from './forwarding-journal.ts'
 import type { Boss } from './pg-boss/boss.ts'
 import { BossClient } from './pg-boss/boss-client.ts'
-import { makeBoss } from './pg-boss/boss-package.ts'
+import { checkBoss, makeBoss } from './pg-boss/boss-package.ts'
 
 export type { Boss } from './pg-boss/boss.ts'
 
@@ -52,7 +52,8 @@ export function pgBoss(given: PgBossOptions | Boss): EngineOption {
       describe(given.connectionString),
     ])
   }
-  return { name: 'pg-boss', given, open } as EngineOption
+  const maker: JournalMaker & { given: PgBossOptions | Boss } = { name: 'pg-boss', given, open }
+  return maker
 }
 
 /**
@@ -68,19 +69,19 @@ function namesServer(given: PgBossOptions): boolean {
 const isSet = (value: unknown) => value !== undefined && value !== ''
 
 /** Opens the engine. One function for all options: a module that is evaluated again gives the same ones. */
-const open: EngineOption['open'] = function (
+function open(
   this: { given: PgBossOptions | Boss },
-  settings,
-  claimer: Claimer,
-  openJournal,
-) {
+  ...[settings, claimer, openJournal]: Parameters<JournalMaker['open']>
+): Journal {
   const { given } = this
   const engine: Engine = {
     name: 'pg-boss',
     lacks: ['lane', 'debounce', 'uniqueFor', 'when'],
     connect: () =>
       new BossClient(
-        isBoss(given) ? { boss: given, isGiven: true } : { boss: makeBoss({ ...defaults, ...given }), isGiven: false },
+        isBoss(given)
+          ? { boss: checkBoss(given), isGiven: true }
+          : { boss: makeBoss({ ...defaults, ...given }), isGiven: false },
       ),
   }
   return openEngine(engine, settings, claimer, openJournal)

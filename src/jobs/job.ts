@@ -1,4 +1,5 @@
 import type { CallOptions, JobOptions } from '../options/task-options.ts'
+import type { Transaction } from '../options/transaction.ts'
 import type { Deferred } from '../task/task.ts'
 
 /**
@@ -39,27 +40,30 @@ export interface Job<A extends unknown[] = unknown[], R = unknown> {
    * @throws AfterwordError `AFTERWORD_NOT_A_REQUEST`, by the calls
    */
   in(address: object): Job<A, R>
-  /** Binds a delay, and other options: such calls can be dispatched, and not be deferred. */
-  with(options: CallOptions<A> & { readonly delay: number }): DelayedJob<A, R>
+  /** Binds a delay, a transaction or a confirmation, and other options: such calls can be dispatched, and not be deferred. */
+  with(options: CallOptions<A> & DispatchOnly): DispatchedJob<A, R>
   /** Binds options to the calls of the job; its limits stay those of the job. */
   with(options: CallOptions<A>): Job<A, R>
   /** Binds an earlier version: the calls then take the arguments of that version. */
   with<B extends unknown[]>(options: CallOptions<B> & { readonly version: number }): Job<B, R>
 }
 
+/** Options that only `dispatch` knows. */
+type DispatchOnly = { readonly delay: number } | { readonly tx: Transaction } | { readonly confirm: 'engine' }
+
 /**
- * A job with a delay bound to its calls, which no response is waited for.
+ * A job whose calls are dispatched, for a delay, a transaction or a confirmation is bound to them: no response is waited for.
  *
  * @example
- * const Tomorrow: DelayedJob<[userId: string]> = Remind.with({ delay: 86_400_000 })
+ * const Tomorrow: DispatchedJob<[userId: string]> = Remind.with({ delay: 86_400_000 })
  * await Tomorrow.dispatch('user-7')
  */
-export interface DelayedJob<A extends unknown[] = unknown[], R = unknown>
+export interface DispatchedJob<A extends unknown[] = unknown[], R = unknown>
   extends Omit<Job<A, R>, 'defer' | 'with' | 'in'> {
   /** Addresses a request, as `job.in` does. */
-  in(address: object): DelayedJob<A, R>
+  in(address: object): DispatchedJob<A, R>
   /** Binds further options to the calls. */
-  with(options: CallOptions<A>): DelayedJob<A, R>
+  with(options: CallOptions<A>): DispatchedJob<A, R>
 }
 
 /**

@@ -122,7 +122,9 @@ export class Jobs {
     const handle: Job<never[]> = {
       name,
       defer: (...args) => {
-        if (settings.delay > 0) throw new AfterwordError('AFTERWORD_DELAYED_DEFER', [name])
+        const dispatchOnly = dispatchOnlyOf(settings)
+        if (dispatchOnly !== undefined)
+          throw new AfterwordError('AFTERWORD_DISPATCH_ONLY', [name, dispatchOnly, dispatchOnly])
         definition.check(args)
         return this.#defer(definition, args) as Deferred<never>
       },
@@ -189,6 +191,9 @@ export class Jobs {
     const { current, lifecycle } = this.#scheduler
     lifecycle.requireOpen(name)
     const journal = this.#journalOf(definition)
+    if (settings.tx !== undefined) return this.#enqueue(definition, args, settings.tx)
+    if (settings.confirm !== undefined && journal?.engine === undefined)
+      throw new AfterwordError('AFTERWORD_NO_ENGINE', [name])
     if (journal === undefined && settings.delay > 0) throw new AfterwordError('AFTERWORD_NEEDS_JOURNAL', [name])
     const isAtOnce = settings.delay === 0 && definition.shared === undefined
     if (journal === undefined || (isAtOnce && journal.hasRoom(name))) {
@@ -198,7 +203,12 @@ export class Jobs {
     }
     const uniqueKey = definition.uniqueKey(args)
     const call = definition.call(args, uniqueKey)
-    const record = journal.create({ delay: settings.delay, ...call, shared: true })
+    const record = journal.create({
+      delay: settings.delay,
+      ...call,
+      shared: true,
+      confirmed: settings.confirm !== undefined,
+    })
     // A refusal may come later, as code of another request.
     const { scope } = current
     scope?.expect(record)
@@ -208,6 +218,27 @@ export class Jobs {
     await stored(record, uniqueKey !== undefined || definition.shared !== undefined)
     return record.id
   }
+
+  /** Adds a call in a transaction of the app, whatever else the journal has. */
+  async #enqueue(definition: JobDefinition, args: readonly unknown[], tx: object): Promise<string> {
+    const { name, settings } = definition
+    const journal = this.#journalOf(definition)
+    if (journal?.enqueue === undefined) {
+      const place = journal === undefined ? 'memory' : (journal.engine ?? 'a journal in a folder')
+      throw new AfterwordError('AFTERWORD_NO_TRANSACTIONS', [name, place])
+    }
+    const call = definition.call(args, definition.uniqueKey(args))
+    const id = await journal.enqueue({ delay: settings.delay, ...call, shared: true }, tx)
+    if (isHeard('call:dispatched')) channels['call:dispatched'].publish({ id, name, args })
+    return id
+  }
+}
+
+/** The option of a call that only `dispatch` knows. */
+function dispatchOnlyOf({ delay, tx, confirm }: JobSettings): string | undefined {
+  if (delay > 0) return 'delay'
+  if (tx !== undefined) return 'tx'
+  return confirm && 'confirm'
 }
 
 /** Makes a handle of the same job, whose calls belong to the request that is addressed. */

@@ -2,10 +2,10 @@ import { resolve } from 'node:path'
 import { clock, queueMicrotask, setTimeout } from '../clock.ts'
 import type { AppDatabase } from '../options/app-database.ts'
 import type { Claimer, Journal } from '../task/record.ts'
+import { AppDatabaseClient, isInTransaction } from './client/app-database-client.ts'
 import type { Channel, ChannelListener } from './client/channel.ts'
 import { takeOver } from './client/closed-slots.ts'
 import { Codec, type CodecOptions } from './client/codec.ts'
-import { JournalClient } from './client/journal-client.ts'
 import type { RecordQueue } from './client/record-queue.ts'
 import { Refusals } from './client/refusals.ts'
 import { SlotLocks } from './client/slot-locks.ts'
@@ -68,7 +68,7 @@ export function openAppDatabaseJournal(options: AppDatabaseJournalOptions, claim
     codec,
     locks: new SlotLocks(undefined, lock),
   }
-  return new JournalClient(parts, claimer)
+  return new AppDatabaseClient(options.database, parts, claimer)
 }
 
 /** Makes the tables of this release, and takes a slot. */
@@ -279,10 +279,6 @@ class LocalChannel implements Channel {
   async ready(): Promise<void> {}
 
   async close(): Promise<void> {}
-}
-
-function isInTransaction({ isTransaction, inTransaction }: AppDatabase): boolean {
-  return isTransaction ?? inTransaction ?? false
 }
 
 /** The path of a database; `undefined` for one in memory. */

@@ -8,9 +8,6 @@ export interface EngineSettings {
   readonly folder?: string | undefined
 }
 
-/** Opens a journal before an engine. @param ids the ids of its records, as the engine needs them */
-export type OpenJournal = (claimer: never, ids: never) => unknown
-
 /**
  * An engine, as `configure` takes it: an existing distributed queue that keeps the calls of jobs.
  *
@@ -20,6 +17,6 @@ export type OpenJournal = (claimer: never, ids: never) => unknown
  */
 export interface EngineOption {
   readonly name: string
-  /** Makes the journal of an instance. @param openJournal opens the one that stands before the engine, for its claimer @internal */
-  readonly open: (settings: EngineSettings, claimer: never, openJournal: OpenJournal | undefined) => unknown
+  /** Makes the journal of an instance: an engine is a `JournalMaker`, whose parts the options do not know. @internal */
+  readonly open: (...parts: never[]) => unknown
 }

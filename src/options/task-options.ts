@@ -4,6 +4,7 @@ import { type Backoff, backoffRules } from './backoff.ts'
 import { type Debounce, debounceRules } from './debounce.ts'
 import { type Rate, rateRules } from './rate.ts'
 import type { StandardSchema } from './standard-schema.ts'
+import type { Transaction } from './transaction.ts'
 import {
   count,
   flag,
@@ -57,6 +58,13 @@ export interface CallOptions<A extends unknown[] = unknown[]> extends TaskOption
   readonly expires?: number
   /** The least time in ms before the run. `dispatch` only, and with a journal, which lets any process run the job then. @default 0 */
   readonly delay?: number
+  /**
+   * The transaction of the app that the call is part of: committed with it, or rolled back. `dispatch` only, with pg-boss, or with a journal in
+   * the app's own database. docs/databases.md @default none
+   */
+  readonly tx?: Transaction
+  /** `'engine'`: `dispatch` waits until the engine has the call, also behind a journal, which then does not keep the call. @default the journal */
+  readonly confirm?: 'engine'
 }
 
 /**
@@ -79,7 +87,7 @@ export type UncheckedOptions<A extends unknown[]> = LimitOptions<A> & (KeyedOpti
  * @example
  * const options: LimitOptions<[accountId: string]> = { lane: (accountId) => accountId }
  */
-interface LimitOptions<A extends unknown[] = unknown[]> extends Omit<CallOptions<A>, 'key'> {
+interface LimitOptions<A extends unknown[] = unknown[]> extends Omit<CallOptions<A>, 'key' | 'tx' | 'confirm'> {
   /** Makes stored arguments of an earlier version those of `version`. @default as they are */
   // biome-ignore lint/suspicious/noExplicitAny: what an earlier release stored is known to whoever writes this
   readonly upgrade?: (args: any, version: number) => readonly [...A]
@@ -153,6 +161,10 @@ export interface JobSettings extends TaskSettings {
   readonly uniqueFor: number
   readonly lane: LimitOptions<never[]>['lane'] | undefined
   readonly debounce: Debounce | undefined
+  /** The transaction that a call is part of. */
+  readonly tx?: Transaction | undefined
+  /** The engine has a call before its `dispatch` resolves. */
+  readonly confirm?: 'engine' | undefined
 }
 
 export const taskRules: Rules<TaskOptions> = {
@@ -173,13 +185,20 @@ export const taskRules: Rules<TaskOptions> = {
   now: flag(false),
 }
 
-const callRules: Rules<CallOptions<never[]>> = {
+/** The rules of options that go with a job and with a call. */
+const commonRules: Rules<Omit<CallOptions<never[]>, 'tx' | 'confirm'>> = {
   ...taskRules,
   retries: { ...count(0, 0), default: undefined as never },
   key: optional('a non-empty string or a function of the arguments', (value) => isText(value) || isFunction(value)),
   version: { ...count(1, 1), accepts: (value) => isCount(1)(value) && Number.isSafeInteger(value) },
   expires: optional('a number of milliseconds, 0 or more', isTime),
   delay: time(0),
+}
+
+const callRules: Rules<CallOptions<never[]>> = {
+  ...commonRules,
+  tx: optional('a transaction', (value) => isObject(value) || isFunction(value)),
+  confirm: optional("'engine'", (value) => value === 'engine'),
 }
 
 /** The options of a job, whether or not they go together. */
@@ -189,7 +208,7 @@ type AnyJobOptions = LimitOptions<never[]> &
   Partial<Pick<KeyedOptions<never[]>, 'uniqueFor' | 'debounce'>>
 
 const jobRules: Rules<AnyJobOptions> = {
-  ...callRules,
+  ...commonRules,
   input: optional('a schema of zod, valibot, arktype or another that follows Standard Schema', (value) =>
     Boolean((value as Partial<StandardSchema>)?.['~standard']),
   ),

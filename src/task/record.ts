@@ -1,4 +1,5 @@
 import type { AfterwordError } from '../errors.ts'
+import type { EngineOption, EngineSettings } from '../options/engine-option.ts'
 import type { BoundOptions, JobSettings } from '../options/task-options.ts'
 import type { SentResponse } from '../sent-response.ts'
 import type { NotAdded, Outcome } from './outcome.ts'
@@ -55,6 +56,8 @@ export interface JobCall {
   readonly longest?: number | undefined
   /** The call is due in so many ms. */
   readonly delay?: number
+  /** The engine has the call, and no journal before it, when the record is accepted. */
+  readonly confirmed?: boolean
   /** The call stays in no memory: a worker with room claims it. */
   readonly shared?: boolean
   /** The call counts among the claims of this process. */
@@ -109,6 +112,10 @@ export interface Claimer {
 export interface Journal {
   /** Refuses a job with options that the journal can't keep. @throws AfterwordError `AFTERWORD_ENGINE_LACKS` */
   check?(job: string, settings: JobSettings): void
+  /** The name of the engine that keeps the records. */
+  readonly engine?: string
+  /** Adds a call in a transaction of the app. Resolves with its id. A journal without transactions has no such method. @throws AfterwordError `AFTERWORD_INVALID_OPTION` for what is none of its transactions */
+  enqueue?(call: JobCall, tx: object): Promise<string>
   /** The number of records that an engine does not have yet. */
   readonly sending?: number
   /** The moment by `performance.now()` at which the engine was found away; `undefined` while it answers. */
@@ -145,4 +152,19 @@ export interface Journal {
    * @param running the records that run: no other process runs them before they have ended here
    */
   close(within: number, running?: readonly JobRecord[]): Promise<void>
+}
+
+/** The ids of the records of a folder as text, and back. */
+export interface RecordIdTexts {
+  idOf(recordId: number): string
+  /** `NaN` where the text is none. */
+  recordIdOf(id: string): number
+}
+
+/** Opens the journal that stands before an engine, for the claimer and with the record ids of the engine. */
+export type OpenJournal = (claimer: Claimer, ids: RecordIdTexts) => Journal
+
+/** An engine as the core knows it: what makes the journal of an instance, before which another one may stand. */
+export interface JournalMaker extends EngineOption {
+  open(settings: EngineSettings, claimer: Claimer, openJournal: OpenJournal | undefined): Journal
 }

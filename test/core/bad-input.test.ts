@@ -155,8 +155,8 @@ const cases: Record<string, [Call, ErrorCode, message: string]> = {
   ],
   'a job that is deferred with a delay': [
     (afterword) => afterword.job('a', () => {}, { delay: 5 }).defer(),
-    'AFTERWORD_DELAYED_DEFER',
-    'dispatch it: job.with({ delay }).dispatch(...)',
+    'AFTERWORD_DISPATCH_ONLY',
+    'Dispatch the job: job.with({ delay }).dispatch(...)',
   ],
   'a sync of a database that says that by itself': [
     () => new Afterword({ journal: { database: new DatabaseSync(':memory:'), sync: 'full' } }),

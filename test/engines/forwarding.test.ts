@@ -1,12 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { FolderIds } from '../../src/engines/folder-ids.ts'
 import { pgBoss } from '../../src/engines/pg-boss.ts'
 import { Afterword, type AfterwordOptions, subscribe } from '../../src/index.ts'
+import { FailedRecords } from '../../src/journal/failed-records.ts'
+import { FolderIds } from '../../src/journal/files/folder-ids.ts'
 import { encode } from '../../src/journal/format/encoding.ts'
 import { backUp } from '../../src/journal/inspection/backup.ts'
+import type { ListedRecord } from '../../src/journal/inspection/listed.ts'
+import { Inspector } from '../../src/journal/inspector.ts'
 import { DeadLog } from '../journal/dead-log.ts'
 import type { Daemon } from '../support/daemon.ts'
 import { serve } from '../support/local-site.ts'
@@ -192,7 +195,7 @@ test('a process that ends hands back what the engine does not have, and the next
   expect((await ran).sort()).toEqual(ids.sort())
 })
 
-test('a call that the database does not take holds no other one up', async () => {
+test('a call that the database refuses is listed as failed in the folder, reported once, and forwarded after a retry', async () => {
   await using afterword = start({ worker: false })
   using reports = new Reports()
   const Send = afterword.job('send', (_what: string) => {})
@@ -205,15 +208,53 @@ test('a call that the database does not take holds no other one up', async () =>
   const isBad = `WHEN (NEW.data->>'args' = '["bad"]')`
   const trigger = `CREATE TRIGGER refuse BEFORE INSERT ON ${schema}.job FOR EACH ROW ${isBad} EXECUTE FUNCTION ${schema}.refuse()`
   await tables.boss.getDb().executeSql(trigger)
+  const told = reports.next
   await Send.dispatch('good')
-  await Send.dispatch('bad')
+  const bad = await Send.dispatch('bad')
   for (let call = 0; call < 20; call++) await Later.dispatch(call)
+  const { error } = await told
+  expect(error).toMatchObject({ code: 'AFTERWORD_CALL_REFUSED', cause: { message: 'not this one' } })
+  expect(error.message).toContain(`refuses the call of the job "send" (${bad}): not this one.`)
   while ((await tables.calls('later')).length < 21);
   while ((await tables.calls('send')).length < 1);
   expect((await tables.calls('send')).map(({ data }) => data.args)).toEqual(['["good"]'])
-  expect(new Set(reports.codes)).toEqual(new Set(['AFTERWORD_ENGINE_AWAY']))
+  expect(afterword.status()).toMatchObject({ engineAway: 0 })
+  expect(reports.codes).toEqual(['AFTERWORD_CALL_REFUSED'])
+
+  await using inspector = new Inspector(folder)
+  const failed = async () => {
+    const pages: ListedRecord[] = []
+    for await (const page of inspector.records({ state: 'failed' })) pages.push(...page)
+    return pages
+  }
+  await expect.poll(async () => (await failed()).map(({ job }) => job), { timeout: 60_000 }).toEqual(['send'])
+  expect((await failed())[0]?.error).toContain('not this one')
   await tables.boss.getDb().executeSql(`DROP TRIGGER refuse ON ${schema}.job`)
+  await using failures = new FailedRecords(folder)
+  for await (const page of failures.retry([bad])) expect(page).toEqual([{ id: bad, done: true }])
   while ((await tables.calls('send')).length < 2);
+  expect((await tables.calls('send')).map(({ id }) => id)).toContain(bad)
+})
+
+test('an engine.id that is damaged, or can not be read, stops the start with an error, and is left as it is', async () => {
+  const before = start({ worker: false })
+  await before.job('send', () => {}).dispatch()
+  await before.close()
+  const file = join(folder, 'engine.id')
+  const own = readFileSync(file, 'latin1')
+  for (const damaged of ['', own.slice(0, 7), `${own}${own}`, own.toUpperCase().replaceAll(/\d/g, 'X')]) {
+    writeFileSync(file, damaged)
+    expect(() => start()).toThrow(expect.objectContaining({ code: 'AFTERWORD_ENGINE_ID' }))
+    expect(readFileSync(file, 'latin1')).toBe(damaged)
+  }
+  rmSync(file)
+  mkdirSync(file)
+  expect(() => start()).toThrow(expect.objectContaining({ code: 'AFTERWORD_ENGINE_ID' }))
+  rmSync(file, { recursive: true })
+  writeFileSync(file, own)
+  await using after = start({ worker: false })
+  const id = await after.job('send', () => {}).dispatch()
+  expect(id.replaceAll('-', '').startsWith(own.slice(0, 12))).toBe(true)
 })
 
 test('afterword backup copies the part of the ids that the folder has of its own', async () => {

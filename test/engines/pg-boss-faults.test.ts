@@ -189,6 +189,7 @@ test('a worker that was taken for dead ends no run of another one', async () => 
   zombie.kill('SIGCONT')
   zombie.send({ type: 'go on', what: '' })
   await zombie.message('ended')
+  await zombie.message('report', ({ code }) => code === 'AFTERWORD_CLAIM_LOST')
   zombie.send({ type: 'close', what: '' })
   await zombie.exited
   await using tables = new Tables(postgresUrl(postgres), schema)
@@ -198,6 +199,8 @@ test('a worker that was taken for dead ends no run of another one', async () => 
   other.send({ type: 'close', what: '' })
   await other.exited
   expect(await tables.calls('note')).toMatchObject([{ id, state: 'completed' }])
+  const lost = [...zombie.messages, ...other.messages].filter(({ code }) => code === 'AFTERWORD_CLAIM_LOST')
+  expect(lost).toHaveLength(1)
 })
 
 test('kill -9 of the server under load: all accepted calls run', async () => {

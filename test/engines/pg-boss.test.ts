@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
+import pg from 'pg'
 import { PgBoss } from 'pg-boss'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { pgBoss } from '../../src/engines/pg-boss.ts'
@@ -433,8 +434,8 @@ test('a call whose runs end their processes five times in a row is listed as fai
 })
 
 test('a call that the database does not take is refused, and none of those beside it', async () => {
-  await using afterword = start({ worker: false, holdTimeout: 5000 })
-  using _reports = new Reports()
+  await using afterword = start({ worker: false, holdTimeout: 60_000 })
+  using reports = new Reports()
   const Send = afterword.job('send', (_what: string) => {})
   await Send.dispatch('first')
   await using tables = new Tables(postgres.url, schema)
@@ -448,6 +449,96 @@ test('a call that the database does not take is refused, and none of those besid
   const states = (await Promise.allSettled(calls)).map(({ status }) => status)
   expect(states.flatMap((status, call) => (status === 'rejected' ? [call] : []))).toEqual([7])
   expect(await tables.calls('send')).toHaveLength(30)
+  await expect(calls[7]).rejects.toMatchObject({ code: 'AFTERWORD_CALL_REFUSED', status: 503 })
+  expect(reports.codes).toEqual(['AFTERWORD_CALL_REFUSED'])
+  expect(afterword.status().engineAway).toBe(0)
+})
+
+test('calls that were added before are looked for by one statement', async () => {
+  const pool = new pg.Pool({ connectionString: postgres.url })
+  const statements: string[] = []
+  const db = {
+    executeSql(text: string, values?: unknown[]) {
+      statements.push(text)
+      return pool.query(text, values)
+    },
+  }
+  const boss = new PgBoss({ db, schema, schedule: false, supervise: false })
+  await using afterword = new Afterword({ engine: pgBoss(boss), worker: false, signals: false })
+  const Sync = afterword.job('sync', (_user: number) => {}, { key: (user) => `user ${user}` })
+  const users = Array.from({ length: 50 }, (_, user) => user)
+  const first = await Promise.all(users.map((user) => Sync.dispatch(user)))
+  statements.length = 0
+  expect(await Promise.all(users.map((user) => Sync.dispatch(user)))).toEqual(first)
+  expect(statements.filter((text) => !text.includes('INSERT'))).toHaveLength(1)
+  await afterword.close()
+  await boss.stop({ graceful: false })
+  await pool.end()
+})
+
+test('a queue that was deleted is made again: by the next call, and by a process that only works', async () => {
+  const boss = new PgBoss({ connectionString: postgres.url, schema, schedule: false, queueCacheIntervalSeconds: 1 })
+  await using worker = new Afterword({ engine: pgBoss(boss), signals: false })
+  await using afterword = start({ worker: false })
+  using reports = new Reports()
+  const runs: number[] = []
+  worker.job('send', (n: number) => void runs.push(n))
+  const Send = afterword.job('send', (_n: number) => {})
+  const first = ended('send')
+  await Send.dispatch(1)
+  await first
+  await using tables = new Tables(postgres.url, schema)
+  await tables.calls('send')
+  await tables.boss.deleteQueue('afterword/send/1')
+  const second = ended('send')
+  await Send.dispatch(2)
+  await second
+  await tables.boss.deleteQueue('afterword/send/1')
+  await expect.poll(() => tables.boss.getQueue('afterword/send/1'), { timeout: 60_000 }).not.toBeNull()
+  expect(runs).toEqual([1, 2])
+  expect(reports.codes).toEqual([])
+  await worker.close()
+  await boss.stop({ graceful: false })
+})
+
+test('a call that names a job which the process does not define is listed as failed, and holds up no other one', async () => {
+  await using afterword = start({ worker: { concurrency: 1 } })
+  using reports = new Reports()
+  const Send = afterword.job('send', () => {})
+  const first = ended('send')
+  await Send.dispatch()
+  await first
+  await using tables = new Tables(postgres.url, schema)
+  await tables.calls('send')
+  const data = { job: 'another', version: 1, args: '[]', attempt: 0, heard: 0 }
+  const id = await tables.boss.send('afterword/send/1', data, { singletonKey: 'another' })
+  expect((await inState('send', 'failed')).id).toBe(id)
+  expect(reports.codes).toEqual(['AFTERWORD_UNREADABLE'])
+  const next = ended('send')
+  await Send.dispatch()
+  await next
+})
+
+test('a call that is to be accepted after close() is refused', async () => {
+  const afterword = start({ shutdownTimeout: 100 })
+  using _reports = new Reports()
+  const Send = afterword.job('send', () => {})
+  let refusal: unknown
+  await using site = await serve(afterword, async (_req, res) => {
+    const task = Send.defer()
+    await afterword.close()
+    refusal = await task.accepted.catch((error) => error)
+    res.destroy()
+  })
+  await Promise.allSettled([site.get()])
+  expect(refusal).toMatchObject({ code: 'AFTERWORD_ENGINE_REFUSED' })
+})
+
+test("an instance of the app's own that is of an earlier version is refused when it is configured", () => {
+  const boss = new PgBoss({ connectionString: postgres.url, schema })
+  const earlier = Object.create(boss, { isTimekeeping: { value: undefined } })
+  const refusal = { code: 'AFTERWORD_ENGINE_MISSING', message: expect.stringContaining('version 12.35 or later') }
+  expect(() => new Afterword({ engine: pgBoss(earlier) })).toThrow(expect.objectContaining(refusal))
 })
 
 test('arguments that can not be read are listed as failed, and reported', async () => {

@@ -1,5 +1,9 @@
 import { type Job, type Queue, type WaitingError, Worker } from 'bullmq'
+import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { type RedisOptions as IORedisOptions, Redis } from 'ioredis'
+import type { Knex } from 'knex'
+import type { Transaction as KyselyTransaction } from 'kysely'
+import type { Client, PoolClient } from 'pg'
 import { PgBoss } from 'pg-boss'
 import { expectTypeOf, it } from 'vitest'
 import type { BullBackend, BullJob, BullPackage, BullQueue, BullWorker } from '../../src/engines/bullmq/bull.ts'
@@ -7,7 +11,14 @@ import { workerOptions } from '../../src/engines/bullmq/queue-settings.ts'
 import type { RedisClient, RedisPackage } from '../../src/engines/bullmq/redis.ts'
 import { type BullmqOptions, bullmq, type GivenClient, type RedisOptions } from '../../src/engines/bullmq.ts'
 import { type Boss, type PgBossOptions, pgBoss } from '../../src/engines/pg-boss.ts'
-import { type AfterwordOptions, configure, type EngineOption } from '../../src/index.ts'
+import {
+  type AfterwordOptions,
+  configure,
+  type DispatchedJob,
+  type EngineOption,
+  job,
+  type Transaction,
+} from '../../src/index.ts'
 
 it('pg-boss: an instance, and the options of its constructor, are what pgBoss() takes', () => {
   expectTypeOf<PgBoss>().toExtend<Boss>()
@@ -35,10 +46,26 @@ it('BullMQ: its classes, and those of ioredis, have the parts that are used', ()
   expectTypeOf<{ Redis: typeof Redis }>().toExtend<RedisPackage>()
 })
 
+it('with({ tx }): the transactions of the libraries are what it takes, and pools are not', () => {
+  expectTypeOf<PoolClient>().toExtend<Transaction>()
+  expectTypeOf<Client>().toExtend<Transaction>()
+  expectTypeOf<Knex.Transaction>().toExtend<Transaction>()
+  expectTypeOf<KyselyTransaction<object>>().toExtend<Transaction>()
+  expectTypeOf<Parameters<Parameters<NodePgDatabase['transaction']>[0]>[0]>().toExtend<Transaction>()
+  expectTypeOf<NodePgDatabase>().not.toExtend<Transaction>()
+  expectTypeOf<{ url: string }>().not.toExtend<Transaction>()
+  expectTypeOf(job('a', (_n: number) => {}).with).toBeCallableWith({ confirm: 'engine' })
+})
+
 // Checked by the compiler, never called.
 function asUsersWriteIt() {
   configure({ engine: pgBoss({ connectionString: process.env.DATABASE_URL }) })
   configure({ engine: pgBoss(new PgBoss({ connectionString: 'postgres://localhost/app', useListenNotify: true })) })
+  const ship: DispatchedJob<[order: number]> = job('ship', (_order: number) => {}).with({ tx: {} as PoolClient })
+  // @ts-expect-error: a call that is part of a transaction is dispatched
+  ship.defer(1)
+  // @ts-expect-error: a transaction is that of a call
+  job('ship', () => {}, { tx: {} as PoolClient })
   // @ts-expect-error: a connection string is one of the options
   pgBoss('postgres://localhost/app')
   configure({ engine: bullmq({ connection: process.env.REDIS_URL }) })

@@ -1,18 +1,18 @@
 import { waitFor, within } from '../../timers.ts'
 import type { EngineCall, EngineClient, EngineHost, EngineWork } from '../engine.ts'
-import { digest, queueName, queuesOf } from '../queue-name.ts'
-import { isUuid, storedCall } from '../stored-call.ts'
+import { queueName, queuesOf } from '../queue-name.ts'
+import { isUuid } from '../stored-call.ts'
 import { until } from '../until.ts'
-import { type Boss, withdraw } from './boss.ts'
+import { type Boss, type BossDatabase, withdraw } from './boss.ts'
 import { BossWorkers } from './boss-workers.ts'
+import { insertCalls, singletonKey } from './call-rows.ts'
 import { queueOptions } from './queue-options.ts'
+import { isQueueGone, isRefusal } from './refusal.ts'
 import { RunEndings } from './run-endings.ts'
+import { transactionDatabase } from './transaction-database.ts'
 
 /** The interval in ms at which a database that was away is looked for. */
 const probeInterval = 500
-
-/** The states of a call that is not over. */
-const openStates = new Set(['created', 'retry', 'active'])
 
 interface BossClientOptions {
   readonly boss: Boss
@@ -35,6 +35,7 @@ export class BossClient implements EngineClient {
   #isProbing = false
   // Without a listener each error would end the process.
   readonly #onError = (error: Error): void => {
+    if (isQueueGone(error)) return this.#remakeQueues()
     this.#host?.away(error)
     void this.#probe()
   }
@@ -92,41 +93,37 @@ export class BossClient implements EngineClient {
   }
 
   async #addTo(queue: string, calls: readonly EngineCall[], ids: Map<EngineCall, string>): Promise<void> {
-    try {
-      await this.#insert(queue, calls, ids)
-    } catch (error) {
-      // Somebody may have deleted the queue.
-      this.#queues.delete(queue)
-      throw error
-    }
-  }
-
-  async #insert(queue: string, calls: readonly EngineCall[], ids: Map<EngineCall, string>): Promise<void> {
     await this.#queue(queue)
-    for (let left = calls; left.length > 0; ) {
-      const jobs = left.map((call) => ({
-        id: call.id,
-        singletonKey: singletonKey(call.id, call.uniqueKey),
-        data: storedCall(call),
-        ...(call.delay > 0 && { startAfter: `${call.delay / 1000} seconds` }),
-      }))
-      const added = new Set(await this.#boss.insert(queue, jobs, { returnId: true }))
-      const skipped: EngineCall[] = []
-      for (const call of left) {
-        const id = added.has(call.id) ? call.id : await this.#standsFor(queue, call)
-        if (id === undefined) skipped.push(call)
-        else ids.set(call, id)
-      }
-      // The call that had the key is over by now.
-      left = skipped
+    for (const [call, id] of await this.#insert(queue, calls)) ids.set(call, id)
+  }
+
+  /** Adds calls to a queue that is there. @param db the transaction of the app, if it is part of one */
+  async #insert(queue: string, calls: readonly EngineCall[], db?: BossDatabase): Promise<Map<EngineCall, string>> {
+    try {
+      return await insertCalls(this.#boss, queue, calls, db)
+    } catch (error) {
+      this.#queues.delete(queue)
+      if (!isQueueGone(error)) throw error
+      // Somebody has deleted the queue: it is made again.
+      await this.#queue(queue)
+      return insertCalls(this.#boss, queue, calls, db)
     }
   }
 
-  /** The id of the call that keeps this one from being added: itself, if it was sent before, or one with the same key. */
-  async #standsFor(queue: string, { id, uniqueKey }: EngineCall): Promise<string | undefined> {
-    if ((await this.#boss.findJobs(queue, { id })).length > 0) return id
-    const sameKey = await this.#boss.findJobs(queue, { key: singletonKey(id, uniqueKey) })
-    return sameKey.find(({ state }) => openStates.has(state))?.id
+  async enqueue(call: EngineCall, tx: object, time: number): Promise<string> {
+    const db = transactionDatabase(call.job, tx)
+    const queue = queueName(call.job, call.version)
+    // A queue is made beside the transaction, which may be rolled back.
+    const isThere = await within(
+      time,
+      this.#started.then(() => this.#queue(queue)),
+    )
+    if (!isThere) throw new Error('no answer')
+    return (await this.#insert(queue, [call], db)).get(call) as string
+  }
+
+  refuses(error: unknown): boolean {
+    return isRefusal(error)
   }
 
   /** Makes a queue, which has to be there before anything else. */
@@ -154,6 +151,12 @@ export class BossClient implements EngineClient {
     if (areMade && work === this.#work) this.#workers?.work(work)
   }
 
+  /** Makes the queues again of which one was deleted: the workers wait for its calls. */
+  #remakeQueues(): void {
+    this.#queues.clear()
+    if (this.#isStarted && !this.#closed) void this.#workNow()
+  }
+
   async withdraw(of: string | { readonly key: string }, jobs: EngineWork['jobs']): Promise<boolean> {
     // Other engines, and journals, have other ids.
     if (typeof of === 'string' && !isUuid(of)) return false
@@ -178,9 +181,4 @@ export class BossClient implements EngineClient {
       await within(time, stopped)
     }
   }
-}
-
-/** Makes the unique key of a call for pg-boss, which has one for each job: of a call without, its id. */
-function singletonKey(id: string, uniqueKey: string | undefined): string {
-  return uniqueKey === undefined ? `id/${id}` : `key/${digest(uniqueKey)}`
 }

@@ -15,7 +15,7 @@ interface FoundJob extends BossJob {
 }
 
 /** A connection, or a transaction, as pg-boss knows it. */
-interface BossDatabase {
+export interface BossDatabase {
   executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>
   beginTransaction?(): Promise<BossTransaction>
 }
@@ -50,7 +50,7 @@ export interface Boss {
   stop(options: { graceful: boolean }): Promise<void>
   getDb(): BossDatabase
   createQueue(name: string, options: object): Promise<void>
-  insert(name: string, jobs: NewJob[], options: { returnId: boolean }): Promise<string[] | null>
+  insert(name: string, jobs: NewJob[], options: { returnId: boolean } & InTransaction): Promise<string[] | null>
   work(
     name: string,
     options: { batchSize: number; pollingIntervalSeconds: number; notifyPollingIntervalSeconds: number },
@@ -66,12 +66,18 @@ export interface Boss {
   ): Promise<{ readonly updated: number }>
   retry(name: string, id: string, options: InTransaction): Promise<object>
   deleteJob(name: string, id: string, options?: InTransaction): Promise<object>
-  findJobs(name: string, options: { id?: string; key?: string; queued?: boolean }): Promise<FoundJob[]>
+  findJobs(name: string, options: InTransaction & { id?: string; key?: string; queued?: boolean }): Promise<FoundJob[]>
 }
 
 /** A command has changed its job. */
 export function hasChanged(response: object): boolean {
   return (response as { affected?: number }).affected !== 0
+}
+
+/** A command has changed all of its jobs. */
+export function hasChangedAll(response: object, count: number): boolean {
+  const { affected = count } = response as { affected?: number }
+  return affected >= count
 }
 
 /** Calls `fn` in a transaction. @param fn gets what makes a call of pg-boss part of it */

@@ -18,13 +18,6 @@ export function blockOf(recordId: number): number {
   return Math.floor((recordId % slotSize) / blockSize)
 }
 
-/** The ids of records as text, and back. */
-export interface RecordIdTexts {
-  idOf(recordId: number): string
-  /** `NaN` where the text is none. */
-  recordIdOf(id: string): number
-}
-
 /** The id of a task or a listed record: the record id as text. */
 export function idOf(recordId: number): string {
   return recordId.toString(36)

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { clock } from '../../clock.ts'
-import { idOf, recordIdOf, slotOf } from '../files/record-id.ts'
+import { idOf, slotOf } from '../files/record-id.ts'
 import { owner } from '../files/schema.ts'
 import { atomically } from '../files/transaction.ts'
 import { count, type JournalFiles, pages } from './journal-files.ts'
@@ -62,7 +62,7 @@ export class FailureWriter {
     ]
     const withdrawal = new OutsideWithdrawal(this.#files)
     yield ids.map((id) => {
-      const recordId = recordIdOf(id)
+      const recordId = this.#files.recordIdOf(id)
       if (Number.isNaN(recordId)) return { id, done: false }
       const isFailed = this.#hasFailed(recordId) && [...this.#files.each(remove(recordId))].includes(true)
       return { id, done: isFailed || withdrawal.withdraw(recordId) }
@@ -79,7 +79,7 @@ export class FailureWriter {
         }
         return false
       }
-      yield ids.map((id) => ({ id, done: change(recordIdOf(id)) }))
+      yield ids.map((id) => ({ id, done: change(this.#files.recordIdOf(id)) }))
       return
     }
     this.#files.leaveLogs()

@@ -3,12 +3,13 @@ import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { clock } from '../../clock.ts'
 import { AfterwordError } from '../../errors.ts'
+import { recordIdIn } from '../files/folder-ids.ts'
 import { logOf } from '../files/log-format.ts'
 import { LogNotes } from '../files/log-notes.ts'
 import { failuresOf, type LogContents, readLog } from '../files/log-reader.ts'
 import { pause } from '../files/pause.ts'
 import { locksOf, ProcessLock, slotsIn } from '../files/process-lock.ts'
-import { idOf } from '../files/record-id.ts'
+import { idOf, recordIdOf } from '../files/record-id.ts'
 import { versionOf } from '../files/schema.ts'
 import {
   isBusy,
@@ -66,6 +67,11 @@ export class JournalFiles implements Disposable {
     for (const name of [...slots, this.shared]) {
       if (!this.#databases.has(name) && !this.#leftOut.has(name)) this.#open(name)
     }
+  }
+
+  /** The record id of an id, which is a UUID where an engine stands behind the journal; `NaN` where the text is none. */
+  recordIdOf(id: string): number {
+    return this.#isFolder && id.length === 36 ? recordIdIn(this.#path, id) : recordIdOf(id)
   }
 
   /** Yields the items of each database. Where a database turns out to be damaged, the rest of it is left out. */

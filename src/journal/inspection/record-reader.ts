@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { LogNotes } from '../files/log-notes.ts'
 import { PausedJobs } from '../files/paused-jobs.ts'
-import { idOf, recordIdOf } from '../files/record-id.ts'
+import { idOf } from '../files/record-id.ts'
 import { keyIdOf, keyIdSql } from '../format/encrypted-text.ts'
 import { type Holder, Holders } from './holders.ts'
 import { count, type JournalFiles, pageSize, pages } from './journal-files.ts'
@@ -68,7 +68,7 @@ export class RecordReader {
   }
 
   *find(id: string): Generator<ListedRecord | undefined> {
-    const recordId = recordIdOf(id)
+    const recordId = this.#files.recordIdOf(id)
     const find = this.#files.each((database, name) => [
       ...this.#rowsOf(database, name, 'failed', [recordId]),
       ...this.#rowsOf(database, name, 'pending', [recordId]),
