@@ -242,7 +242,7 @@ export class Afterword {
    * read the same numbers. @throws AfterwordError `AFTERWORD_UNKNOWN_OPTION`, `AFTERWORD_INVALID_OPTION`
    */
   metrics(options: MetricsOptions = {}): Metrics {
-    return new Metrics(this.#scheduler.backlog, () => this.status(), validateMetrics(options))
+    return new Metrics(this.#scheduler, () => this.status(), validateMetrics(options))
   }
 
   /**

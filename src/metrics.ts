@@ -3,6 +3,7 @@ import { type LoopDelay, LoopMonitor } from './loop-delay.ts'
 import type { MetricsOptions } from './options/metrics-options.ts'
 import type { Backlog } from './schedule/backlog.ts'
 import { Meter, type TaskMeasurements } from './schedule/meter.ts'
+import type { Scheduler } from './schedule/scheduler.ts'
 import type { Status } from './status.ts'
 
 /**
@@ -31,13 +32,17 @@ const readers = new WeakMap<Backlog, Set<Metrics>>()
  * app.get('/backlog', (req, res) => res.json(metrics.read().status.backlog))
  */
 export class Metrics implements Disposable {
+  /** The folder of the journal; `undefined` where there is none. @internal */
+  readonly folder: string | undefined
   readonly #backlog: Backlog
   readonly #status: () => Status
   readonly #loop: LoopMonitor | undefined
   #isClosed = false
 
   /** @internal */
-  constructor(backlog: Backlog, status: () => Status, { loopDelay }: Required<MetricsOptions>) {
+  constructor({ backlog, settings }: Scheduler, status: () => Status, { loopDelay }: Required<MetricsOptions>) {
+    const { journal } = settings
+    this.folder = typeof journal === 'object' ? journal.path : journal
     this.#backlog = backlog
     this.#status = status
     this.#loop = loopDelay ? LoopMonitor.start() : undefined

@@ -1,18 +1,20 @@
 import { clock } from './clock.ts'
 import type { Scheduler } from './schedule/scheduler.ts'
 import type { SlowTask } from './schedule/slow-tasks.ts'
-import { type NamedTaskCounts, type TaskCounts, tally } from './schedule/tally.ts'
+import { type NamedTaskCounts, type TaskCounts, tally, tallyByName } from './schedule/tally.ts'
 import type { Journal } from './task/record.ts'
 
 /**
- * The status of an instance: what is unfinished in the memory of this process, by state, and outcomes so far. A call looks at each unfinished
- * task, which takes some milliseconds where there are 100,000; between calls nothing is counted but outcomes.
+ * The status of an instance, which is cheap to ask for: what is unfinished in the memory of this process, by state, and outcomes so far.
  *
  * @example
  * const { backlog, oldestAge, running, failed } = instance().status()
  */
 export interface Status extends TaskCounts {
-  /** The unfinished tasks by name: that of the job or batch, or of the function. At most 500 names are told apart; `(other)` has the rest. */
+  /**
+   * The unfinished tasks by name: that of the job or batch, or of the function. At most 500 names are told apart; `(other)` has the rest. The tasks
+   * are counted when this property is first read, one by one, which takes some milliseconds where there are 100,000.
+   */
   readonly tasks: readonly NamedTaskCounts[]
   /** Requests that have deferred something and whose response was not sent yet. */
   readonly inFlight: number
@@ -53,5 +55,19 @@ export function statusOf(scheduler: Scheduler, { journal, pausedJobs: paused }: 
   const engineAway = awaySince === undefined ? 0 : clock.now() - awaySince
   const responses = { inFlight, held: heldForRoom + heldForRecords, heldForRecords, before }
   const slowest = scheduler.slowTasks.worst
-  return { ...tally(scheduler), ...responses, ...ended, slowest, paused, journalLag, sending, engineAway }
+  let tasks: readonly NamedTaskCounts[] | undefined
+  return {
+    ...tally(scheduler),
+    get tasks() {
+      tasks ??= tallyByName(scheduler)
+      return tasks
+    },
+    ...responses,
+    ...ended,
+    slowest,
+    paused,
+    journalLag,
+    sending,
+    engineAway,
+  }
 }

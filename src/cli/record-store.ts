@@ -1,5 +1,5 @@
 import { FailedRecords } from '../journal/failed-records.ts'
-import type { Changed, ListedDatabase, ListedRecord, RecordFilter } from '../journal/inspection/listed.ts'
+import type { Changed, JobCounts, ListedDatabase, ListedRecord, RecordFilter } from '../journal/inspection/listed.ts'
 import { Inspector } from '../journal/inspector.ts'
 import type { StorePart } from './command.ts'
 import { engineOf } from './engine-url.ts'
@@ -7,6 +7,8 @@ import { engineOf } from './engine-url.ts'
 /** The records of a journal or an engine, seen from outside. */
 export interface RecordReader extends StorePart {
   databases(): Promise<ListedDatabase[]>
+  /** The records that no process has in its memory, by job; an engine has a queue for each job. */
+  jobs?(): Promise<JobCounts[]>
   records(filter: RecordFilter): AsyncGenerator<ListedRecord[]>
   find(id: string): Promise<ListedRecord | undefined>
 }

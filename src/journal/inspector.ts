@@ -1,5 +1,5 @@
 import { InspectionThread, only } from './inspection/inspection-thread.ts'
-import type { ListedDatabase, ListedRecord, RecordFilter } from './inspection/listed.ts'
+import type { JobCounts, ListedDatabase, ListedRecord, RecordFilter } from './inspection/listed.ts'
 
 /**
  * An inspector reads a journal from outside, also from a process that serves requests: it works in a thread of its own. The processes of
@@ -13,6 +13,11 @@ import type { ListedDatabase, ListedRecord, RecordFilter } from './inspection/li
 export class Inspector extends InspectionThread {
   databases(): Promise<ListedDatabase[]> {
     return only(this.items('reader', 'databases'))
+  }
+
+  /** Counts the records that no process has in its memory, by job. */
+  jobs(): Promise<JobCounts[]> {
+    return only(this.items('counter', 'jobs'))
   }
 
   /** Yields pages: what has failed, then the others, each in the order in which they were deferred, database by database. */

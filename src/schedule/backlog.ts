@@ -20,8 +20,12 @@ export class Backlog {
   waiting = 0
   /** Waiting tasks whose response is not released yet. */
   notDue = 0
+  /** Waiting tasks that can't begin before something else has happened: the time of a retry, others of their batch. */
+  postponed = 0
   /** Tasks that have begun and have not ended. */
   running = 0
+  /** The waiting and the running ones that the library has made, for batches. */
+  readonly internal = { waiting: 0, running: 0 }
   /** Scopes with unfinished tasks whose response was not sent yet. */
   open = 0
   /** Responses that wait until their records are stored. */
@@ -57,7 +61,8 @@ export class Backlog {
     this.waiting++
     this.#countNotDue(task.scope, 1)
     // The other tasks of the scope may have been due for long.
-    if (task.scope.unfinished > 0 && task.scope.state !== 'open') task.makeDue()
+    if (task.scope.unfinished > 0 && task.scope.state !== 'open') task.dueSince = clock.now()
+    if (task.definition.internal) this.internal.waiting++
     if (isHeard('task:deferred')) channels['task:deferred'].publish({ task })
   }
 
@@ -65,14 +70,32 @@ export class Backlog {
   begin(task: Task): void {
     this.#leave(task)
     this.running++
+    if (task.definition.internal) this.internal.running++
     task.begin()
     this.meter?.begins(task)
   }
 
-  /** An attempt is over, and the task waits again. */
-  retry(): void {
+  /** An attempt is over, and the task waits for the next one. */
+  retry(task: Task): void {
     this.running--
     this.waiting++
+    this.postponed++
+    task.dueSince = Infinity
+  }
+
+  postpone(task: Task): void {
+    if (task.dueSince === Infinity) return
+    this.#countNotDue(task.scope, -1)
+    this.postponed++
+    task.dueSince = Infinity
+  }
+
+  resume(task: Task): void {
+    if (task.dueSince === Infinity) {
+      this.postponed--
+      this.#countNotDue(task.scope, 1)
+    }
+    task.dueSince = clock.now()
   }
 
   /** A task has its outcome. */
@@ -80,7 +103,10 @@ export class Backlog {
     if (task.state === 'waiting') this.#leave(task)
     else this.running--
     // The items of a batch are counted, and not the run that they share.
-    if (task.definition.internal) return
+    if (task.definition.internal) {
+      if (task.state === 'running') this.internal.running--
+      return
+    }
     // A kept task has no outcome yet: it runs later, or in another process.
     if (outcome.status !== 'cancelled' || outcome.reason !== 'kept') this.ended[counterOf[outcome.status]]++
   }
@@ -123,7 +149,9 @@ export class Backlog {
   /** A task does not wait any more. */
   #leave(task: Task): void {
     this.waiting--
-    this.#countNotDue(task.scope, -1)
+    if (task.definition.internal) this.internal.waiting--
+    if (task.dueSince === Infinity) this.postponed--
+    else this.#countNotDue(task.scope, -1)
     this.letGo()
   }
 
@@ -138,9 +166,14 @@ export class Backlog {
   }
 
   #countNotDue(scope: Scope, tasks: 1 | -1): void {
-    if (!isOpen(scope) || scope.released) return
-    this.notDue += tasks
-    scope.notDue += tasks
+    if (!isOpen(scope)) return
+    if (scope.released) {
+      this.#ready.coming += tasks
+      scope.coming += tasks
+    } else {
+      this.notDue += tasks
+      scope.notDue += tasks
+    }
   }
 
   /** A scope has its first unfinished task. */
@@ -180,6 +213,27 @@ export class Backlog {
     this.#unlink(scope)
     if (scope.state === 'open') this.open--
     if (this.#oldest === undefined) for (const emptied of this.#onEmpty) emptied()
+  }
+
+  /** The number of waiting tasks whose response was not sent yet. */
+  get unsent(): number {
+    return this.notDue + this.#ready.coming
+  }
+
+  /** The moment by `performance.now()` from which on the oldest task that is due has been so; `Infinity` where none is. */
+  get dueSince(): number {
+    let since = Infinity
+    // A scope is no younger than its tasks, and the scopes stand in the order of their age.
+    for (let scope = this.#oldest; scope !== undefined && scope.since < since; scope = scope.newer) {
+      if (scope.state === 'open') continue
+      for (const tasks of [scope.queue, scope.tracked ?? []]) {
+        for (const task of tasks) {
+          if (task.state === 'waiting' && !task.definition.internal)
+            since = Math.min(since, task.dueSince ?? scope.since)
+        }
+      }
+    }
+    return since
   }
 
   /** Every task without an outcome, from the oldest scope on. */

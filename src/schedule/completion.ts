@@ -111,6 +111,15 @@ export class Completion {
     )
   }
 
+  /** The number of tasks that wait for their retry. */
+  get retrying(): number {
+    return this.#retries.size
+  }
+
+  isRetrying(task: Task): boolean {
+    return this.#retries.has(task)
+  }
+
   /** Tries the tasks that wait for their retry again at once, for a drain. */
   retryNow(): void {
     for (const task of [...this.#retries.keys()]) if (this.#isHurried(task)) this.#tryAgain(task)
@@ -152,8 +161,7 @@ export class Completion {
     if (task.record?.isClaim || isLeft) return this.unload(task)
     // The scope moves on meanwhile; the new attempt stands at the end of the queue.
     task.state = 'waiting'
-    task.postpone()
-    this.#backlog.retry()
+    this.#backlog.retry(task)
     task.scope.track(task)
     const timer = setTimer(() => this.#tryAgain(task), this.#isHurried(task) ? 0 : delay)
     this.#retries.set(task, timer)

@@ -1,5 +1,5 @@
 /** The upper bounds of the buckets in ms. The last bucket has what took longer. */
-export const bounds: readonly number[] = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000]
+export const bounds = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] as const
 
 /**
  * Times in buckets.

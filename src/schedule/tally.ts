@@ -1,6 +1,7 @@
 import { clock } from '../clock.ts'
 import type { Task } from '../task/task.ts'
 import { ByName } from './by-name.ts'
+import type { Completion } from './completion.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /**
@@ -35,48 +36,54 @@ export interface NamedTaskCounts extends TaskCounts {
   readonly name: string
 }
 
-/** Counts that grow; `since` is the moment from which on the oldest task of the backlog has been due. */
+/** Counts that grow. */
 class Tally {
   unsent = 0
   backlog = 0
   running = 0
   retrying = 0
   delayed = 0
-  #since = Infinity
+  /** The moment from which on the oldest task of the backlog has been due. */
+  since = Infinity
+}
 
-  add(task: Task): void {
-    if (task.state === 'running') this.running++
-    else if (task.dueSince === Infinity) {
-      if (task.attempt > 0) this.retrying++
-      else this.delayed++
-    } else if (task.scope.state === 'open') this.unsent++
-    else {
-      this.backlog++
-      this.#since = Math.min(this.#since, task.dueSince ?? task.scope.since)
-    }
-  }
-
-  counts(now: number): TaskCounts {
-    const { unsent, backlog, running, retrying, delayed } = this
-    const oldestAge = backlog === 0 ? 0 : Math.max(0, now - this.#since)
-    return { unsent, backlog, running, retrying, delayed, oldestAge }
+/** Counts the unfinished tasks of an instance. The numbers are kept up to date, but for the age. */
+export function tally({ backlog, completion }: Scheduler): TaskCounts {
+  const { waiting, unsent, postponed, running, internal, dueSince } = backlog
+  const { retrying } = completion
+  return {
+    unsent,
+    backlog: waiting - internal.waiting - unsent - postponed,
+    running: running - internal.running,
+    retrying,
+    delayed: postponed - retrying,
+    oldestAge: ageOf(dueSince),
   }
 }
 
-/** Counts the unfinished tasks of an instance, one by one: nothing is counted while nobody asks. */
-export function tally({ backlog, current }: Scheduler): TaskCounts & { readonly tasks: readonly NamedTaskCounts[] } {
-  const all = new Tally()
+/** Counts the unfinished tasks of an instance by name, one by one: nothing is counted by name while nobody asks. */
+export function tallyByName({ backlog, completion, current }: Scheduler): NamedTaskCounts[] {
   const byName = new ByName((name) => ({ name, tally: new Tally() }))
   const add = (task: Task) => {
     // The items of a batch are counted, and not the run that they share.
     if (task.definition.internal) return
-    all.add(task)
-    byName.of(task).tally.add(task)
+    const { tally } = byName.of(task)
+    const state = task.state === 'running' ? 'running' : waitOf(task, completion)
+    tally[state]++
+    if (state === 'backlog') tally.since = Math.min(tally.since, task.dueSince ?? task.scope.since)
   }
   for (const task of backlog.tasks()) add(task)
   const { task } = current
   // The task that asks stands in no list before its first `await`.
   if (task?.state === 'running' && !task.scope.tracked?.has(task)) add(task)
-  const now = clock.now()
-  return { ...all.counts(now), tasks: byName.all.map(({ name, tally }) => ({ name, ...tally.counts(now) })) }
+  return byName.all.map(({ name, tally: { since, ...counts } }) => ({ name, ...counts, oldestAge: ageOf(since) }))
+}
+
+function waitOf(task: Task, completion: Completion): 'unsent' | 'backlog' | 'retrying' | 'delayed' {
+  if (task.dueSince === Infinity) return completion.isRetrying(task) ? 'retrying' : 'delayed'
+  return task.scope.state === 'open' ? 'unsent' : 'backlog'
+}
+
+function ageOf(since: number): number {
+  return since === Infinity ? 0 : Math.max(0, clock.now() - since)
 }

@@ -27,8 +27,14 @@ export interface ScopeRunner {
   releaseLater(scope: RequestScope): void
   /** The response was sent, or is given up: the tasks of the scope are due. */
   released(scope: RequestScope): void
-  /** The number of responses that wait until their records are stored. */
-  readonly backlog: { heldForRecords: number }
+  readonly backlog: {
+    /** The number of responses that wait until their records are stored. */
+    heldForRecords: number
+    /** A task that waits can't begin before something else has happened. */
+    postpone(task: Task): void
+    /** The task could begin from now on. */
+    resume(task: Task): void
+  }
   readonly current: {
     /** The hooks around each run; `undefined` while there are none. */
     readonly hooks: { call(task: Task): unknown } | undefined

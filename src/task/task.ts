@@ -199,12 +199,12 @@ export class Task implements Deferred, CurrentTask {
 
   /** The task can't begin before something else has happened. @internal */
   postpone(): void {
-    this.dueSince = Infinity
+    this.scope.runner.backlog.postpone(this)
   }
 
   /** The task could begin from now on. @internal */
   makeDue(): void {
-    this.dueSince = clock.now()
+    this.scope.runner.backlog.resume(this)
   }
 
   /** Calls the function. Throws what the function throws. @internal */

@@ -63,6 +63,10 @@ test('afterword status counts records', async () => {
       '1       no          0        0        2       n KiB',
       'shared              0        1        0       n KiB',
       '',
+      'job    due  later  queued  failed  oldest',
+      'fail   0    0      0       2',
+      'later  0    1      0       0',
+      '',
     ].join('\n'),
   )
   await using _living = new Afterword({ journal: folder })

@@ -185,3 +185,55 @@ test('status().journalLag tells for how long a change waits for a database that 
   while (afterword.status().done === 1) await turn()
   while (afterword.status().journalLag > 0) await turn()
 })
+
+test.each([
+  ['hold', 100],
+  ['before', 13],
+] as const)(
+  'status() of an instance with overload %s: the numbers in all are the sums of those by name',
+  async (overload, maxBacklog) => {
+    await using afterword = new Afterword({ overload, maxBacklog })
+    const turns = new Turns()
+    let tries = 0
+    const differences: unknown[] = []
+    const compare = () => {
+      const { tasks, oldestAge: _age, ...all } = afterword.status()
+      for (const state of ['unsent', 'backlog', 'running', 'retrying', 'delayed'] as const) {
+        const sum = tasks.reduce((sum, counts) => sum + counts[state], 0)
+        if (sum !== all[state]) differences.push({ state, sum, all: all[state] })
+      }
+    }
+    const Track = afterword.batch('track', compare, { size: 2, within: never })
+    const Flaky = afterword.job('flaky', () => void (++tries % 2 === 1 && fail()), { retries: 1, backoff: 1 })
+    await using site = await serve(afterword, (req, res) => {
+      Flaky.defer()
+      Track.defer(1)
+      afterword.defer(compare)
+      afterword.defer(() => turns.take(String(req.url)))
+      afterword.onSent(compare)
+      const cancelled = afterword.defer(() => {})
+      compare()
+      res.once('finish', () => afterword.defer(compare))
+      res.end()
+      cancelled.cancel()
+      compare()
+    })
+    const urls = ['/a', '/b', '/c', '/d']
+    const answers = urls.map((url) => site.get(url))
+    for (const url of urls) {
+      await turns.taken(url)
+      compare()
+      turns.end(url)
+    }
+    await Promise.all(answers)
+    compare()
+    await afterword.drain()
+    compare()
+    expect(afterword.status()).toMatchObject({ unsent: 0, backlog: 0, running: 0, retrying: 0, delayed: 0, tasks: [] })
+    expect(differences).toEqual([])
+  },
+)
+
+function fail(): never {
+  throw new Error('failed on purpose')
+}

@@ -30,7 +30,7 @@ const house = [
   ['shutdown.ts'],
   ['afterword.ts'],
   ['instance.ts'],
-  ['index.ts', 'adapters', 'testing', 'cli'],
+  ['index.ts', 'adapters', 'testing', 'cli', 'observe'],
 ]
 
 /** The levels within the journal: client and server know each other by the protocol alone. */

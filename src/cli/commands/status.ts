@@ -6,7 +6,7 @@ import { jsonArray, table } from '../table.ts'
 
 export const status: Command = {
   takes: '<folder>',
-  does: 'databases, each with what runs, waits and has failed',
+  does: 'databases and jobs, each with what runs, waits and has failed',
   place: 'folder',
   options: ['json'],
   wrong: takesNoId,
@@ -29,6 +29,19 @@ export const status: Command = {
         size === undefined ? '' : `${Math.ceil(size / 1024)} KiB`,
       ],
     )
+    const jobs = (await inspector.jobs?.()) ?? []
+    if (jobs.length > 0) {
+      yield '\n'
+      yield* table(
+        ['job', 'due', 'later', 'queued', 'failed', 'oldest'],
+        [jobs],
+        ({ job, due, later, queued, failed, oldestAge }) => [
+          job,
+          ...[due, later, queued, failed].map(String),
+          due === 0 ? '' : `${Math.floor(oldestAge / 1000)} s`,
+        ],
+      )
+    }
     yield databases.flatMap(({ stuck }) => stuck.map(told)).join('')
     yield databases.flatMap(({ paused }) => paused.map((job) => `"${inOneLine(job)}" is paused\n`)).join('')
     return true

@@ -1,12 +1,14 @@
 import { Worker } from 'node:worker_threads'
 import type { FailureWriter } from './failure-writer.ts'
 import type { PauseWriter } from './pause-writer.ts'
+import type { RecordCounter } from './record-counter.ts'
 import type { RecordReader } from './record-reader.ts'
 import { threadCode } from './thread-code.ts'
 
 /** The parts of an inspection, which live in its thread. */
 interface Parts {
   readonly reader: RecordReader
+  readonly counter: RecordCounter
   readonly writer: FailureWriter
   readonly pauses: PauseWriter
 }

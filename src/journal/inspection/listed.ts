@@ -57,6 +57,20 @@ export interface ListedDatabase {
   readonly size?: number
 }
 
+/** The records of one job that no process has in its memory. */
+export interface JobCounts {
+  readonly job: string
+  /** Records that any process with room could run now. */
+  readonly due: number
+  /** Records that are delayed, or wait for the moment of their next attempt. */
+  readonly later: number
+  /** Records behind another one of their lane. */
+  readonly queued: number
+  readonly failed: number
+  /** The time in ms for which the oldest of those that are due has been so; 0 where there is none. */
+  readonly oldestAge: number
+}
+
 /** Records of one job that wait for a process that can run them. */
 export interface Stuck {
   readonly job: string

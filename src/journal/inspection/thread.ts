@@ -3,11 +3,12 @@ import { FailureWriter } from './failure-writer.ts'
 import type { Answer, Question } from './inspection-thread.ts'
 import { JournalFiles } from './journal-files.ts'
 import { PauseWriter } from './pause-writer.ts'
+import { RecordCounter } from './record-counter.ts'
 import { RecordReader } from './record-reader.ts'
 
 // The thread of an inspection: no lock and no disk that the inspection waits for blocks the thread of the requests.
 const started = new Map<number, Iterator<unknown>>()
-const parts = { reader: RecordReader, writer: FailureWriter, pauses: PauseWriter }
+const parts = { reader: RecordReader, counter: RecordCounter, writer: FailureWriter, pauses: PauseWriter }
 let files: JournalFiles | undefined
 
 function start({ method: [part, name], args }: Question): Iterator<unknown> {
