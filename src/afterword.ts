@@ -27,7 +27,7 @@ import type { StandardSchema } from './options/standard-schema.ts'
 import { type JobOptions, type UncheckedOptions, validateTask } from './options/task-options.ts'
 import { isSame, validateText } from './options/validate.ts'
 import { type DrainReport, drain } from './schedule/drain.ts'
-import { addHook, type RunHook } from './schedule/run-hooks.ts'
+import { addHook, type CallTracer, type RunHook } from './schedule/run-hooks.ts'
 import { Scheduler } from './schedule/scheduler.ts'
 import { sharedConnections } from './schedule/shared-connections.ts'
 import { type Intake, Shutdown } from './shutdown.ts'
@@ -226,11 +226,11 @@ export class Afterword {
 
   /**
    * Adds a hook around each run, which calls `run` and returns what that returned: for tenants, error scopes, transactions. Its error fails the
-   * attempt; the first hook is the outermost. @returns a function that removes the hook @throws AfterwordError `AFTERWORD_NOT_A_FUNCTION`
+   * attempt; the first hook is the outermost. @param tracer traces the calls that are stored @returns a function that removes both @throws AfterwordError `AFTERWORD_NOT_A_FUNCTION`
    */
-  around(hook: RunHook): () => void {
+  around(hook: RunHook, tracer?: CallTracer): () => void {
     if (typeof hook !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['around', describe(hook)])
-    return addHook(this.#scheduler.current, hook)
+    return addHook(this.#scheduler.current, hook, tracer)
   }
 
   status(): Status {

@@ -8,7 +8,7 @@ import { addressed } from '../schedule/addressed.ts'
 import { Limiter } from '../schedule/limiter.ts'
 import type { Scheduler } from '../schedule/scheduler.ts'
 import { type TaskBuffer, TaskDefinition } from '../task/definition.ts'
-import type { JobRecord, Journal } from '../task/record.ts'
+import type { JobCall, JobRecord, Journal } from '../task/record.ts'
 import type { Deferred, Task } from '../task/task.ts'
 import type { Batch, BatchHandler } from './batch.ts'
 import { BatchBuffer } from './batch-buffer.ts'
@@ -165,6 +165,15 @@ export class Jobs {
     return journal
   }
 
+  /** Makes the record of a call, with its trace context where calls are traced. */
+  #create(journal: Journal, call: JobCall): JobRecord {
+    const { tracer } = this.#scheduler.current
+    if (tracer === undefined) return journal.create(call)
+    return tracer.call(call.job, (trace) =>
+      journal.create(trace === undefined ? call : { ...call, options: { ...call.options, trace } }),
+    )
+  }
+
   /** Adds a call as a task of this process. */
   #defer(definition: JobDefinition, args: readonly unknown[], isDispatched = false): Task {
     const { name, settings, tasks, handler } = definition
@@ -174,7 +183,7 @@ export class Jobs {
     const isApart = isDispatched || settings.now
     const asksResponse = settings.when !== 'always' && !isApart
     const response = asksResponse ? this.#scheduler.current.scope?.response : undefined
-    const record = journal?.create(definition.call(args, uniqueKey, isDispatched, response))
+    const record = journal && this.#create(journal, definition.call(args, uniqueKey, isDispatched, response))
     const ofTask = record?.isShared ? definition.sharedTasks(this.#unloading) : tasks
     const task = addTask(this.#scheduler, ofTask, handler, args, isApart, record)
     task.expiresAt = definition.expiresAt
@@ -203,7 +212,7 @@ export class Jobs {
     }
     const uniqueKey = definition.uniqueKey(args)
     const call = definition.call(args, uniqueKey)
-    const record = journal.create({
+    const record = this.#create(journal, {
       delay: settings.delay,
       ...call,
       shared: true,

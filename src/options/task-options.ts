@@ -136,6 +136,8 @@ export interface BoundOptions {
   readonly timeout?: number
   readonly retries?: number
   readonly backoff?: Exclude<Backoff, (...args: never[]) => unknown>
+  /** The trace context of the call, as `traceparent` of W3C: set where calls are traced. */
+  readonly trace?: string
 }
 
 /** Task options with every default in place. */
@@ -145,6 +147,8 @@ export interface TaskSettings extends Readonly<Required<Omit<TaskOptions, 'name'
   readonly retries: number | undefined
   /** The time in ms for which the unique key of a job stays taken after a call is done. */
   readonly uniqueFor?: number
+  /** The trace context of a call that was stored. */
+  readonly trace?: string
 }
 
 /** Job options with every default in place. */
@@ -251,7 +255,7 @@ function checkTogether(place: string, settings: JobSettings): JobSettings {
   return settings
 }
 
-const boundKeys = ['timeout', 'retries', 'backoff'] as const
+const boundKeys = ['timeout', 'retries', 'backoff', 'trace'] as const
 
 /** Selects the options that are stored with a call; `undefined` for none. */
 export function boundOptions(options: Partial<TaskSettings>): BoundOptions | undefined {
@@ -265,8 +269,10 @@ export function boundOptions(options: Partial<TaskSettings>): BoundOptions | und
  */
 export function checkBound(stored: unknown): BoundOptions | undefined {
   const given = typeof stored === 'object' && stored !== null ? (stored as Partial<TaskSettings>) : {}
-  const bound = boundOptions(given)
-  if (bound !== undefined) validate('stored options', taskRules, bound)
+  // A trace context is no option of the app: one that can't be read is left out.
+  const bound = boundOptions(typeof given.trace === 'string' ? given : { ...given, trace: undefined as never })
+  const { trace: _, ...options } = bound ?? {}
+  validate('stored options', taskRules, options)
   return bound
 }
 

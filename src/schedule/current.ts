@@ -1,5 +1,6 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { isolatesRequests } from '../platform.ts'
+import type { CallTracer } from '../task/record.ts'
 import type { RequestScope } from '../task/request-scope.ts'
 import type { Scope } from '../task/scope.ts'
 import { Task } from '../task/task.ts'
@@ -22,6 +23,8 @@ const frameName = Object.getOwnPropertySymbols(frames).find(
 /** The scope or the task that the code which runs now belongs to: a scope while a handler runs, a task while the task runs. */
 export class Current {
   readonly #storage = new AsyncLocalStorage<RequestScope | Task>()
+  /** Traces the calls that are stored; `undefined` where nobody does. */
+  tracer: CallTracer | undefined
   /** The hooks around each run; `undefined` while there are none. */
   hooks: RunHooks | undefined
 

@@ -1,6 +1,9 @@
 import { AfterwordError } from '../errors.ts'
+import type { CallTracer } from '../task/record.ts'
 import type { CurrentTask, Task } from '../task/task.ts'
 import { isThenable } from './thenable.ts'
+
+export type { CallTracer }
 
 /**
  * A hook around each run. The function calls `run`, and returns what that returned.
@@ -64,13 +67,21 @@ export class RunHooks {
   }
 }
 
-/** Adds a hook. @returns a function that removes it: runs that have begun go on within it */
-export function addHook(place: { hooks: RunHooks | undefined }, hook: RunHook): () => void {
+interface Hooked {
+  hooks: RunHooks | undefined
+  tracer: CallTracer | undefined
+}
+
+/** Adds a hook, and sets the tracer of calls. @returns a function that removes them: runs that have begun go on within the hook */
+export function addHook(place: Hooked, hook: RunHook, tracer = place.tracer): () => void {
   // The same function may be added twice.
   const own: RunHook = (run, task) => hook(run, task)
+  const before = place.tracer
   place.hooks = place.hooks?.with(own) ?? RunHooks.of([own])
+  place.tracer = tracer
   return () => {
     place.hooks = place.hooks?.without(own)
+    if (tracer !== before && place.tracer === tracer) place.tracer = undefined
   }
 }
 

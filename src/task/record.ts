@@ -37,6 +37,12 @@ export interface JobRecord {
   finish(outcome: Outcome, attempt: number, uniqueFor?: number): void
 }
 
+/** A tracer traces calls that are stored. */
+export interface CallTracer {
+  /** Calls `create` with the trace context that is stored with the call of a job. Throws what `create` throws. */
+  call(job: string, create: (trace: string | undefined) => JobRecord): JobRecord
+}
+
 /** A call of a job that is to be stored. */
 export interface JobCall {
   readonly job: string

@@ -102,7 +102,7 @@ describe('the package', () => {
 
   it.each(versions)('loads by import and by require on Node %i', async (node) => {
     // The frameworks whose own code an adapter calls: a project that imports that adapter has them.
-    for (const peer of ['h3', '@nestjs']) await linkPeer(peer)
+    for (const peer of ['h3', '@nestjs', '@opentelemetry']) await linkPeer(peer)
     const names = subpaths.map((path) => path.replace('.', 'afterword'))
     const imports = `${names.map((name) => `await import('${name}')`).join('\n')}\nconsole.log(JSON.stringify('fine'))`
     const requires = `${names.map((name) => `require('${name}')`).join('\n')}\nconsole.log(JSON.stringify('fine'))`
@@ -111,7 +111,7 @@ describe('the package', () => {
   })
 
   it.each(versions)('loads where require() knows no ES modules, on Node %i', async (node) => {
-    for (const peer of ['h3', '@nestjs']) await linkPeer(peer)
+    for (const peer of ['h3', '@nestjs', '@opentelemetry']) await linkPeer(peer)
     // These adapters call code of frameworks that are ES modules themselves.
     const names = subpaths.filter((path) => !/h3|nest/.test(path)).map((path) => path.replace('.', 'afterword'))
     const code = `
@@ -137,7 +137,7 @@ describe('the package', () => {
   })
 
   it('has types that are whole: a project that checks those of its packages compiles', async () => {
-    for (const peer of ['@types', 'undici-types', 'h3', '@nestjs', 'next']) await linkPeer(peer)
+    for (const peer of ['@types', 'undici-types', 'h3', '@nestjs', '@opentelemetry', 'next']) await linkPeer(peer)
     const imports = subpaths.map((path, n) => `export * as all${n} from '${path.replace('.', 'afterword')}'`)
     await writeFile(join(project, 'types.mts'), imports.join('\n'))
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--types', 'node', '--skipLibCheck', 'false']
