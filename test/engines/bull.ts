@@ -31,8 +31,8 @@ export class Queues implements AsyncDisposable {
     const lists = await Promise.all(
       states.map(async (state) => {
         const jobs = await queue.getJobs([state])
-        return jobs.map(({ id, data, failedReason, stacktrace, stalledCounter }) => {
-          return { id, state, data, failedReason, stacktrace, stalledCounter }
+        return jobs.map(({ id, data, stalledCounter, attemptsStarted }) => {
+          return { id, state, data, stalledCounter, attemptsStarted }
         })
       }),
     )

@@ -6,6 +6,8 @@ export class TcpProxy implements AsyncDisposable {
   readonly #server: Server
   readonly #pairs = new Set<readonly [client: Socket, server: Socket]>()
   #mode: 'forward' | 'stop' | 'lose-answers' = 'forward'
+  /** The time in ms that answers take longer. */
+  #delay = 0
 
   private constructor(port: number) {
     this.#server = createServer((client) => {
@@ -22,7 +24,8 @@ export class TcpProxy implements AsyncDisposable {
       client.on('data', (bytes) => server.write(bytes))
       server.on('data', (bytes) => {
         if (this.#mode === 'lose-answers') client.destroy()
-        else client.write(bytes)
+        else if (this.#delay === 0) client.write(bytes)
+        else setTimeout(() => client.write(bytes), this.#delay)
       })
       this.#apply(pair)
     })
@@ -47,6 +50,16 @@ export class TcpProxy implements AsyncDisposable {
   /** Breaks each connection when an answer comes: what was asked has been done, and nobody hears of it. */
   loseAnswers(): void {
     this.#set('lose-answers')
+  }
+
+  /** Lets each answer take longer. @param delay the time in ms */
+  slowDown(delay: number): void {
+    this.#delay = delay
+  }
+
+  /** Forwards nothing any more on the connections that there are, as where the other machine has lost its power. New ones work. */
+  forget(): void {
+    for (const pair of this.#pairs) for (const socket of pair) socket.removeAllListeners('data').pause()
   }
 
   /** Forwards all, also what has waited meanwhile. */

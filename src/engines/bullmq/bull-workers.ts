@@ -19,8 +19,10 @@ interface Queue {
   readonly worker: BullWorker
   /** The jobs that this process has claimed. */
   readonly claims: Set<BullJob>
-  /** The number of claims that the host has not been given. */
-  untaken: number
+  /** Those of them whose run its worker has not asked for. */
+  readonly untaken: Set<BullJob>
+  /** The most claims that it may have. */
+  most: number
   isPaused: boolean
   /** The queue waits for room of its job. */
   isFull: boolean
@@ -88,7 +90,8 @@ export class BullWorkers {
       job,
       worker,
       claims: new Set<BullJob>(),
-      untaken: 0,
+      untaken: new Set(),
+      most: 1,
       isPaused: false,
       isFull: false,
       isTurnedAway: false,
@@ -112,20 +115,22 @@ export class BullWorkers {
     if (this.#isRefused) this.#options.host.reached()
     this.#isRefused = false
     queue.claims.add(job)
-    queue.untaken++
+    queue.untaken.add(job)
     // The other workers hear of it before they take the next one.
     if (++this.#claimed >= this.#concurrency) this.#fill()
   }
 
   #over(queue: Queue, job: BullJob): void {
     if (!queue.claims.delete(job)) return
+    queue.untaken.delete(job)
     this.#claimed--
     this.#fillTimer ??= setTimer(this.#fill, fillInterval).unref()
   }
 
   /** Runs a job. Resolves when it is done, and rejects when another end of it is stored. */
   #run(queue: Queue, job: BullJob, token: string): Promise<void> {
-    queue.untaken--
+    queue.untaken.delete(job)
+    limit(queue)
     return new Promise((done, leave) => {
       const run = { worker: queue.worker, job, token, done, leave }
       this.#waiting.push({ claim: this.#claimOf(queue, run), queue, since: clock.now() })
@@ -186,7 +191,7 @@ export class BullWorkers {
     const roomOfJob = this.#options.host.roomFor(queue.job)
     if (roomOfJob <= 0) this.#awaitRoom(queue)
     const { size } = queue.claims
-    const more = Math.min(room, roomOfJob - queue.untaken)
+    const more = Math.min(room, roomOfJob - queue.untaken.size)
     if (size > 0 || more > 0) this.#allow(queue, size + more)
     // A queue without claims waits in line with those that have all the room.
     else if (roomOfJob > 0 && !queue.isTurnedAway) this.#allow(queue, 1)
@@ -210,14 +215,14 @@ export class BullWorkers {
   }
 
   #allow(queue: Queue, most: number): void {
-    const { worker, claims } = queue
-    const wasFull = worker.concurrency <= claims.size
-    worker.concurrency = Math.max(1, most)
+    const wasFull = queue.most <= queue.claims.size
+    queue.most = Math.max(1, most)
+    limit(queue)
     // A worker that had all the jobs that it may have waits for the end of one: it takes a further one when it is resumed.
-    if (wasFull && most > claims.size) this.#pause(queue)
+    if (wasFull && most > queue.claims.size) this.#pause(queue)
     if (!queue.isPaused) return
     queue.isPaused = false
-    rootContext.runInAsyncScope(() => void worker.resume())
+    rootContext.runInAsyncScope(() => void queue.worker.resume())
   }
 
   /** Stops the workers, within a time in ms. */
@@ -238,4 +243,12 @@ export class BullWorkers {
       ),
     )
   }
+}
+
+/**
+ * Lets the worker of a queue take no more than one job before it runs those that it has: left to itself it takes all that it may have, one
+ * after another, and renews no lock meanwhile. With a Redis that is slow the first would be another worker's before the last is taken.
+ */
+function limit({ worker, claims, untaken, most }: Queue): void {
+  worker.concurrency = Math.min(most, claims.size - untaken.size + 1)
 }

@@ -8,6 +8,7 @@ import type { BullJob, BullPackage, BullWorker } from './bull.ts'
 interface EndingWatch {
   away(error: unknown): void
   reached(): void
+  lost(job: string, id: string): void
 }
 
 /** A run of a job, of which its worker waits to hear. */
@@ -36,7 +37,7 @@ export class RunEndings {
   /** Resolves when the end is stored, is refused because the run is another worker's by now, or the instance is closed. */
   async settle(run: BullRun, ending: Ending): Promise<void> {
     if (ending.type === 'done') return this.#complete(run)
-    await this.#until(() => move(run, ending))
+    await this.#until(run.job, () => move(run, ending))
     run.leave(new this.#bull.WaitingError())
   }
 
@@ -54,7 +55,7 @@ export class RunEndings {
     const complete = job.moveToCompleted.bind(job)
     job.moveToCompleted = async (...args) => {
       let next: unknown
-      await this.#until(async () => void (next = await complete(...args)))
+      await this.#until(job, async () => void (next = await complete(...args)))
       resolve()
       return next
     }
@@ -63,10 +64,15 @@ export class RunEndings {
   }
 
   /** Calls `fn` until it succeeds, or is refused for good. */
-  async #until(fn: () => Promise<unknown>): Promise<void> {
-    const isOver = () => this.#closed
-    const failed = (error: unknown) => this.#watch.away(error)
-    const stored = await until(() => fn().catch(throwUnlessFenced), { isOver, failed })
+  async #until({ name, id = '' }: BullJob, fn: () => Promise<unknown>): Promise<void> {
+    const stored = await until(
+      () =>
+        fn().catch((error) => {
+          if (!isFenced(error)) throw error
+          this.#watch.lost(name, id)
+        }),
+      { isOver: () => this.#closed, failed: (error) => this.#watch.away(error) },
+    )
     if (stored) this.#watch.reached()
   }
 }
@@ -85,7 +91,7 @@ function move({ worker, job, token }: BullRun, ending: Exclude<Ending, { type: '
   return backend.moveToFailed(job as never, failedReason, undefined as never, token, false, fieldsToUpdate)
 }
 
-/** The codes of BullMQ where a job is gone, or its run is another worker's by now: no try will change that. */
-function throwUnlessFenced(error: Error & { code?: unknown }): void {
-  if (typeof error.code !== 'number' || error.code >= 0) throw error
+/** BullMQ says by a code that a job is gone, or its run another worker's by now: no try will change that. */
+function isFenced({ code }: Error & { code?: unknown }): boolean {
+  return typeof code === 'number' && code < 0
 }

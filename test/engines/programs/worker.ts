@@ -1,10 +1,13 @@
+import { bullmq } from '../../../src/engines/bullmq.ts'
 import { pgBoss } from '../../../src/engines/pg-boss.ts'
 import { configure, currentTask, instance, job, subscribe } from '../../../src/index.ts'
 
 /** The settings of a process on an engine. */
 export interface WorkerSettings {
   readonly url: string
-  readonly schema: string
+  /** The schema of pg-boss, or the prefix of BullMQ. */
+  readonly schema?: string
+  readonly prefix?: string
   readonly concurrency?: number
   /** The folder of a journal before the engine. */
   readonly folder?: string
@@ -12,14 +15,18 @@ export interface WorkerSettings {
   readonly waits?: boolean
 }
 
-const { url, schema, concurrency = 200, folder, waits = false }: WorkerSettings = JSON.parse(process.argv[2] as string)
+const settings: WorkerSettings = JSON.parse(process.argv[2] as string)
+const { url, schema, prefix, concurrency = 200, folder, waits = false } = settings
 
 subscribe('report', ({ error }) => process.send?.({ type: 'report', code: error.code }))
 subscribe('task:ended', ({ task, outcome }) => {
   process.send?.({ type: 'ended', id: task.id, name: task.name, status: outcome.status })
 })
 configure({
-  engine: pgBoss({ connectionString: url, schema }),
+  engine:
+    schema === undefined
+      ? bullmq({ connection: url, ...(prefix && { prefix }) })
+      : pgBoss({ connectionString: url, schema }),
   worker: { concurrency },
   ...(folder !== undefined && { journal: folder }),
 })
