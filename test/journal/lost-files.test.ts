@@ -11,6 +11,7 @@ import { acceptEntry } from '../../src/journal/files/log-format.ts'
 import { identityOf } from '../../src/journal/files/process-identity.ts'
 import { ProcessLock } from '../../src/journal/files/process-lock.ts'
 import { openProcessSlot } from '../../src/journal/files/process-slot.ts'
+import { openFolder } from '../../src/journal/server/databases.ts'
 import { ProcessDatabases } from '../../src/journal/server/process-databases.ts'
 import { RecordTable } from '../../src/journal/server/record-table.ts'
 import { ServerLog } from '../../src/journal/server/server-log.ts'
@@ -234,4 +235,36 @@ test('a folder that is moved away while a slot is recovered: files of a living p
   other.lock.release()
   own.lock.release()
   living.lock.release()
+})
+
+test('a folder that is moved away: the thread of a process begins on no file of a new folder, where another one has the slot of its number', () => {
+  const own = openProcessSlot(folder)
+  const options = { folder, process: own.process, sync: 'normal', retention: 0, maxFailed: 10, keyIds: [] } as const
+  let restarts = 0
+  const restart = () => {
+    restarts++
+    throw new Error('The thread ends')
+  }
+  const databases = openFolder(options, () => {}, { orphaned() {}, released() {}, restart })
+  renameSync(folder, join(root, 'moved'))
+  const other = openProcessSlot(folder)
+  expect(other.lock.slot).toBe(own.lock.slot)
+  databases.check?.()
+  expect(restarts).toBe(0)
+  databases.close(0)
+  other.lock.release()
+  own.lock.release()
+})
+
+test('a shared database that is deleted: the thread of a process begins anew with the one of the folder', () => {
+  const own = openProcessSlot(folder)
+  const options = { folder, process: own.process, sync: 'normal', retention: 0, maxFailed: 10, keyIds: [] } as const
+  const restart = () => {
+    throw new Error('The thread ends')
+  }
+  const databases = openFolder(options, () => {}, { orphaned() {}, released() {}, restart })
+  rmSync(path('shared.db'))
+  expect(() => databases.check?.()).toThrow('The thread ends')
+  databases.close(0)
+  own.lock.release()
 })

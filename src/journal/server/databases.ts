@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type Report, shut } from '../files/database.ts'
 import { logOf } from '../files/log-format.ts'
 import { OpenFiles } from '../files/open-files.ts'
-import { lockOf, slotsIn } from '../files/process-lock.ts'
+import { slotsIn } from '../files/process-lock.ts'
 import { slotOf, slotSize } from '../files/record-id.ts'
 import type { FolderServerOptions } from '../protocol.ts'
 import { LeftSlot } from './left-slot.ts'
@@ -122,8 +122,9 @@ class FolderDatabases implements Databases {
   }
 
   check(): void {
-    // Where the lock is gone, the slot is lost: the thread of the requests takes another one.
-    if (this.#retired || !existsSync(lockOf(this.#options.folder, slotOf(this.#options.process)))) return
+    // Where the lock is gone, the slot is lost: the thread of the requests takes another one. In a new folder, a lock of that name is another
+    // process's: a thread that began there would store once more what other processes may run from the old files.
+    if (this.#retired || this.owned.lock.isGone) return
     const lost = this.#watched.find(({ areLost }) => areLost)
     const unlocked = this.#watched.find(({ areUnlocked }) => areUnlocked)
     if (lost !== undefined) this.#tell('AFTERWORD_JOURNAL_LOST', [lost.path])

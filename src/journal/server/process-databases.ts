@@ -70,7 +70,7 @@ export class ProcessDatabases implements OwnDatabases {
   #jobs: RunnableJobs | undefined
   #own: RecordTable
   /** Once it is gone, the folder was moved away, and the names in it are those of other files. */
-  readonly #lock: FileIdentity
+  readonly lock: FileIdentity
 
   constructor(options: FolderServerOptions, shared: () => RecordTable, tell: Report, events: SlotEvents) {
     this.#options = options
@@ -78,7 +78,7 @@ export class ProcessDatabases implements OwnDatabases {
     this.#tell = tell
     this.#events = events
     const slot = slotOf(options.process)
-    this.#lock = new FileIdentity(lockOf(options.folder, slot))
+    this.lock = new FileIdentity(lockOf(options.folder, slot))
     this.#own = this.#open(slot, false)
   }
 
@@ -101,7 +101,7 @@ export class ProcessDatabases implements OwnDatabases {
 
   /** Asks for the slots of dead processes, and releases those without records, or with records for other processes only. */
   update(jobs: RunnableJobs, { keep, release }: SlotsInUse): boolean {
-    if (this.#lock.isGone) return false
+    if (this.lock.isGone) return false
     const { process } = this.#options
     if (jobs !== this.#jobs) for (const slot of this.#left.keys()) if (!this.#newer.has(slot)) this.#left.delete(slot)
     this.#jobs = jobs
@@ -190,7 +190,7 @@ export class ProcessDatabases implements OwnDatabases {
   adopt(slot: number): RecordTable | undefined {
     this.#asked.delete(slot)
     if (this.#slots.has(slot)) return undefined
-    if (this.#lock.isGone) return void this.#release(slot, 0)
+    if (this.lock.isGone) return void this.#release(slot, 0)
     try {
       const table = this.#open(slot, true)
       this.#delays.delete(slot)
@@ -216,7 +216,7 @@ export class ProcessDatabases implements OwnDatabases {
 
   /** Moves the next records from the log of a dead process to the databases. @returns whether more follow */
   recover(slot: number): boolean {
-    if (this.isRecovering(slot) && this.#lock.isGone) this.#release(slot, 0)
+    if (this.isRecovering(slot) && this.lock.isGone) this.#release(slot, 0)
     const found = this.#slots.get(slot)
     try {
       const more = found?.recovery?.step()
