@@ -119,6 +119,12 @@ static void die(void) {
   static result(*next) parameters;                                                                                     \
   if (next == NULL) next = (result(*) parameters)dlsym(RTLD_NEXT, #name);
 
+// The first half of a write, up to the end of a page: the system copies page by page, and a kill ends that between two of them.
+static size_t half(size_t size, off64_t at) {
+  off64_t end = (at + (off64_t)(size / 2)) & ~(off64_t)4095;
+  return end > at ? (size_t)(end - at) : 0;
+}
+
 #define CALL(result, name, parameters, arguments, half, fate)                                                          \
   result name parameters {                                                                                             \
     NEXT(result, name, parameters)                                                                                     \
@@ -136,8 +142,8 @@ static void die(void) {
 
 #define WRITE(name, parameters, arguments, half) CALL(ssize_t, name, parameters, arguments, half, on_file(writes, #name, file))
 WRITE(write, (int file, const void *bytes, size_t size), (file, bytes, size), next(file, bytes, size / 2))
-WRITE(pwrite, (int file, const void *bytes, size_t size, off_t at), (file, bytes, size, at), next(file, bytes, size / 2, at))
-WRITE(pwrite64, (int file, const void *bytes, size_t size, off64_t at), (file, bytes, size, at), next(file, bytes, size / 2, at))
+WRITE(pwrite, (int file, const void *bytes, size_t size, off_t at), (file, bytes, size, at), next(file, bytes, half(size, at), at))
+WRITE(pwrite64, (int file, const void *bytes, size_t size, off64_t at), (file, bytes, size, at), next(file, bytes, half(size, at), at))
 WRITE(writev, (int file, const struct iovec *parts, int count), (file, parts, count), next(file, parts, count / 2))
 WRITE(pwritev, (int file, const struct iovec *parts, int count, off_t at), (file, parts, count, at), next(file, parts, count / 2, at))
 WRITE(pwritev64, (int file, const struct iovec *parts, int count, off64_t at), (file, parts, count, at), next(file, parts, count / 2, at))

@@ -245,50 +245,87 @@ describe('a log with one damaged byte', () => {
   })
 })
 
-test('a frame that was cut short is no damage in a segment that is used again, wherever it was cut', () => {
-  const log = new FramedLog(path(), false)
-  // The frames of the second use have the places and the sizes of those of the first one.
-  const use = (from: number) => {
-    const { offset } = log.write(true, accept(from))
-    log.write(false, accept(from + 1))
-    return offset
-  }
-  const offset = use(10)
-  const before = readFileSync(path())
-  log.write(true, done(10, 11))
-  log.file.recycle()
-  expect(use(20)).toBe(offset)
-  const after = readFileSync(path())
-  const start = after.indexOf(accept(21)) - frameHeadSize
-  const end = start + frameHeadSize + accept(21).length
-  const last = after.findLastIndex((byte, at) => at < end && byte !== before[at])
-  for (let cut = start; cut <= last; cut++) {
-    writeFileSync(
-      path(),
-      Buffer.concat([
-        after.subarray(0, cut),
-        before.subarray(cut, end + endMarkSize),
-        after.subarray(end + endMarkSize),
-      ]),
-    )
-    const contents = readLog(path()) as LogContents
-    expect([cut, isDamaged(contents), pendingIn(contents), [...failuresOf(contents)]]).toEqual([cut, false, [20], []])
-  }
-})
+describe('the last frame of a segment, which no other one follows,', () => {
+  const pageSize = 4096
+  /** Some pages of text. */
+  const long = 'text '.repeat(2000)
 
-test('the last frame of a segment is known as damaged although its end mark is gone, if zeros were there before', () => {
-  const log = new FramedLog(path(), false)
-  log.write(true, accept(10))
-  log.write(false, accept(11))
-  const before = readFileSync(path())
-  const start = before.indexOf(accept(11)) - frameHeadSize
-  const end = start + frameHeadSize + accept(11).length + endMarkSize
-  // Its head is damaged as well, or is not.
-  for (const from of [start, start + frameHeadSize + 1]) {
-    writeFileSync(path(), Buffer.from(before).fill(0xa5, from, end))
-    const contents = readLog(path()) as LogContents
-    expect([isDamaged(contents), pendingIn(contents)]).toEqual([true, [10]])
+  /** Writes two frames, the second of which is long or short, in a segment that is new or used again. @returns its place, and the files without and with it */
+  function twoFrames(isNew: boolean, filler: string) {
+    const log = new FramedLog(path(), false)
+    const entryOf = (n: number) => accept(n).replace('["job-', `["${filler}job-`)
+    // The frames of the second use have the places and the sizes of those of the first one.
+    const use = (from: number) => {
+      const { offset } = log.write(true, accept(from))
+      const without = readFileSync(path())
+      log.write(false, entryOf(from + 1))
+      return { offset, without }
+    }
+    const earlier = use(10)
+    let { without } = earlier
+    if (!isNew) {
+      log.write(true, done(10, 11))
+      log.file.recycle()
+      const later = use(20)
+      expect(later.offset).toBe(earlier.offset)
+      without = later.without
+    }
+    const after = readFileSync(path())
+    const start = after.indexOf(entryOf(isNew ? 11 : 21)) - frameHeadSize
+    const end = start + frameHeadSize + entryOf(11).length + endMarkSize
+    return { start, end, without, after, kept: [isNew ? 10 : 20] }
   }
+
+  const found = (bytes: Buffer) => {
+    writeFileSync(path(), bytes)
+    const contents = readLog(path()) as LogContents
+    return { isDamaged: isDamaged(contents), pending: pendingIn(contents) }
+  }
+
+  describe.each([
+    ['a new segment', true],
+    ['a segment that is used again', false],
+  ])('in %s,', (_, isNew) => {
+    test('is no damage where a kill has cut it short, which it does between two pages', () => {
+      const { start, end, without, after, kept } = twoFrames(isNew, long)
+      let cuts = 0
+      for (let cut = Math.ceil(start / pageSize) * pageSize; cut < end; cut += pageSize, cuts++) {
+        const bytes = Buffer.concat([after.subarray(0, cut), without.subarray(cut)])
+        expect([cut, found(bytes)]).toEqual([cut, { isDamaged: false, pending: kept }])
+      }
+      expect(cuts).toBeGreaterThan(1)
+      // The write was not begun, or just that.
+      expect(found(without)).toEqual({ isDamaged: false, pending: kept })
+    })
+
+    test.each([
+      ['garbage', () => 0xa5],
+      ['zeros', () => 0],
+      ['what was there before', (at: number, before: Buffer) => before[at] as number],
+    ])('is known as damaged in a single page, wherever %s begins and its end mark is gone', (_, byteAt) => {
+      const { start, end, without, after, kept } = twoFrames(isNew, '')
+      expect(Math.floor(start / pageSize)).toBe(Math.floor((end - 1) / pageSize))
+      const silent: number[] = []
+      for (let from = start; from < end - endMarkSize; from++) {
+        const bytes = Buffer.from(after)
+        for (let at = from; at < end; at++) bytes[at] = byteAt(at, without)
+        const { isDamaged, pending } = found(bytes)
+        expect(pending.filter((n) => !kept.includes(n) && !kept.includes(n - 1))).toEqual([])
+        if (!isDamaged && pending.length < 2) silent.push(from)
+      }
+      // With all that was there before, the write is one that was never begun.
+      expect(silent.filter((from) => byteAt(from, without) !== without[from] || from > start + 8)).toEqual([])
+    })
+  })
+
+  test('is known as damaged in several pages of a new segment, where zeros begin within one of them', () => {
+    const { start, end, after, kept } = twoFrames(true, long)
+    for (let from = start + frameHeadSize; from < end; from += 997) {
+      if (from % pageSize === 0) continue
+      const bytes = Buffer.from(after).fill(0, from, end)
+      expect([from, found(bytes)]).toEqual([from, { isDamaged: true, pending: kept }])
+    }
+  })
 })
 
 test('a record whose entry in the log is damaged when it moves is set aside; those of its group are moved', async () => {

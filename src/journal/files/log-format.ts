@@ -15,7 +15,8 @@ import { owner } from './schema.ts'
  * frames of its earlier use don't check any more.
  *
  * Behind a frame, in the same write, is its end mark: the two numbers of 32 bits of its segment and of itself, and zeros. The next frame
- * takes the place of the mark. So a last frame that does not check is known as cut short, whatever an earlier use has left there, or as damaged.
+ * takes the place of the mark. So a last frame that does not check is known as cut short, whatever an earlier use has left there, or as damaged:
+ * a kill cuts a write short between two pages of the file, and leaves a frame in a single page whole, or not begun.
  */
 export const frameHeadSize = 16
 /** The size of an end mark in bytes: that of a head, for which no earlier release takes it. */

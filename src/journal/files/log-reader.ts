@@ -117,8 +117,8 @@ function readSegment(
     }
     // Frames that check behind one that does not were written later: what lies between is damaged.
     const next = nextFrame(buffer, at, sequence, number)
-    const broken =
-      next === undefined ? brokenFrame(buffer.subarray(at), sequence, number, head?.clean) : buffer.subarray(at, next)
+    const place = { offset: offset + at, sequence, number, clean: head?.clean }
+    const broken = next === undefined ? brokenFrame(buffer.subarray(at), place) : buffer.subarray(at, next)
     if (broken !== undefined) readBroken(broken, { sequence, frame: number }, lastId, contents)
     if (next === undefined) return
     at = next

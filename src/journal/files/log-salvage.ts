@@ -1,4 +1,4 @@
-import { endMarkOf, entry, frameHeadSize, parseAccepted, type RecordRow, readFrame } from './log-format.ts'
+import { endMarkOf, endMarkSize, entry, frameHeadSize, parseAccepted, type RecordRow, readFrame } from './log-format.ts'
 
 /** The highest number that a segment or a frame may have: higher ones are text. */
 const highest = 2 ** 29
@@ -53,23 +53,45 @@ function rowOf(line: string): RecordRow | undefined {
   }
 }
 
+/** The place of a frame that should be behind the last one that checks. */
+export interface NextPlace {
+  /** The offset in the file. */
+  readonly offset: number
+  readonly sequence: number
+  readonly number: number
+  /** No earlier use has left frames in the segment; `undefined` in those of earlier releases, whose frames have no end marks. */
+  readonly clean: boolean | undefined
+}
+
 /**
  * Finds the frame that should be behind the last one that checks, and was written: it is damaged. One that was being written when its
- * process ended, or the power, has no end mark, and ends with what was there before.
- * @param rest the bytes of the segment from there on @param clean no earlier use has left frames there
+ * process ended has no end mark, and ends with what was there before.
+ * @param rest the bytes of the segment from there on
  * @returns the bytes of the frame, without its head
  */
-export function brokenFrame(rest: Buffer, sequence: number, number: number, clean = false): Buffer | undefined {
+export function brokenFrame(rest: Buffer, place: NextPlace): Buffer | undefined {
+  const { sequence, number, clean } = place
   const end = rest.indexOf(endMarkOf(sequence, number), frameHeadSize)
   if (end !== -1) return rest.subarray(frameHeadSize, end)
   // The end mark of the frame before is where this one would begin.
   const isUnwritten = rest.length < frameHeadSize || rest.subarray(0, 8).equals(endMarkOf(sequence, number - 1))
-  if (isUnwritten || !clean) return undefined
-  const written = withoutZeros(rest.subarray(frameHeadSize))
-  if (written.length === 0) return undefined
-  const isNamed = rest.readUInt32LE(8) === sequence && rest.readUInt32LE(12) === number
-  // As long as its head says, or with a head that no frame has here: no write that was cut short leaves that before zeros.
-  return !isNamed || written.length >= rest.readUInt32LE(0) ? written : undefined
+  if (isUnwritten || clean === undefined || mayBeCut(rest, place)) return undefined
+  return clean ? withoutZeros(rest.subarray(frameHeadSize)) : rest.subarray(frameHeadSize)
+}
+
+/** The size of a page in bytes: the system copies a write page by page, and a kill ends it between two of them. */
+const pageSize = 4096
+
+/** A kill may have cut a write short here: that of the frame before, whose end mark is gone, or that of a frame whose beginning is there. */
+function mayBeCut(rest: Buffer, { offset, sequence, number, clean }: NextPlace): boolean {
+  const room = pageSize - (offset % pageSize)
+  // An end mark, or a head, that is in two pages, or alone in the second one.
+  if (room < frameHeadSize || room === pageSize) return true
+  if (rest.readUInt32LE(8) !== sequence || rest.readUInt32LE(12) !== number) return false
+  const size = frameHeadSize + rest.readUInt32LE(0) + endMarkSize
+  if (size <= room || size > rest.length) return false
+  // Text ends where the zeros begin that were there before.
+  return !clean || (offset + withoutZeros(rest).length) % pageSize === 0
 }
 
 /** Bytes without the zeros at their end. */
