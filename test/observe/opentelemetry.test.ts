@@ -14,10 +14,13 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { pgBoss } from '../../src/engines/pg-boss.ts'
 import { Afterword } from '../../src/index.ts'
 import { Inspector } from '../../src/journal/inspector.ts'
 import { openTelemetry } from '../../src/observe/opentelemetry.ts'
+import { freshSchema } from '../engines/boss.ts'
 import { serve } from '../support/local-site.ts'
+import { testPostgres } from '../support/postgres.ts'
 import { Reports } from '../support/reports.ts'
 import { Turns } from '../support/turns.ts'
 
@@ -158,6 +161,23 @@ test('openTelemetry(): the trace context is stored with the record, and no bagga
   end()
   const run = spanOf('process mail')
   expect(run.links).toMatchObject([{ context: { traceId, spanId, isRemote: true } }])
+})
+
+test('openTelemetry(): the trace context goes through pg-boss, which makes no span of its own', async () => {
+  await using postgres = await testPostgres()
+  const engine = () => pgBoss({ connectionString: postgres.url, schema: freshSchema() })
+  const afterword = new Afterword({ engine: engine(), signals: false })
+  await using _closed = { [Symbol.asyncDispose]: () => afterword.close() }
+  const end = openTelemetry({}, afterword)
+  const ran = Promise.withResolvers<number>()
+  const Mail = afterword.job('mail', (n: number) => ran.resolve(n))
+  await Mail.dispatch(1)
+  expect(await ran.promise).toBe(1)
+  await afterword.drain()
+  end()
+  const { traceId, spanId } = spanOf('send mail').spanContext()
+  expect(spanOf('process mail').links).toMatchObject([{ context: { traceId, spanId, isRemote: true } }])
+  expect(exporter.getFinishedSpans().map(({ name }) => name)).toEqual(['send mail', 'process mail'])
 })
 
 test('openTelemetry(): a record that was stored without a trace context runs, and its calls are not changed', async () => {
