@@ -177,6 +177,18 @@ export const errorTable = {
     happened: '%s refuses the call of the job "%s" (%s): %s.',
     next: 'Another try would end alike. Behind a journal the call is listed as failed in its folder: mend the cause, then afterword retry. Else the call will not run, and its response became a 503. The cause is attached.',
   },
+  AFTERWORD_NOT_FORWARDED: {
+    happened: '%s calls of jobs, or more, wait on the disk for %s, the oldest of them for %s s.',
+    next: 'They are lost with the disk until the engine has them. Look at whether the engine can be reached, and at AFTERWORD_ENGINE_AWAY. Reported once, until no call waits any more.',
+  },
+  AFTERWORD_FORWARDING_FULL: {
+    happened: 'The calls that wait on the disk for %s take %s MiB in "%s", and journal: { maxDisk } allows %s MiB.',
+    next: 'The call is refused, and its response becomes a 503, until the engine takes calls again. Look at the engine, or raise maxDisk.',
+  },
+  AFTERWORD_NO_WORKER: {
+    happened: 'Calls of the job "%s" wait in %s, and none was begun for %s s: no process seems to work on its queue.',
+    next: 'Start a process that defines the job, in this version of its arguments, and whose worker is on: npx afterword work jobs.ts. Reported once for each queue.',
+  },
   AFTERWORD_CLAIM_LOST: {
     happened: 'A run of the job "%s" (%s) ended when another worker had the call.',
     next: 'Its outcome was not stored: the call runs twice. Look for code that blocks the thread of the worker for seconds, or a network that was cut, and let the job tell by its id what is done.',

@@ -16,6 +16,7 @@ const refusals: ReadonlySet<ErrorCode> = new Set([
   'AFTERWORD_JOURNAL_REFUSED',
   'AFTERWORD_ENGINE_REFUSED',
   'AFTERWORD_CALL_REFUSED',
+  'AFTERWORD_FORWARDING_FULL',
 ])
 
 /**

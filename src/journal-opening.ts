@@ -14,7 +14,8 @@ export function openJournal(
   const settings = journal === undefined ? undefined : { ...validateJournal(journal), maxPayload, holdTimeout }
   if (engine === undefined) return settings && openOwn(settings, worker)
   const own = settings && ((claimer: Claimer, ids: RecordIdTexts) => openOwn({ ...settings, ids }, claimer))
-  return (engine as JournalMaker).open({ maxPayload, holdTimeout, folder: settings?.path }, worker, own)
+  const { path: folder, maxDisk } = settings ?? {}
+  return (engine as JournalMaker).open({ maxPayload, holdTimeout, folder, maxDisk }, worker, own)
 }
 
 function openOwn({ path, database, ...options }: OwnSettings, claimer: Claimer): Journal {

@@ -38,6 +38,12 @@ export interface Status extends TaskCounts {
   readonly journalLag: number
   /** Calls of jobs on their way to the engine; 0 without one. Behind a journal, others may wait on the disk. */
   readonly sending: number
+  /** The time in ms for which the oldest call has waited in this process for the engine; 0 while none waits. */
+  readonly oldestSending: number
+  /** The folder of the journal could be opened; also true without a journal. */
+  readonly journalOpen: boolean
+  /** The engine has answered, and was not found away since; also true without an engine. */
+  readonly engineReached: boolean
   /** The time in ms since the engine was found away; 0 while it answers, and without an engine. */
   readonly engineAway: number
 }
@@ -51,8 +57,10 @@ interface JobsStatus {
 /** Makes the status of an instance. */
 export function statusOf(scheduler: Scheduler, { journal, pausedJobs: paused }: JobsStatus): Status {
   const { open: inFlight, heldForRoom, heldForRecords, before, ended } = scheduler.backlog
-  const { sending = 0, awaySince, lag: journalLag = 0 } = journal ?? {}
+  const { sending = 0, oldestSending = 0, awaySince, lag: journalLag = 0 } = journal ?? {}
+  const { isOpen: journalOpen = true, isReached: engineReached = true } = journal ?? {}
   const engineAway = awaySince === undefined ? 0 : clock.now() - awaySince
+  const ofEngine = { sending, oldestSending, journalOpen, engineReached, engineAway }
   const responses = { inFlight, held: heldForRoom + heldForRecords, heldForRecords, before }
   const slowest = scheduler.slowTasks.worst
   let tasks: readonly NamedTaskCounts[] | undefined
@@ -67,7 +75,6 @@ export function statusOf(scheduler: Scheduler, { journal, pausedJobs: paused }: 
     slowest,
     paused,
     journalLag,
-    sending,
-    engineAway,
+    ...ofEngine,
   }
 }

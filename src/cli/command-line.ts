@@ -11,6 +11,7 @@ import { show } from './commands/show.ts'
 import { status } from './commands/status.ts'
 import { work } from './commands/work.ts'
 import { wrongUrl } from './engine-url.ts'
+import { type HealthAddress, healthAddress } from './health-server.ts'
 
 const commands: Readonly<Record<string, Command>> = { status, list, show, retry, discard, pause, resume, backup, work }
 
@@ -24,10 +25,11 @@ const options = {
   job: { type: 'string' },
   state: { type: 'string' },
   limit: { type: 'string' },
+  health: { type: 'string' },
 } as const
 
 /** The width of the commands in the usage, in characters. */
-const usageWidth = 54
+const usageWidth = 68
 
 const usage = `afterword <command> <folder of the journal> [id] [options]
 
@@ -76,6 +78,7 @@ export function outputOf(args: string[]): Output {
     job: values.job,
     state: stateOf(values),
     limit: numberOf('limit', values.limit),
+    health: healthOf(values),
   }
   const wrong = command.wrong(input)
   if (wrong !== undefined) throw new WrongUsage(`${name} ${wrong}.`)
@@ -110,6 +113,12 @@ function jobsOf({ jobs }: { readonly jobs?: string[] }): string[] | undefined {
   const wrong = jobs?.find((text) => text.split(',').some((job) => job.trim() === ''))
   if (wrong === undefined) return jobs
   throw new WrongUsage(`--jobs expects names of jobs, separated by commas, got "${wrong}".`)
+}
+
+function healthOf({ health: given }: { readonly health?: string }): HealthAddress | undefined {
+  const address = given === undefined ? undefined : healthAddress(given)
+  if (address !== undefined || given === undefined) return address
+  throw new WrongUsage(`--health expects an address such as 127.0.0.1:9090, got "${given}".`)
 }
 
 function stateOf({ state: given }: { readonly state?: string }): State | undefined {

@@ -1,4 +1,5 @@
 import type { State } from '../journal/inspection/listed.ts'
+import type { HealthAddress } from './health-server.ts'
 import { complain } from './terminal.ts'
 
 /** The input of a command: all that follows its name. */
@@ -14,6 +15,7 @@ export interface Input {
   readonly job: string | undefined
   readonly state: State | undefined
   readonly limit: number | undefined
+  readonly health: HealthAddress | undefined
 }
 
 /** The output of a command, piece by piece, and whether it succeeded; `undefined` if the command goes on by itself. */

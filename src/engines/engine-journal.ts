@@ -39,6 +39,7 @@ export class EngineJournal implements Journal, EngineHost {
   #names: ReadonlySet<string> = new Set()
   #claims: ClaimSettings | undefined
   awaySince: number | undefined
+  #answered = false
   #stopped = false
 
   constructor(engine: Engine, settings: EngineSettings, claimer: Claimer) {
@@ -54,8 +55,16 @@ export class EngineJournal implements Journal, EngineHost {
     return this.#engine.name
   }
 
+  get isReached(): boolean {
+    return this.#answered && this.awaySince === undefined
+  }
+
   get sending(): number {
     return this.#sender.size
+  }
+
+  get oldestSending(): number {
+    return this.#sender.lag
   }
 
   get lag(): number {
@@ -172,7 +181,12 @@ export class EngineJournal implements Journal, EngineHost {
   }
 
   reached(): void {
+    this.#answered = true
     this.awaySince = undefined
+  }
+
+  unworked(job: string, seconds: number): void {
+    report(new AfterwordError('AFTERWORD_NO_WORKER', [job, this.#engine.name, seconds]))
   }
 
   lost(job: string, id: string): void {

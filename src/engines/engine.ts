@@ -48,6 +48,8 @@ export interface EngineHost {
   /** The engine could not be reached. Reported once, until `reached` was called. */
   away(error: unknown): void
   reached(): void
+  /** Calls of a job that this process has added wait, and no process has begun one for so many seconds. */
+  unworked(job: string, seconds: number): void
   /** A run has ended whose claim is another worker's by then. */
   lost(job: string, id: string): void
 }

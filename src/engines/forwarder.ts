@@ -5,6 +5,7 @@ import { waitFor } from '../timers.ts'
 import { type Added, addCalls } from './added-calls.ts'
 import { encodeOptions } from './call-codec.ts'
 import type { EngineCall, EngineClient, EngineHost } from './engine.ts'
+import { WaitingClaims } from './waiting-claims.ts'
 
 /** The most calls that are forwarded at once. */
 const mostAtOnce = 1000
@@ -25,6 +26,7 @@ interface ForwarderOptions {
 export class Forwarder implements Claimer {
   readonly #options: ForwarderOptions
   readonly #waiting: Claim[] = []
+  readonly #since: WaitingClaims
   /** The group on its way. */
   #group: Claim[] = []
   #most = mostAtOnce
@@ -33,6 +35,7 @@ export class Forwarder implements Claimer {
 
   constructor(options: ForwarderOptions) {
     this.#options = options
+    this.#since = new WaitingClaims(options.name)
   }
 
   /** The number of claims that the engine does not have yet. */
@@ -44,7 +47,9 @@ export class Forwarder implements Claimer {
     // What depends on the response of a process that has died runs here, where that is known.
     const here = claims.filter(({ response }) => response !== undefined)
     if (here.length > 0) this.#options.worker.take(here)
-    this.#waiting.push(...claims.filter(({ response }) => response === undefined))
+    const forwarded = claims.filter(({ response }) => response === undefined)
+    this.#waiting.push(...forwarded)
+    this.#since.add(forwarded)
     if (this.#stopped) this.stop()
     else if (this.#waiting.length > 0) this.#forwarding ??= this.#forward()
   }
@@ -67,7 +72,10 @@ export class Forwarder implements Claimer {
     try {
       const answers = await addCalls(name, client, group.map(callOf))
       // Where the claims were handed back meanwhile, the group is empty.
-      for (const [index, claim] of this.#group.splice(0).entries()) settle(claim, answers[index] as Added)
+      for (const [index, claim] of this.#group.splice(0).entries()) {
+        this.#since.delete(claim)
+        settle(claim, answers[index] as Added)
+      }
       this.#most = mostAtOnce
       host.reached()
       return true
@@ -80,10 +88,15 @@ export class Forwarder implements Claimer {
     }
   }
 
+  /** The time in ms for which the oldest claim has waited; 0 while none waits. */
+  get oldest(): number {
+    return this.#since.oldest
+  }
+
   /** Hands the claims back that are not on their way: the next process forwards them. */
   stop(): void {
     this.#stopped = true
-    for (const { record } of this.#waiting.splice(0)) record.handBackEarly()
+    for (const claim of this.#waiting.splice(0)) this.#handBack(claim)
   }
 
   /** Resolves when no call is on its way any more. */
@@ -94,7 +107,12 @@ export class Forwarder implements Claimer {
   /** Hands back what is still on its way. Should the engine have it all the same, it knows the id when it comes again. */
   close(): void {
     this.stop()
-    for (const { record } of this.#group.splice(0)) record.handBackEarly()
+    for (const claim of this.#group.splice(0)) this.#handBack(claim)
+  }
+
+  #handBack(claim: Claim): void {
+    this.#since.delete(claim)
+    claim.record.handBackEarly()
   }
 
   rooms(): [job: string, room: number][] {

@@ -6,6 +6,7 @@ import type { JobSettings } from '../options/task-options.ts'
 import type { Claimer, ClaimSettings, JobCall, JobRecord, Journal, OpenJournal } from '../task/record.ts'
 import { within } from '../timers.ts'
 import { ClaimedRecord } from './claimed-record.ts'
+import { DiskBound } from './disk-bound.ts'
 import type { Engine } from './engine.ts'
 import { EngineJournal } from './engine-journal.ts'
 import { Forwarder } from './forwarder.ts'
@@ -39,17 +40,32 @@ class ForwardingJournal implements Journal {
   readonly #engine: EngineJournal
   readonly #journal: Journal
   readonly #forwarder: Forwarder
+  readonly #bound: DiskBound
 
   constructor({ engine, settings, worker, openJournal }: ForwardingOptions) {
     this.#engine = new EngineJournal(engine, settings, worker)
     this.#forwarder = new Forwarder({ name: engine.name, client: this.#engine.client, host: this.#engine, worker })
-    const ids = new FolderIds(resolve(settings.folder as string))
+    const folder = resolve(settings.folder as string)
+    this.#bound = new DiskBound({ engine: engine.name, folder, most: settings.maxDisk ?? Infinity })
+    const ids = new FolderIds(folder)
     ids.check()
     this.#journal = openJournal(this.#forwarder, ids)
   }
 
   get engine(): string {
     return this.#engine.engine
+  }
+
+  get isOpen(): boolean {
+    return this.#journal.isOpen ?? true
+  }
+
+  get isReached(): boolean {
+    return this.#engine.isReached
+  }
+
+  get oldestSending(): number {
+    return Math.max(this.#forwarder.oldest, this.#engine.lag)
   }
 
   get sending(): number {
@@ -70,7 +86,10 @@ class ForwardingJournal implements Journal {
   }
 
   create(call: JobCall): JobRecord {
-    return call.confirmed ? this.#engine.create(call) : this.#journal.create(call)
+    if (call.confirmed) return this.#engine.create(call)
+    // A file keeps its size for a while after calls have left: only where claims are full do others wait behind them.
+    if (call.shared && this.#forwarder.size >= mostForwarded / 2) this.#bound.check()
+    return this.#journal.create(call)
   }
 
   /** The journal has no part in a transaction of the app: the engine has. */

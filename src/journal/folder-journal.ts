@@ -91,6 +91,10 @@ class FolderJournal implements Journal {
     }
   }
 
+  get isOpen(): boolean {
+    return this.#current !== undefined
+  }
+
   get lag(): number {
     return Math.max(0, ...this.#clients.map(({ lag }) => lag))
   }

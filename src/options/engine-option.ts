@@ -6,6 +6,8 @@ export interface EngineSettings {
   readonly holdTimeout: number
   /** The folder of the journal that stands before the engine. */
   readonly folder?: string | undefined
+  /** The most bytes that calls may take there while they wait for the engine. */
+  readonly maxDisk?: number | undefined
 }
 
 /**

@@ -23,6 +23,11 @@ export interface JournalOptions {
   /** The most failed records that stay listed, in each file of the folder: the oldest ones go first. @default 10000 */
   readonly maxFailed?: number
   /**
+   * The most bytes on the disk before an engine: past it, calls that wait for the engine are refused with a 503. Counted is the database
+   * that the processes on the folder share. @default 4294967296, 4 GiB
+   */
+  readonly maxDisk?: number
+  /**
    * A folder that can't be opened, on a disk that is full or read-only, is an error of `configure`. With `false` it is reported, the app
    * starts, and calls of jobs are refused until the folder can be opened. @default true
    */
@@ -63,6 +68,7 @@ const journalRules: Rules<JournalOptions> = {
   },
   retention: time(7 * 24 * 3_600_000),
   maxFailed: count(10_000, 0),
+  maxDisk: count(4 * 2 ** 30, 1),
   required: flag(true),
   encrypt: { ...optional('{ key, previous }', isObject), secret: true },
 }

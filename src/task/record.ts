@@ -128,6 +128,12 @@ export interface Journal {
   readonly awaySince?: number | undefined
   /** The time in ms for which the oldest change of a record has waited to be stored; 0 where none waits. */
   readonly lag?: number
+  /** The files of the journal could be opened: records are not refused for that. */
+  readonly isOpen?: boolean
+  /** The engine has answered, and was not found away since. */
+  readonly isReached?: boolean
+  /** The time in ms for which the oldest call has waited here for the engine; 0 while none waits. */
+  readonly oldestSending?: number
   /** Makes a record, which `submit` stores. @throws AfterwordError `AFTERWORD_NOT_STORABLE`, `AFTERWORD_PAYLOAD_TOO_LARGE` */
   create(call: JobCall): JobRecord
   /** Sets the jobs whose records can be run here, each up to a version. */

@@ -17,7 +17,9 @@ test.each([['--help'], ['-h'], ['help'], ['help', 'list'], ['status', '--help'],
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(/^afterword <command> <folder of the journal>/)
     expect(stdout).toMatch(/retry <folder> <id>\|--all +make failed records pending again/)
-    expect(stdout).toMatch(/work <module> \[--concurrency n\] \[--jobs a,b\] +run the jobs that a module defines/)
+    expect(stdout).toMatch(
+      /work <module> \[--concurrency n\] \[--jobs a,b\] \[--health address\] +run the jobs that a module defines/,
+    )
   },
 )
 
@@ -51,6 +53,8 @@ test.each([
   [['work'], 'work expects a module.'],
   [['work', 'module', 'more'], 'work takes nothing after the module, got "more".'],
   [['work', 'module', '--all'], 'work takes no --all.'],
+  [['work', 'module', '--health', 'localhost'], '--health expects an address such as 127.0.0.1:9090, got "localhost".'],
+  [['status', 'folder', '--health', '9090'], 'status takes no --health.'],
   [['work', 'module', '--concurrency'], "Option '--concurrency <value>' argument missing."],
   [['work', 'module', '--concurrency=0'], '--concurrency expects a whole number, 1 or more, got "0".'],
   [['work', 'module', '--concurrency=many'], '--concurrency expects a whole number, 1 or more, got "many".'],

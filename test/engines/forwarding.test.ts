@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { pgBoss } from '../../src/engines/pg-boss.ts'
+import { WaitingClaims } from '../../src/engines/waiting-claims.ts'
 import { Afterword, type AfterwordOptions, subscribe } from '../../src/index.ts'
 import { FailedRecords } from '../../src/journal/failed-records.ts'
 import { FolderIds } from '../../src/journal/files/folder-ids.ts'
@@ -10,6 +11,7 @@ import { encode } from '../../src/journal/format/encoding.ts'
 import { backUp } from '../../src/journal/inspection/backup.ts'
 import type { ListedRecord } from '../../src/journal/inspection/listed.ts'
 import { Inspector } from '../../src/journal/inspector.ts'
+import type { Claim } from '../../src/task/record.ts'
 import { DeadLog } from '../journal/dead-log.ts'
 import type { Daemon } from '../support/daemon.ts'
 import { serve } from '../support/local-site.ts'
@@ -255,6 +257,56 @@ test('an engine.id that is damaged, or can not be read, stops the start with an 
   await using after = start({ worker: false })
   const id = await after.job('send', () => {}).dispatch()
   expect(id.replaceAll('-', '').startsWith(own.slice(0, 12))).toBe(true)
+})
+
+test('past maxDisk calls are refused with a 503 while the engine is away, and accepted again once it has them', async () => {
+  await postgres.kill()
+  using _reports = new Reports()
+  await using afterword = start({ journal: { path: folder, maxDisk: 4 * 2 ** 20 }, worker: false })
+  const Send = afterword.job('send', (_what: string) => {})
+  await using site = await serve(afterword, async (_req, res) => {
+    await Send.dispatch('x'.repeat(2000)).then(
+      () => res.end('kept'),
+      ({ status, code }) => res.writeHead(status).end(code),
+    )
+  })
+  let accepted = 0
+  let refusal: string | undefined
+  while (refusal === undefined) {
+    await Send.dispatch('x'.repeat(2000)).then(
+      () => accepted++,
+      ({ code }) => (refusal = code),
+    )
+  }
+  expect(refusal).toBe('AFTERWORD_FORWARDING_FULL')
+  expect((await fetch(site.url)).status).toBe(503)
+  expect(afterword.status().oldestSending).toBeGreaterThan(0)
+  // Deferred calls do not wait for the engine.
+  await afterword.job('here', () => {}).defer().accepted
+  await postgres.restart()
+  await expect.poll(() => fetch(site.url).then(({ status }) => status), { timeout: 120_000, interval: 200 }).toBe(200)
+  await using tables = new Tables(postgresUrl(postgres), schema)
+  const arrived = () => tables.calls('send').then((calls) => calls.length)
+  await expect.poll(arrived, { timeout: 120_000, interval: 500 }).toBeGreaterThan(accepted)
+  expect(afterword.status()).toMatchObject({ engineReached: true, journalOpen: true })
+})
+
+test('a claim that waits for the engine for too long is reported once, until none waits any more', async () => {
+  using reports = new Reports()
+  const claims = [{}, {}] as [Claim, Claim]
+  const waiting = new WaitingClaims('the engine', 20)
+  const told = reports.next
+  waiting.add(claims)
+  expect((await told).error.message).toContain('2 calls of jobs, or more, wait on the disk for the engine')
+  waiting.delete(claims[0])
+  expect(waiting.oldest).toBeGreaterThanOrEqual(20)
+  waiting.delete(claims[1])
+  expect(waiting.oldest).toBe(0)
+  const again = reports.next
+  waiting.add([claims[0]])
+  await again
+  waiting.delete(claims[0])
+  expect(reports.codes).toEqual(['AFTERWORD_NOT_FORWARDED', 'AFTERWORD_NOT_FORWARDED'])
 })
 
 test('afterword backup copies the part of the ids that the folder has of its own', async () => {

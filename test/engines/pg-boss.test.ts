@@ -2,7 +2,8 @@ import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'
 import { PgBoss } from 'pg-boss'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { pgBoss } from '../../src/engines/pg-boss.ts'
+import { UnworkedQueues } from '../../src/engines/pg-boss/unworked-queues.ts'
+import { type Boss, pgBoss } from '../../src/engines/pg-boss.ts'
 import { Afterword, type AfterwordOptions, type Job, Retry, subscribe } from '../../src/index.ts'
 import { serve } from '../support/local-site.ts'
 import { testPostgres } from '../support/postgres.ts'
@@ -499,6 +500,35 @@ test('a queue that was deleted is made again: by the next call, and by a process
   expect(reports.codes).toEqual([])
   await worker.close()
   await boss.stop({ graceful: false })
+})
+
+test('a queue that this process fills, and nobody works on, is told of once', async () => {
+  await using afterword = start({ worker: false })
+  await afterword.job('idle', () => {}).dispatch()
+  const Busy = afterword.job('busy', () => {})
+  await Busy.dispatch()
+  await using tables = new Tables(postgres.url, schema)
+  await tables.calls('idle')
+  // Another process works on the other queue.
+  await tables.boss.fetch('afterword/busy/1')
+  const told = Promise.withResolvers<string>()
+  const jobs: string[] = []
+  const queues = new UnworkedQueues(
+    tables.boss as unknown as Boss,
+    (job) => {
+      jobs.push(job)
+      told.resolve(job)
+    },
+    50,
+  )
+  queues.filled('afterword/busy/1', 'busy')
+  queues.filled('afterword/idle/1', 'idle')
+  expect(await told.promise).toBe('idle')
+  queues.filled('afterword/idle/1', 'idle')
+  queues.worked(['afterword/busy/1'])
+  queues.filled('afterword/busy/1', 'busy')
+  queues.close()
+  expect(jobs).toEqual(['idle'])
 })
 
 test('a call that names a job which the process does not define is listed as failed, and holds up no other one', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { bullmq } from '../../src/engines/bullmq.ts'
 import { pgBoss } from '../../src/engines/pg-boss.ts'
 import { Afterword, type AfterwordOptions, subscribe } from '../../src/index.ts'
 import { testPostgres } from '../support/postgres.ts'
@@ -162,10 +163,13 @@ test('where there are no transactions with({ tx }) is refused, and the error nam
   const folder = mkdtempSync(join(tmpdir(), 'afterword-transactions-'))
   await using inFolder = new Afterword({ journal: folder, signals: false })
   await using inMemory = new Afterword({ signals: false })
+  using _reports = new Reports()
+  const redis = bullmq({ connection: 'redis://127.0.0.1:1' })
+  await using onRedis = new Afterword({ engine: redis, signals: false, shutdownTimeout: 100 })
   await using engine = start({ worker: false })
   const tx = { query: async () => ({ rows: [] }) }
   const refusal = { code: 'AFTERWORD_NO_TRANSACTIONS', message: expect.stringContaining('an outbox of the app') }
-  for (const afterword of [inFolder, inMemory])
+  for (const afterword of [inFolder, inMemory, onRedis])
     await expect(
       afterword
         .job('ship', () => {})

@@ -5,15 +5,16 @@ import type { Afterword } from '../../afterword.ts'
 import { inOneLine } from '../../control-characters.ts'
 import { AfterwordError } from '../../errors.ts'
 import { type Command, takesNoId } from '../command.ts'
+import { HealthServer } from '../health-server.ts'
 import { StatusLine } from '../terminal.ts'
 
 export const work: Command = {
-  takes: '<module> [--concurrency n] [--jobs a,b]',
+  takes: '<module> [--concurrency n] [--jobs a,b] [--health address]',
   does: 'run the jobs that a module defines, until SIGTERM or SIGINT',
   place: 'module',
-  options: ['json', 'concurrency', 'jobs'],
+  options: ['json', 'concurrency', 'jobs', 'health'],
   wrong: takesNoId,
-  async *run({ place, jobs, json, concurrency }) {
+  async *run({ place, jobs, json, concurrency, health }) {
     const afterword = await load(place)
     const options = concurrency === undefined ? {} : { concurrency }
     // The names are known once there is a worker, which claims nothing before they are understood.
@@ -25,12 +26,14 @@ export const work: Command = {
     }
     if (wanted !== undefined) afterword.work({ ...options, jobs: wanted })
     const names = wanted ?? worker.jobs
+    const probes = health && (await new HealthServer(afterword).listen(health))
     stopOnSignal(afterword, () => worker.stop())
     tellEnd(afterword, json)
     if (json)
-      yield `${JSON.stringify({ event: 'start', pid: process.pid, jobs: names, concurrency: worker.concurrency })}\n`
+      yield `${JSON.stringify({ event: 'start', pid: process.pid, jobs: names, concurrency: worker.concurrency, health: probes })}\n`
     else
       yield `afterword works on ${inOneLine(names.join(', ')) || 'nothing: no job is defined'} (${worker.concurrency} at once)\n`
+    if (!json && probes !== undefined) yield `probes at ${probes}/livez and ${probes}/readyz\n`
     return undefined
   },
 }

@@ -10,6 +10,7 @@ import { queueOptions } from './queue-options.ts'
 import { isQueueGone, isRefusal } from './refusal.ts'
 import { RunEndings } from './run-endings.ts'
 import { transactionDatabase } from './transaction-database.ts'
+import { UnworkedQueues } from './unworked-queues.ts'
 
 /** The interval in ms at which a database that was away is looked for. */
 const probeInterval = 500
@@ -27,6 +28,7 @@ export class BossClient implements EngineClient {
   #host: EngineHost | undefined
   #workers: BossWorkers | undefined
   #endings: RunEndings | undefined
+  #unworked: UnworkedQueues | undefined
   #work: EngineWork = { jobs: [], concurrency: 0 }
   #started: Promise<unknown> = Promise.resolve()
   readonly #queues = new Map<string, Promise<void>>()
@@ -49,6 +51,7 @@ export class BossClient implements EngineClient {
     this.#host = host
     this.#endings = new RunEndings(this.#boss, host)
     this.#workers = new BossWorkers(this.#boss, host, this.#endings)
+    this.#unworked = new UnworkedQueues(this.#boss, (job, seconds) => host.unworked(job, seconds))
     this.#boss.on('error', this.#onError)
     this.#started = this.#start(host)
   }
@@ -95,6 +98,7 @@ export class BossClient implements EngineClient {
   async #addTo(queue: string, calls: readonly EngineCall[], ids: Map<EngineCall, string>): Promise<void> {
     await this.#queue(queue)
     for (const [call, id] of await this.#insert(queue, calls)) ids.set(call, id)
+    this.#unworked?.filled(queue, calls[0]?.job as string)
   }
 
   /** Adds calls to a queue that is there. @param db the transaction of the app, if it is part of one */
@@ -119,7 +123,9 @@ export class BossClient implements EngineClient {
       this.#started.then(() => this.#queue(queue)),
     )
     if (!isThere) throw new Error('no answer')
-    return (await this.#insert(queue, [call], db)).get(call) as string
+    const id = (await this.#insert(queue, [call], db)).get(call) as string
+    this.#unworked?.filled(queue, call.job)
+    return id
   }
 
   refuses(error: unknown): boolean {
@@ -148,7 +154,9 @@ export class BossClient implements EngineClient {
       if (work.concurrency > 0) await Promise.all(queuesOf(work.jobs).map((queue) => this.#queue(queue)))
     }
     const areMade = await until(makeQueues, { isOver, failed: (error) => this.#host?.away(error) })
-    if (areMade && work === this.#work) this.#workers?.work(work)
+    if (!areMade || work !== this.#work) return
+    if (work.concurrency > 0) this.#unworked?.worked(queuesOf(work.jobs))
+    this.#workers?.work(work)
   }
 
   /** Makes the queues again of which one was deleted: the workers wait for its calls. */
@@ -174,6 +182,7 @@ export class BossClient implements EngineClient {
   async close(time: number): Promise<void> {
     this.#closed = true
     this.#endings?.close()
+    this.#unworked?.close()
     // Connections of our own may fail later than that: their errors need a listener still.
     if (this.#isGiven) this.#boss.off('error', this.#onError)
     else {

@@ -90,7 +90,7 @@ export async function lostRuns(
 }
 
 /** Asks for the table of a queue, with its schema: pg-boss tells it by its own statements alone. */
-async function tableOf(boss: Boss, queue: string): Promise<string> {
+export async function tableOf(boss: Boss, queue: string): Promise<string> {
   let asked = ''
   const executeSql = async (text: string) => {
     asked = text
