@@ -397,6 +397,9 @@ describe('the backlog', () => {
       timedOut: 0,
       cancelled: 0,
       sending: 0,
+      oldestSending: 0,
+      journalOpen: true,
+      engineReached: true,
       engineAway: 0,
     })
   })
