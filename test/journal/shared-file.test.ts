@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -156,4 +158,24 @@ describe('a slot that a newer release has left', () => {
     await afterword.close()
     expect(reports.codes).toEqual(['AFTERWORD_JOURNAL_NEWER', 'AFTERWORD_JOURNAL_NEWER'])
   })
+})
+
+test('a shared database in which another process writes for long while it is new is opened when that process has written', async () => {
+  const program = `
+    import { DatabaseSync } from 'node:sqlite'
+    const database = new DatabaseSync(${JSON.stringify(path('shared.db'))})
+    database.exec('BEGIN IMMEDIATE; CREATE TABLE other (a)')
+    process.send('locked')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000)
+    database.exec('COMMIT')
+    process.disconnect()`
+  const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', program]
+  const other = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const exited = once(other, 'exit')
+  await once(other, 'message')
+  const file = new SharedFile(folder, 'normal', (code) => expect.unreachable(code))
+  using database = file.open()
+  expect(database.prepare('SELECT count(*) AS records FROM afterword_records').get()).toEqual({ records: 0 })
+  file.close()
+  await exited
 })

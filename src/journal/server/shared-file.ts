@@ -58,6 +58,11 @@ export class SharedFile {
           return openUnmoved(this.path, this.#sync)
         }
       } catch (error) {
+        // Several processes make a new database at once, or one of them writes for long.
+        if (isBusy(error) && clock.now() < until) {
+          this.close()
+          continue
+        }
         cause = error
         this.#markIfDamaged(error)
       }
