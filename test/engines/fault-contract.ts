@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword, type AfterwordOptions, type EngineOption, subscribe } from '../../src/index.ts'
@@ -112,6 +115,49 @@ export function describeFaults({ name, startServer, place, url, engine, calls, e
       await server.restart()
       const ids = await Promise.all(sent)
       expect([...(await ran).keys()].sort()).toEqual(ids.sort())
+    })
+
+    test('behind a journal: an app serves while the engine is down from the start, and its calls arrive once', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'afterword-faults-'))
+      await server.kill()
+      const afterword = start({ journal: folder, holdTimeout: 300 })
+      using reports = new Reports()
+      const ran = ranAll('send', 200)
+      const Send = afterword.job('send', (_n: number) => {})
+      await using site = await serve(afterword, async (_req, res) => res.end(await Send.dispatch(0)))
+      const ids = [await site.get()]
+      for (let call = 1; call < 200; call++) ids.push(await Send.dispatch(call))
+      while (afterword.status().engineAway === 0) await reports.next
+      await expect.poll(() => afterword.status().sending).toBeGreaterThan(0)
+      await server.restart()
+      const runs = await ran
+      expect([...runs.keys()].sort()).toEqual(ids.sort())
+      expect([...runs.values()]).toEqual(Array(200).fill(1))
+      expect(reports.codes).toEqual(['AFTERWORD_ENGINE_AWAY'])
+      await afterword.close()
+      rmSync(folder, { recursive: true })
+    })
+
+    test('behind a journal: calls of a process that is killed while the engine is away go on by the next process', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'afterword-faults-'))
+      await server.kill()
+      await using program = await startWorker({ folder })
+      const ids: unknown[] = []
+      for (let call = 0; call < 50; call++) {
+        program.send({ type: 'dispatch', what: String(call) })
+        ids.push((await program.message('accepted', ({ what }) => what === String(call))).id)
+      }
+      program.kill()
+      await program.exited
+      await server.restart()
+      const afterword = start({ journal: folder })
+      const ran = ranAll('note', 50)
+      afterword.job('note', (_what: string) => {})
+      const runs = await ran
+      expect([...runs.keys()].sort()).toEqual(ids.sort())
+      expect([...runs.values()]).toEqual(Array(50).fill(1))
+      await afterword.close()
+      rmSync(folder, { recursive: true })
     })
 
     test('a call whose answer was lost is sent again, and added once', async () => {

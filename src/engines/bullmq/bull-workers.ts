@@ -19,7 +19,7 @@ interface Queue {
   readonly worker: BullWorker
   /** The jobs that this process has claimed. */
   readonly claims: Set<BullJob>
-  /** Those of them whose run its worker has not asked for. */
+  /** The claims whose run its worker has not asked for. */
   readonly untaken: Set<BullJob>
   /** The most claims that it may have. */
   most: number
