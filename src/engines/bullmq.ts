@@ -1,13 +1,11 @@
 import { AfterwordError, describe } from '../errors.ts'
 import type { EngineOption } from '../options/engine-option.ts'
 import { isObject, isText, optional, type Rules, validate } from '../options/validate.ts'
-import type { Claimer } from '../task/record.ts'
 import { BullClient } from './bullmq/bull-client.ts'
 import { isClient, loadBull, loadRedis } from './bullmq/bull-package.ts'
 import { defaultPrefix } from './bullmq/queue-settings.ts'
 import type { GivenClient, RedisOptions, RedisPlace } from './bullmq/redis.ts'
-import type { Engine } from './engine.ts'
-import { openEngine } from './forwarding-journal.ts'
+import { defineEngine } from './define-engine.ts'
 
 export type { GivenClient, RedisOptions } from './bullmq/redis.ts'
 
@@ -26,6 +24,13 @@ export interface BullmqOptions {
   /** The prefix of all keys in Redis, as BullMQ has it. @default 'bull' */
   readonly prefix?: string
 }
+
+const engine = defineEngine({
+  name: 'BullMQ',
+  lacks: ['lane', 'debounce', 'uniqueFor', 'when'],
+  connect: ({ connection, prefix }: { connection: RedisPlace; prefix: string }) =>
+    new BullClient({ bull: loadBull(), makeClient: loadRedis(connection), prefix }),
+})
 
 const rules: Rules<BullmqOptions> = {
   connection: {
@@ -52,7 +57,7 @@ export function bullmq(given: BullmqOptions): EngineOption {
     const expected = 'no option of a connection: BullMQ has its own, bullmq({ connection, prefix })'
     throw new AfterwordError('AFTERWORD_INVALID_OPTION', ['bullmq', 'keyPrefix', expected, describe('a text')])
   }
-  return { name: 'BullMQ', given: { connection, prefix }, open } as EngineOption
+  return engine({ connection: connection as RedisPlace, prefix })
 }
 
 /** The value says where Redis is. Without a word ioredis takes one of this machine, which nobody means who has forgotten to set REDIS_URL. */
@@ -69,20 +74,4 @@ function namesServer(value: unknown): boolean {
 function hasKeyPrefix(place: RedisPlace): boolean {
   if (typeof place === 'string') return false
   return Boolean(isClient(place) ? place.options?.keyPrefix : place.keyPrefix)
-}
-
-/** Opens the engine. One function for all options: a module that is evaluated again gives the same ones. */
-const open: EngineOption['open'] = function (
-  this: { given: { connection: RedisPlace; prefix: string } },
-  settings,
-  claimer: Claimer,
-  openJournal,
-) {
-  const { connection, prefix } = this.given
-  const engine: Engine = {
-    name: 'BullMQ',
-    lacks: ['lane', 'debounce', 'uniqueFor', 'when'],
-    connect: () => new BullClient({ bull: loadBull(), makeClient: loadRedis(connection), prefix }),
-  }
-  return openEngine(engine, settings, claimer, openJournal)
 }

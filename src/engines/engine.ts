@@ -1,6 +1,11 @@
 import type { JobSettings } from '../options/task-options.ts'
 
-/** A call of a job, as an engine keeps it. */
+/**
+ * A call of a job, as an engine keeps it.
+ *
+ * @example
+ * const { id, job, args, uniqueKey }: EngineCall = calls[0]
+ */
 export interface EngineCall {
   /** A UUID. The engine adds no second call with the same one, for as long as it remembers the first. */
   readonly id: string
@@ -20,7 +25,12 @@ export interface EngineCall {
   readonly attempt: number
 }
 
-/** The end of a run, as the engine stores it. Each is fenced: that of a claim which is another worker's by now changes nothing. */
+/**
+ * The end of a run, as the engine stores it. Each is fenced: that of a claim which is another worker's by now changes nothing.
+ *
+ * @example
+ * const ending: Ending = { type: 'retried', attempt: 1, delay: 500, error: 'Error: the mail server is away' }
+ */
 export type Ending =
   | { readonly type: 'done' }
   /** @param attempt the number of runs that have failed @param delay the time in ms until the next one */
@@ -29,7 +39,13 @@ export type Ending =
   /** The run did not begin, or its process ends: another worker runs the call, and no attempt is counted. */
   | { readonly type: 'handed-back' }
 
-/** A claim of an engine: a call that is this process's to run. The engine's own worker renews it. */
+/**
+ * A claim of an engine: a call that is this process's to run. The engine's own worker renews it.
+ *
+ * @example
+ * const claim: EngineClaim = { ...row, settle: (ending) => store(row.id, ending) }
+ * host.take([claim])
+ */
 export interface EngineClaim extends Omit<EngineCall, 'uniqueKey' | 'delay'> {
   /** The number of runs in a row of which no end was heard. */
   readonly crashes: number
@@ -37,7 +53,12 @@ export interface EngineClaim extends Omit<EngineCall, 'uniqueKey' | 'delay'> {
   settle(ending: Ending): Promise<void>
 }
 
-/** The part of the instance that an engine asks. */
+/**
+ * The part of the instance that an engine asks.
+ *
+ * @example
+ * if (host.roomFor('send-welcome') > 0) host.take(await claimed('send-welcome'))
+ */
 export interface EngineHost {
   /** Runs claims. */
   take(claims: readonly EngineClaim[]): void
@@ -54,7 +75,12 @@ export interface EngineHost {
   lost(job: string, id: string): void
 }
 
-/** The jobs that an engine takes claims of. */
+/**
+ * The jobs that an engine takes claims of.
+ *
+ * @example
+ * const { jobs, concurrency }: EngineWork = { jobs: [['send-welcome', 1]], concurrency: 64 }
+ */
 export interface EngineWork {
   /** Each job, with the latest version that this process knows. */
   readonly jobs: readonly (readonly [name: string, version: number])[]
@@ -62,7 +88,12 @@ export interface EngineWork {
   readonly concurrency: number
 }
 
-/** A client of an engine is its connection from one instance. */
+/**
+ * A client of an engine is its connection from one instance.
+ *
+ * @example
+ * const client: EngineClient = new TableClient(pool)
+ */
 export interface EngineClient {
   /** Connects, and tries again for as long as the engine is away. */
   open(host: EngineHost): void
@@ -82,7 +113,12 @@ export interface EngineClient {
   close(within: number): Promise<void>
 }
 
-/** An option of a job that not every engine can keep. */
+/**
+ * An option of a job that not every engine can keep.
+ *
+ * @example
+ * const lacks: readonly Ability[] = ['lane', 'debounce']
+ */
 export type Ability = Extract<keyof JobSettings, 'lane' | 'debounce' | 'uniqueFor' | 'when'>
 
 /** An engine is an existing distributed queue that keeps the calls of jobs. */

@@ -1,9 +1,7 @@
 import process from 'node:process'
 import { AfterwordError, describe } from '../errors.ts'
 import type { EngineOption } from '../options/engine-option.ts'
-import type { Journal, JournalMaker } from '../task/record.ts'
-import type { Engine } from './engine.ts'
-import { openEngine } from './forwarding-journal.ts'
+import { defineEngine } from './define-engine.ts'
 import type { Boss } from './pg-boss/boss.ts'
 import { BossClient } from './pg-boss/boss-client.ts'
 import { checkBoss, makeBoss } from './pg-boss/boss-package.ts'
@@ -26,6 +24,17 @@ export interface PgBossOptions {
   /** All other options of the constructor. */
   readonly [option: string]: unknown
 }
+
+const engine = defineEngine({
+  name: 'pg-boss',
+  lacks: ['lane', 'debounce', 'uniqueFor', 'when'],
+  connect: (given: PgBossOptions | Boss) =>
+    new BossClient(
+      isBoss(given)
+        ? { boss: checkBoss(given), isGiven: true }
+        : { boss: makeBoss({ ...defaults, ...given }), isGiven: false },
+    ),
+})
 
 const defaults = { useListenNotify: true, schedule: false, superviseIntervalSeconds: 1, monitorIntervalSeconds: 1 }
 
@@ -52,8 +61,7 @@ export function pgBoss(given: PgBossOptions | Boss): EngineOption {
       describe(given.connectionString),
     ])
   }
-  const maker: JournalMaker & { given: PgBossOptions | Boss } = { name: 'pg-boss', given, open }
-  return maker
+  return engine(given)
 }
 
 /**
@@ -67,25 +75,6 @@ function namesServer(given: PgBossOptions): boolean {
 
 /** A value is there; a line of an `.env` file may be empty. */
 const isSet = (value: unknown) => value !== undefined && value !== ''
-
-/** Opens the engine. One function for all options: a module that is evaluated again gives the same ones. */
-function open(
-  this: { given: PgBossOptions | Boss },
-  ...[settings, claimer, openJournal]: Parameters<JournalMaker['open']>
-): Journal {
-  const { given } = this
-  const engine: Engine = {
-    name: 'pg-boss',
-    lacks: ['lane', 'debounce', 'uniqueFor', 'when'],
-    connect: () =>
-      new BossClient(
-        isBoss(given)
-          ? { boss: checkBoss(given), isGiven: true }
-          : { boss: makeBoss({ ...defaults, ...given }), isGiven: false },
-      ),
-  }
-  return openEngine(engine, settings, claimer, openJournal)
-}
 
 function isBoss(given: PgBossOptions | Boss): given is Boss {
   return typeof given.insert === 'function'

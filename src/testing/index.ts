@@ -16,6 +16,13 @@ export {
   type ContractServer,
 } from './contract.ts'
 export { type Props, Stage, type StageAnswer } from './stage.ts'
+export {
+  type Store,
+  StoreContract,
+  type StoreContractOptions,
+  type StoreLimits,
+  type StoreOptions,
+} from './store-contract.ts'
 
 /**
  * Waits until every task of the process has ended; then a test can read their effects.

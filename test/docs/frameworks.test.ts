@@ -4,7 +4,7 @@ import { describe, expect, it, test } from 'vitest'
 import { repository } from '../../tools/next-build.ts'
 
 /** Examples of something else. */
-const others = ['signup', 'export', 'fleet']
+const others = ['signup', 'export', 'fleet', 'engine']
 const pages = readdirSync(join(repository, 'docs/frameworks')).filter((file) => file !== 'README.md')
 const page = (file: string) => readFileSync(join(repository, 'docs/frameworks', file), 'utf8')
 const index = page('README.md')

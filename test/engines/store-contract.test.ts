@@ -2,15 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { bullmq } from '../../src/engines/bullmq.ts'
 import { pgBoss } from '../../src/engines/pg-boss.ts'
 import { Afterword, type EngineOption } from '../../src/index.ts'
+import { type Store, StoreContract, type StoreContractOptions } from '../../src/testing/index.ts'
 import { testPostgres } from '../support/postgres.ts'
 import { testRedis } from '../support/redis.ts'
 import { freshSchema } from './boss.ts'
 import { freshPrefix } from './bull.ts'
-import { describeStore, type Store } from './store-contract.ts'
 
 let postgres: Awaited<ReturnType<typeof testPostgres>>
 let redis: Awaited<ReturnType<typeof testRedis>>
@@ -20,13 +20,20 @@ afterAll(async () => {
   await redis[Symbol.asyncDispose]()
 })
 
+/** Runs the contract that `afterword/testing` has for every store. */
+function describeStore({ name, ...options }: StoreContractOptions & { name: string }): void {
+  describe(`calls that are kept ${name}`, () => {
+    for (const { title, run } of new StoreContract(options).cases) test(title, run)
+  })
+}
+
 const folders = () => mkdtempSync(join(tmpdir(), 'afterword-contract-'))
 
 describeStore({
   name: 'in memory',
-  forgets: true,
+  limits: { survives: false },
   open: async () => ({
-    start: ({ worker: _worker, ...options } = {}) => new Afterword({ signals: false, ...options }),
+    start: ({ worker: _worker, ...options }) => new Afterword(options),
     async remove() {},
   }),
 })
@@ -42,7 +49,7 @@ describeStore({
       start(options) {
         const database = new DatabaseSync(join(folder, 'app.db'))
         databases.push(database)
-        return new Afterword({ journal: { database }, signals: false, ...options })
+        return new Afterword({ journal: { database }, ...options })
       },
       async remove() {
         for (const database of databases) database.close()
@@ -61,13 +68,13 @@ const boss = () => pgBoss({ connectionString: postgres.url, schema: freshSchema(
 const bull = () => bullmq({ connection: redis.url, prefix: freshPrefix() })
 
 function onEngine(engine: EngineOption): Store {
-  return { start: (options) => new Afterword({ engine, signals: false, ...options }), async remove() {} }
+  return { start: (options) => new Afterword({ engine, ...options }), async remove() {} }
 }
 
 function inFolder(more: { engine?: EngineOption }): Store {
   const folder = folders()
   return {
-    start: (options) => new Afterword({ journal: folder, signals: false, ...more, ...options }),
+    start: (options) => new Afterword({ journal: folder, ...more, ...options }),
     async remove() {
       rmSync(folder, { recursive: true })
     },

@@ -22,7 +22,12 @@ export interface GivenClient {
   duplicate(options: object): unknown
 }
 
-/** The options of a connection: those of ioredis, or its `url` with them. */
+/**
+ * The options of a connection: those of ioredis, or its `url` with them.
+ *
+ * @example
+ * const connection: RedisOptions = { host: 'redis.internal', port: 6379, tls: {} }
+ */
 export interface RedisOptions {
   readonly url?: string | undefined
   readonly host?: string | undefined
