@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { setImmediate } from '../clock.ts'
+import { clock, setImmediate } from '../clock.ts'
 import { subscribe } from '../events.ts'
 import { Retry } from '../task/retry.ts'
 import type { Place, StoreLimits } from './store-contract.ts'
@@ -190,10 +190,10 @@ export const storeCases: readonly StoreCase[] = [
     run: async (at) => {
       const afterword = at.start()
       const ran = Promise.withResolvers<number>()
-      const Remind = afterword.job('remind', () => ran.resolve(Date.now()))
+      const Remind = afterword.job('remind', () => ran.resolve(clock.date()))
       const Late = afterword.job('late', () => {})
       const late = ended('late')
-      const called = Date.now()
+      const called = clock.date()
       await Remind.with({ delay: 300 }).dispatch()
       await Late.with({ delay: 300, expires: 20 }).dispatch()
       assert.ok((await ran.promise) - called >= 300)

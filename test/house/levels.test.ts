@@ -30,7 +30,8 @@ const house = [
   ['shutdown.ts'],
   ['afterword.ts'],
   ['instance.ts'],
-  ['index.ts', 'adapters', 'testing', 'cli', 'observe'],
+  ['index.ts', 'adapters', 'cli', 'observe'],
+  ['testing'],
 ]
 
 /** The levels within the journal: client and server know each other by the protocol alone. */
