@@ -12,7 +12,7 @@ import { TcpProxy } from '../support/tcp-proxy.ts'
 import type { WorkerSettings } from './programs/worker.ts'
 
 /** A call, as the engine keeps it. */
-export interface KeptCall {
+interface KeptCall {
   readonly id: string | undefined
   readonly state: 'pending' | 'running' | 'done' | 'failed'
   readonly args: string

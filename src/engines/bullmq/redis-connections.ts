@@ -33,6 +33,8 @@ export class RedisConnections {
   readonly #watch: ConnectionWatch
   /** The reason why there is no connection, once one could not be made, or has ended. */
   #trouble: Error | undefined
+  /** The watch knows. One of the two may come back before the other, which is no reason to tell it again. */
+  #isTold = false
   /** Resolves when the first connection is made, or can't be. */
   readonly #tried = Promise.withResolvers<void>()
 
@@ -67,6 +69,8 @@ export class RedisConnections {
   readonly #onError = (error: Error): void => {
     this.#trouble = error
     this.#tried.resolve()
+    if (this.#isTold) return
+    this.#isTold = true
     this.#watch.away(error)
   }
 
@@ -79,6 +83,7 @@ export class RedisConnections {
     if (this.commands.status === 'ready') this.#tried.resolve()
     if (!this.areReady) return
     this.#trouble = undefined
+    this.#isTold = false
     this.#watch.reached()
   }
 }
