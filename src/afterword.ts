@@ -4,6 +4,7 @@ import type { Defer } from './defer-signature.ts'
 import { advice } from './ending/exit-cause.ts'
 import { AfterwordError, describe } from './errors.ts'
 import type { Batch, BatchHandler } from './jobs/batch.ts'
+import { type Consumer, createConsumer } from './jobs/consumer.ts'
 import { DefinitionSite } from './jobs/definition-site.ts'
 import type { InputOf, OutputOf } from './jobs/input.ts'
 import type { Job, ThreadOptions } from './jobs/job.ts'
@@ -25,7 +26,7 @@ import {
 import { type MetricsOptions, validateMetrics } from './options/metrics-options.ts'
 import type { StandardSchema } from './options/standard-schema.ts'
 import { type JobOptions, type UncheckedOptions, validateTask } from './options/task-options.ts'
-import { isSame, validateText } from './options/validate.ts'
+import { isSame, requirePromise, validateText } from './options/validate.ts'
 import { type DrainReport, drain } from './schedule/drain.ts'
 import { addHook, type CallTracer, type RunHook } from './schedule/run-hooks.ts'
 import { Scheduler } from './schedule/scheduler.ts'
@@ -51,6 +52,8 @@ type Inferred<A extends unknown[]> = A extends unknown ? A : never
 export class Afterword {
   /** Calls a function with its arguments after the response. */
   readonly defer: Defer
+  /** Consumes batches of a Cloudflare queue, wherever it is called: `export default { fetch, queue: afterword.queue }`. */
+  readonly queue: Consumer
 
   readonly #settings: AfterwordSettings
   readonly #lifecycle = new Lifecycle()
@@ -67,6 +70,7 @@ export class Afterword {
     this.#worker = new Worker(this.#scheduler, this.#registry)
     this.#jobs = new Jobs(this.#scheduler, this.#registry, this.#worker)
     this.defer = createDefer(this.#scheduler)
+    this.queue = createConsumer(this.#registry, this.#lifecycle)
     this.#shutdown = new Shutdown(this.#scheduler, this.#registry)
     this.#lifecycle.onUse = () => this.#shutdown.start()
     if (options !== undefined) this.configure(options)
@@ -153,9 +157,7 @@ export class Afterword {
    * @throws AfterwordError `AFTERWORD_NOT_A_PROMISE`
    */
   waitUntil(promise: PromiseLike<unknown>): void {
-    if (typeof (promise as { then?: unknown } | null)?.then !== 'function') {
-      throw new AfterwordError('AFTERWORD_NOT_A_PROMISE', [describe(promise)])
-    }
+    requirePromise(promise)
     const scope = this.#scheduler.current.scope ?? new Scope(this.#scheduler)
     scope.addBeside(new Task(scope, waitUntilTasks, () => promise, []), 'now')
   }
@@ -229,7 +231,6 @@ export class Afterword {
    * attempt; the first hook is the outermost. @param tracer traces the calls that are stored @returns a function that removes both @throws AfterwordError `AFTERWORD_NOT_A_FUNCTION`
    */
   around(hook: RunHook, tracer?: CallTracer): () => void {
-    if (typeof hook !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['around', describe(hook)])
     return addHook(this.#scheduler.current, hook, tracer)
   }
 
@@ -273,7 +274,6 @@ export class Afterword {
 
   /** Runs `fn` after the drain of a shutdown or of `close()`, in the order of the calls: to close pools and the like. */
   onShutdown(fn: () => unknown): void {
-    if (typeof fn !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['onShutdown', describe(fn)])
     this.#shutdown.addFunction(fn)
   }
 

@@ -1,3 +1,5 @@
+import { engineErrors } from './engine-errors.ts'
+
 /**
  * The table of every code, with the text of what happened and what to do next; `%s` stands for a value.
  * `docs/errors.md` holds the same texts, and a test compares them.
@@ -89,8 +91,8 @@ export const errorTable = {
     next: 'Pass plain data and load the rest in the handler, or define the job with { keep: false }.',
   },
   AFTERWORD_PAYLOAD_TOO_LARGE: {
-    happened: 'The arguments of the job "%s" take %s bytes, more than maxPayload (%s).',
-    next: 'Store the thing itself somewhere else and pass its id, or raise maxPayload.',
+    happened: 'The arguments of the job "%s" take %s bytes, more than %s (%s).',
+    next: 'Store the thing itself somewhere else and pass its id, or raise maxPayload if that is the limit.',
   },
   AFTERWORD_JOURNAL_FOLDER: {
     happened: 'The journal "%s" can\'t be opened.',
@@ -157,50 +159,7 @@ export const errorTable = {
       'The job "%s" (%s) seems to end its process: four times in a row, a process lived without it for a while, and ended as soon as it ran.',
     next: 'The record is listed as failed and not run again. Once the job is mended, retry the record: afterword retry.',
   },
-  AFTERWORD_ENGINE_MISSING: {
-    happened: '%s needs the package %s, version %s or later: %s.',
-    next: 'Install it: npm install %s. The cause is attached.',
-  },
-  AFTERWORD_ENGINE_LACKS: {
-    happened: 'The job "%s" has the option %s, which %s has no counterpart of.',
-    next: 'Leave the option out, define the job with { keep: false }, or use a journal, which has it.',
-  },
-  AFTERWORD_ENGINE_AWAY: {
-    happened: "%s can't be reached: %s.",
-    next: 'It is tried again. Meanwhile calls of jobs wait in the journal; without one for up to holdTimeout, then they are refused. The cause is attached.',
-  },
-  AFTERWORD_ENGINE_REFUSED: {
-    happened: '%s did not take a call within %s ms: %s.',
-    next: 'The job will not run, unless the engine has it and could not say so. Its response became a 503.',
-  },
-  AFTERWORD_CALL_REFUSED: {
-    happened: '%s refuses the call of the job "%s" (%s): %s.',
-    next: 'Another try would end alike. Behind a journal the call is listed as failed in its folder: mend the cause, then afterword retry. Else the call will not run, and its response became a 503. The cause is attached.',
-  },
-  AFTERWORD_NOT_FORWARDED: {
-    happened: '%s calls of jobs, or more, wait on the disk for %s, the oldest of them for %s s.',
-    next: 'They are lost with the disk until the engine has them. Look at whether the engine can be reached, and at AFTERWORD_ENGINE_AWAY. Reported once, until no call waits any more.',
-  },
-  AFTERWORD_FORWARDING_FULL: {
-    happened: 'The calls that wait on the disk for %s take %s MiB in "%s", and journal: { maxDisk } allows %s MiB.',
-    next: 'The call is refused, and its response becomes a 503, until the engine takes calls again. Look at the engine, or raise maxDisk.',
-  },
-  AFTERWORD_NO_WORKER: {
-    happened: 'Calls of the job "%s" wait in %s, and none was begun for %s s: no process seems to work on its queue.',
-    next: 'Start a process that defines the job, in this version of its arguments, and whose worker is on: npx afterword work jobs.ts. Reported once for each queue.',
-  },
-  AFTERWORD_CLAIM_LOST: {
-    happened: 'A run of the job "%s" (%s) ended when another worker had the call.',
-    next: 'Its outcome was not stored: the call runs twice. Look for code that blocks the thread of the worker for seconds, or a network that was cut, and let the job tell by its id what is done.',
-  },
-  AFTERWORD_ENGINE_ID: {
-    happened: 'The file "%s" has the part of the ids that is the folder\'s own, and can\'t be read: %s.',
-    next: 'Restore it from a backup. Without one delete it: the calls that wait get new ids then, and those that the engine has already, and that were not noted, run twice.',
-  },
-  AFTERWORD_CRASHED: {
-    happened: 'The job "%s" (%s) was running %s times in a row when its process ended, or could not be heard of.',
-    next: 'The call is listed as failed and not run again. Once the job is mended, retry the call.',
-  },
+  ...engineErrors,
   AFTERWORD_ALREADY_STARTED: {
     happened: 'configure was called after the first use, or a second time with other options.',
     next: 'Call configure once, before the first request, defer or attach; close() ends an instance and allows a new one.',

@@ -88,8 +88,14 @@ export function report(
 }
 
 function tell(error: AfterwordError, task: Task | undefined, place: string | undefined): void {
-  if (isHeard('report')) channels.report.publish({ error, task, place } satisfies Events['report'])
-  else printLimited(error, task?.name)
+  if (isHeard('report')) {
+    try {
+      return channels.report.publish({ error, task, place } satisfies Events['report'])
+    } catch {
+      // Workers let no message be published while a module is evaluated, where jobs are defined: that is printed.
+    }
+  }
+  printLimited(error, task?.name)
 }
 
 /** Prints an error in one line, then its cause. Never throws. */

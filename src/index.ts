@@ -14,6 +14,7 @@ export {
   waitUntil,
 } from './instance.ts'
 export { type Batch, BatchError, type BatchHandler } from './jobs/batch.ts'
+export type { Consumer } from './jobs/consumer.ts'
 export type { InputOf, OutputOf } from './jobs/input.ts'
 export type { DispatchedJob, Job, ThreadOptions } from './jobs/job.ts'
 export type { Worker } from './jobs/worker.ts'

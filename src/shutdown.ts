@@ -1,7 +1,7 @@
 import { clock } from './clock.ts'
 import type { Ending } from './ending/ending.ts'
 import { processEnd } from './ending/process-end.ts'
-import { AfterwordError } from './errors.ts'
+import { AfterwordError, describe } from './errors.ts'
 import { isHeard, print, report } from './events.ts'
 import type { Registry } from './jobs/registry.ts'
 import { lostThis } from './lost-this.ts'
@@ -84,7 +84,9 @@ export class Shutdown implements Ending {
     return () => void this.#intakes.delete(intake)
   }
 
+  /** @throws AfterwordError `AFTERWORD_NOT_A_FUNCTION` */
   addFunction(fn: () => unknown): void {
+    if (typeof fn !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['onShutdown', describe(fn)])
     this.#functions.push(fn)
     this.listen()
   }

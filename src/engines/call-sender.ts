@@ -5,8 +5,7 @@ import { Refusals } from '../journal/client/refusals.ts'
 import { rootContext } from '../schedule/current.ts'
 import { setTimer, within } from '../timers.ts'
 import { type Added, addCalls } from './added-calls.ts'
-import type { EngineClient, EngineHost } from './engine.ts'
-import type { MadeRecord } from './made-record.ts'
+import type { EngineSender, SenderOptions, SentRecord } from './engine.ts'
 import { plainError } from './plain-error.ts'
 
 /** The most calls that are sent at once. */
@@ -17,22 +16,13 @@ const mostGroups = 4
 const firstPause = 50
 const longestPause = 1000
 
-interface SenderOptions {
-  /** The name of the engine. */
-  readonly name: string
-  readonly client: EngineClient
-  readonly host: EngineHost
-  /** The time in ms for which a call waits for the engine. */
-  readonly holdTimeout: number
-}
-
 /** The call sender brings calls to the engine in groups: those of one turn go together, and those that come while groups are on their way. */
-export class CallSender {
+export class CallSender implements EngineSender {
   readonly #options: SenderOptions
   readonly #refusals: Refusals
   /** The records that are neither stored nor refused, by their deadline, in this order. */
-  readonly #open = new Map<MadeRecord, number>()
-  #waiting: MadeRecord[] = []
+  readonly #open = new Map<SentRecord, number>()
+  #waiting: SentRecord[] = []
   #groups = 0
   /** The most calls of the next group: fewer after one that the engine did not take, for a single call may be the reason. */
   #most = mostAtOnce
@@ -49,18 +39,16 @@ export class CallSender {
     this.#refusals = new Refusals((why) => new AfterwordError('AFTERWORD_ENGINE_REFUSED', [name, holdTimeout, why]))
   }
 
-  /** The number of calls that wait for the engine. */
   get size(): number {
     return this.#open.size
   }
 
-  /** The time in ms for which the oldest call has waited. */
   get lag(): number {
     const [deadline] = this.#open.values()
     return deadline === undefined ? 0 : clock.now() + this.#options.holdTimeout - deadline
   }
 
-  send(record: MadeRecord): void {
+  send(record: SentRecord): void {
     if (this.#closed) return this.#refuse(record)
     this.#open.set(record, clock.now() + this.#options.holdTimeout)
     this.#waiting.push(record)
@@ -68,12 +56,10 @@ export class CallSender {
     this.#sendSoon()
   }
 
-  /** Resolves when the calls that wait now are stored or refused. */
   async flushed(): Promise<void> {
     await Promise.all(Array.from(this.#open.keys(), ({ ready }) => ready))
   }
 
-  /** Refuses what still waits: the instance is closed. */
   close(): void {
     this.#closed = true
     for (const record of [...this.#open.keys()]) this.#refuse(record)
@@ -118,7 +104,7 @@ export class CallSender {
     if (this.#waiting.length > 0) this.#sendSoon()
   }
 
-  #answered(group: readonly MadeRecord[], answers: readonly Added[]): void {
+  #answered(group: readonly SentRecord[], answers: readonly Added[]): void {
     for (const [index, record] of group.entries()) {
       const answer = answers[index] as Added
       if (!this.#open.delete(record)) continue
@@ -148,7 +134,7 @@ export class CallSender {
     }
   }
 
-  #refuse(record: MadeRecord): void {
+  #refuse(record: SentRecord): void {
     this.#open.delete(record)
     record.refused(this.#refusals.add(this.#trouble))
   }

@@ -46,8 +46,10 @@ export class ClaimedRecord implements JobRecord {
       case 'failed':
       case 'timed-out':
         return this.#settle({ type: 'failed', attempt, reason: outcome.status, error: troubleText(outcome) })
-      case 'done':
       case 'cancelled':
+        // The host had no time left for the run.
+        return this.#settle({ type: outcome.reason === 'host' ? 'handed-back' : 'done' })
+      case 'done':
         return this.#settle({ type: 'done' })
     }
   }

@@ -11,7 +11,7 @@ import { decodeCall, encodeOptions } from './call-codec.ts'
 import { callId } from './call-id.ts'
 import { CallSender } from './call-sender.ts'
 import { ClaimedRecord } from './claimed-record.ts'
-import type { Ability, Engine, EngineCall, EngineClaim, EngineClient, EngineHost } from './engine.ts'
+import type { Ability, Engine, EngineCall, EngineClaim, EngineClient, EngineHost, EngineSender } from './engine.ts'
 import { MadeRecord } from './made-record.ts'
 import { noPauses } from './no-pauses.ts'
 import { plainError } from './plain-error.ts'
@@ -31,7 +31,7 @@ export class EngineJournal implements Journal, EngineHost {
   readonly #settings: EngineSettings
   readonly #claimer: Claimer
   readonly client: EngineClient
-  readonly #sender: CallSender
+  readonly #sender: EngineSender
   readonly #claimed = new Set<ClaimedRecord>()
   /** The ends of runs that are on their way. */
   readonly #settling = new Set<Promise<void>>()
@@ -48,7 +48,8 @@ export class EngineJournal implements Journal, EngineHost {
     this.#claimer = claimer
     this.client = engine.connect()
     const { name } = engine
-    this.#sender = new CallSender({ name, client: this.client, host: this, holdTimeout: settings.holdTimeout })
+    const options = { name, client: this.client, host: this, holdTimeout: settings.holdTimeout }
+    this.#sender = engine.sender?.(options) ?? new CallSender(options)
   }
 
   get engine(): string {
@@ -102,7 +103,8 @@ export class EngineJournal implements Journal, EngineHost {
     if (response !== undefined) this.#refuse(job, 'when')
     if (lane !== undefined) this.#refuse(job, 'lane')
     if (longest !== undefined) this.#refuse(job, 'debounce')
-    return {
+    if (uniqueKey !== undefined && this.#engine.lacks.includes('key')) this.#refuse(job, 'key')
+    const made = {
       id: callId(),
       job,
       version,
@@ -113,6 +115,8 @@ export class EngineJournal implements Journal, EngineHost {
       expiresAt,
       attempt: 0,
     }
+    this.#engine.check?.(made)
+    return made
   }
 
   #refuse(job: string, option: Ability): never {
@@ -145,7 +149,7 @@ export class EngineJournal implements Journal, EngineHost {
 
   /** Makes the claim of the worker; `undefined` for one that is not to run here. */
   #claimOf(claim: EngineClaim): Claim | undefined {
-    const { job, version, attempt, crashes, expiresAt } = claim
+    const { job, version, attempt, crashes, expiresAt, host } = claim
     const record = new ClaimedRecord(claim, (settled) => {
       this.#claimed.delete(record)
       this.#settling.add(settled)
@@ -157,7 +161,7 @@ export class EngineJournal implements Journal, EngineHost {
       if (crashes >= mostCrashes) throw new AfterwordError('AFTERWORD_CRASHED', [job, record.id, crashes])
       if (!this.#names.has(job)) throw new AfterwordError('AFTERWORD_UNREADABLE', [job, record.id, unknownJob])
       const { args, options } = decodeCall(claim)
-      return { record, job, version, args, options, response: undefined, expiresAt, attempt }
+      return { record, job, version, args, options, response: undefined, expiresAt, attempt, host }
     } catch (error) {
       record.finish({ status: 'failed', error }, attempt)
       report(error as AfterwordError)
@@ -196,7 +200,9 @@ export class EngineJournal implements Journal, EngineHost {
   async withdraw(of: string | { readonly job: string; readonly key: string }): Promise<boolean> {
     let isWithdrawn = false
     const jobs = typeof of === 'string' ? this.#jobs : this.#jobs.filter(([name]) => name === of.job)
-    const asked = this.client.withdraw(of, jobs).then((answer) => void (isWithdrawn = answer))
+    const { client } = this
+    if (client.withdraw === undefined) throw new AfterwordError('AFTERWORD_NOT_CANCELLED', [this.#engine.name])
+    const asked = client.withdraw(of, jobs).then((answer) => void (isWithdrawn = answer))
     try {
       if (await within(this.#settings.holdTimeout, asked)) return isWithdrawn
     } catch (error) {
@@ -204,6 +210,11 @@ export class EngineJournal implements Journal, EngineHost {
       throw new AfterwordError('AFTERWORD_NOT_ANSWERED', [cause.message], { cause })
     }
     throw new AfterwordError('AFTERWORD_NOT_ANSWERED', [`${this.#engine.name} did not answer`])
+  }
+
+  async consume(batch: object, context: object | undefined): Promise<void> {
+    if (this.client.consume === undefined) throw new AfterwordError('AFTERWORD_NO_CONSUMER')
+    await this.client.consume(batch, context)
   }
 
   async pause(): Promise<void> {
@@ -241,8 +252,10 @@ export class EngineJournal implements Journal, EngineHost {
 }
 
 /** The option of a job is not as by default. */
-function isSet(option: Ability, { when, uniqueFor, lane, debounce }: JobSettings): boolean {
+function isSet(option: Ability, { key, when, uniqueFor, lane, debounce, rate }: JobSettings): boolean {
   return {
+    key: key !== undefined,
+    rate: rate !== undefined,
     when: when !== 'always',
     uniqueFor: uniqueFor > 0,
     lane: lane !== undefined,

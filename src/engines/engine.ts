@@ -1,4 +1,6 @@
+import type { AfterwordError } from '../errors.ts'
 import type { JobSettings } from '../options/task-options.ts'
+import type { Host } from '../task/response.ts'
 
 /**
  * A call of a job, as an engine keeps it.
@@ -49,6 +51,8 @@ export type Ending =
 export interface EngineClaim extends Omit<EngineCall, 'uniqueKey' | 'delay'> {
   /** The number of runs in a row of which no end was heard. */
   readonly crashes: number
+  /** The host that ends the run by itself, if there is one. */
+  readonly host?: Host
   /** Stores the end of the run, and tries again while the engine is away. Resolves when the claim is over; never rejects. */
   settle(ending: Ending): Promise<void>
 }
@@ -107,8 +111,10 @@ export interface EngineClient {
   /** The error of `add` is the engine's answer to a call: another try would end alike. Without it, every error is taken for an engine that is away. */
   refuses?(error: unknown): boolean
   work(work: EngineWork): void
-  /** Withdraws a call that waits, of one of these jobs. @returns false if it runs, has ended, or never was */
-  withdraw(of: string | { readonly key: string }, jobs: EngineWork['jobs']): Promise<boolean>
+  /** Consumes a batch of messages that the host hands over, with the context of its invocation. Engines that take claims by themselves have none. */
+  consume?(batch: object, context: object | undefined): Promise<void>
+  /** Withdraws a call that waits, of one of these jobs. An engine that gives no call back has none. @returns false if it runs, has ended, or never was */
+  withdraw?(of: string | { readonly key: string }, jobs: EngineWork['jobs']): Promise<boolean>
   /** Disconnects, within a time in ms. */
   close(within: number): Promise<void>
 }
@@ -119,7 +125,40 @@ export interface EngineClient {
  * @example
  * const lacks: readonly Ability[] = ['lane', 'debounce']
  */
-export type Ability = Extract<keyof JobSettings, 'lane' | 'debounce' | 'uniqueFor' | 'when'>
+export type Ability = Extract<keyof JobSettings, 'key' | 'lane' | 'debounce' | 'uniqueFor' | 'rate' | 'when'>
+
+/** A record on its way to the engine. */
+export interface SentRecord {
+  readonly call: EngineCall
+  /** Resolves when the record is stored or refused. */
+  readonly ready: Promise<void> | undefined
+  /** The engine has the call. @param id that of the call that stands for it */
+  stored(id: string): void
+  refused(error: AfterwordError): void
+}
+
+/** A sender brings the calls of an instance to the engine. */
+export interface EngineSender {
+  /** The number of calls that wait for the engine. */
+  readonly size: number
+  /** The time in ms for which the oldest call has waited. */
+  readonly lag: number
+  /** Sends a record, which becomes stored or refused. */
+  send(record: SentRecord): void
+  /** Resolves when the calls that wait now are stored or refused. */
+  flushed(): Promise<void>
+  /** Refuses what still waits: the instance is closed. */
+  close(): void
+}
+
+export interface SenderOptions {
+  /** The name of the engine. */
+  readonly name: string
+  readonly client: EngineClient
+  readonly host: EngineHost
+  /** The time in ms for which a call waits for the engine. */
+  readonly holdTimeout: number
+}
 
 /** An engine is an existing distributed queue that keeps the calls of jobs. */
 export interface Engine {
@@ -129,4 +168,8 @@ export interface Engine {
   readonly lacks: readonly Ability[]
   /** Makes a client, which is not connected yet. @throws AfterwordError `AFTERWORD_ENGINE_MISSING` */
   connect(): EngineClient
+  /** Refuses a call that the engine can't take. @throws AfterwordError `AFTERWORD_PAYLOAD_TOO_LARGE` */
+  check?(call: EngineCall): void
+  /** Makes the sender, where it is not to send the calls of many requests together. */
+  sender?(options: SenderOptions): EngineSender
 }

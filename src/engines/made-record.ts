@@ -1,24 +1,23 @@
 import type { AfterwordError } from '../errors.ts'
 import type { NotAdded } from '../task/outcome.ts'
 import type { JobRecord } from '../task/record.ts'
-import type { CallSender } from './call-sender.ts'
-import type { EngineCall } from './engine.ts'
+import type { EngineCall, EngineSender, SentRecord } from './engine.ts'
 
 /**
  * A record that this process has made, and that the engine is to keep. It is sent once something waits for it: the barrier of its response,
  * the caller of `dispatch`, or its turn where there is no response. Until then no worker can run it, so that no job runs before its response.
  */
-export class MadeRecord implements JobRecord {
+export class MadeRecord implements JobRecord, SentRecord {
   readonly isShared = true
   readonly isClaim = false
   readonly call: EngineCall
-  readonly #sender: CallSender
+  readonly #sender: EngineSender
   #state: 'made' | 'sent' | 'withdrawn' | 'accepted' | AfterwordError = 'made'
   #existing: string | undefined
   #accepted: PromiseWithResolvers<void> | undefined
   #onRejected: ((why: NotAdded) => void) | undefined
 
-  constructor(call: EngineCall, sender: CallSender) {
+  constructor(call: EngineCall, sender: EngineSender) {
     this.call = call
     this.#sender = sender
   }
@@ -63,7 +62,6 @@ export class MadeRecord implements JobRecord {
     this.#onRejected = onRejected
   }
 
-  /** The engine has the call. @param id that of the call that stands for it */
   stored(id: string): void {
     this.#state = 'accepted'
     if (id !== this.call.id) {

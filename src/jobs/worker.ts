@@ -1,7 +1,9 @@
 import { clearTimeout, setImmediate } from '../clock.ts'
 import { validateWork, type WorkOptions } from '../options/instance-options.ts'
+import { isolatesRequests } from '../platform.ts'
 import { rootContext } from '../schedule/current.ts'
 import type { Scheduler } from '../schedule/scheduler.ts'
+import { HostedScope } from '../task/hosted-scope.ts'
 import type { Claim } from '../task/record.ts'
 import { Scope } from '../task/scope.ts'
 import { Task } from '../task/task.ts'
@@ -74,6 +76,8 @@ export class Worker {
   /** Tells the journal the jobs of the instance, once all jobs of a module are defined. @internal */
   tellJobs(): void {
     if (this.#tellSet || this.#registry.journal === undefined) return
+    // Workers set no turn outside a request, which is where modules define their jobs.
+    if (isolatesRequests) return this.#registry.journal.setJobs(this.#registry.known)
     this.#tellSet = true
     setImmediate(() => {
       this.#tellSet = false
@@ -145,11 +149,11 @@ export class Worker {
   /** Runs each claim in a scope of its own. @internal */
   take(claims: readonly Claim[]): void {
     if (this.#scheduler.lifecycle.state === 'closed') return
-    for (const { record, job, version, args, options, response, attempt, expiresAt } of claims) {
+    for (const { record, job, version, args, options, response, attempt, expiresAt, host } of claims) {
       const known = this.#registry.find(job)
       if (known === undefined) continue
       const { tasks } = options === undefined ? known : known.with(options)
-      const scope = new Scope(this.#scheduler)
+      const scope = host === undefined ? new Scope(this.#scheduler) : new HostedScope(this.#scheduler, host)
       scope.sent = response
       const task = rootContext.runInAsyncScope(() => new Task(scope, tasks, known.handlerOf(version), args, record))
       task.attempt = attempt

@@ -79,6 +79,12 @@ export function validateText(place: string, what: string, given: string): string
   throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, what, 'a text', describe(given)])
 }
 
+/** @throws AfterwordError `AFTERWORD_NOT_A_PROMISE` */
+export function requirePromise(given: unknown): void {
+  if (typeof (given as { then?: unknown } | null)?.then === 'function') return
+  throw new AfterwordError('AFTERWORD_NOT_A_PROMISE', [describe(given)])
+}
+
 function describeAs({ secret = false }: Rule<unknown>, value: unknown): string {
   if (secret && typeof value === 'string') return `a text of ${value.length} characters`
   if (secret && ArrayBuffer.isView(value)) return `${value.byteLength} bytes`

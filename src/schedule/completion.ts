@@ -40,7 +40,8 @@ export class Completion {
   complete(task: Task, outcome: Outcome): boolean {
     const delay = isTrouble(outcome) ? delayOf(task, outcome) : undefined
     this.#backlog.meter?.ends(task)
-    if (delay !== undefined && delay <= task.scope.timeLeft) {
+    // A claim waits for its retry elsewhere, whatever time the host gives to this run.
+    if (delay !== undefined && (task.record?.isClaim || delay <= task.scope.timeLeft)) {
       this.#retry(task, outcome, delay)
       return false
     }

@@ -1,4 +1,4 @@
-import { AfterwordError } from '../errors.ts'
+import { AfterwordError, describe } from '../errors.ts'
 import type { CallTracer } from '../task/record.ts'
 import type { CurrentTask, Task } from '../task/task.ts'
 import { isThenable } from './thenable.ts'
@@ -74,6 +74,7 @@ interface Hooked {
 
 /** Adds a hook, and sets the tracer of calls. @returns a function that removes them: runs that have begun go on within the hook */
 export function addHook(place: Hooked, hook: RunHook, tracer = place.tracer): () => void {
+  if (typeof hook !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['around', describe(hook)])
   // The same function may be added twice.
   const own: RunHook = (run, task) => hook(run, task)
   const before = place.tracer

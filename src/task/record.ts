@@ -3,6 +3,7 @@ import type { EngineOption, EngineSettings } from '../options/engine-option.ts'
 import type { BoundOptions, JobSettings } from '../options/task-options.ts'
 import type { SentResponse } from '../sent-response.ts'
 import type { NotAdded, Outcome } from './outcome.ts'
+import type { Host } from './response.ts'
 
 /** A record is a job call as it is stored. The core knows no more of the journal, which stores it, than this file. */
 export interface JobRecord {
@@ -85,6 +86,8 @@ export interface Claim {
   readonly uniqueKey?: string | undefined
   /** The number of runs that have failed. */
   readonly attempt: number
+  /** The host that ends the run by itself, if there is one. */
+  readonly host?: Host | undefined
 }
 
 /** The records that a process claims. */
@@ -158,6 +161,8 @@ export interface Journal {
   write(): void
   /** Resolves when the outcomes of records so far are stored. */
   flushed(): Promise<void>
+  /** Consumes a batch of messages that the host hands over, with the context of its invocation. Resolves when their runs have ended. */
+  consume?(batch: object, context: object | undefined): Promise<void>
   /**
    * Stores what is on its way, and lets go of the folder.
    * @param within the time in ms for what can also be left to the next process

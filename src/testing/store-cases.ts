@@ -6,10 +6,12 @@ import type { Place, StoreLimits } from './store-contract.ts'
 import { type Ended, ended, listen, serve } from './store-watch.ts'
 
 /** A case of the contract, on a store of its own. */
-interface StoreCase {
+export interface StoreCase {
   readonly title: string
-  /** The case is left out where the store has that limit. */
-  readonly needs?: keyof StoreLimits
+  /** The case is left out where the store has one of these limits. */
+  readonly needs?: readonly (keyof StoreLimits)[]
+  /** The case is left out where the store has not that limit. */
+  readonly without?: keyof StoreLimits
   run(at: Place): Promise<void>
 }
 
@@ -89,6 +91,7 @@ export const storeCases: readonly StoreCase[] = [
     },
   },
   {
+    needs: ['keys'],
     title: 'a second call with a key is not added while the first one runs, and is once that is done',
     run: async (at) => {
       const afterword = at.start()
@@ -158,7 +161,7 @@ export const storeCases: readonly StoreCase[] = [
   },
 
   {
-    needs: 'survives',
+    needs: ['survives'],
     title: 'arguments that can not be stored, or are too large, are refused at the call',
     run: async (at) => {
       const Send = at.start().job('send', (_what: unknown) => {})
@@ -170,7 +173,7 @@ export const storeCases: readonly StoreCase[] = [
     },
   },
   {
-    needs: 'survives',
+    needs: ['survives'],
     title: 'a call that waits runs in another instance, with the options that are bound to it',
     run: async (at) => {
       using _reports = listen()
@@ -185,7 +188,7 @@ export const storeCases: readonly StoreCase[] = [
     },
   },
   {
-    needs: 'survives',
+    needs: ['survives'],
     title: 'a call that is delayed runs when it is due, and not if it has expired',
     run: async (at) => {
       const afterword = at.start()
@@ -204,7 +207,7 @@ export const storeCases: readonly StoreCase[] = [
     },
   },
   {
-    needs: 'survives',
+    needs: ['survives', 'keys', 'cancels'],
     title: 'cancel() withdraws a call that waits, by its id or its key, from whichever instance, and none that runs',
     run: async (at) => {
       const [one, two] = [at.start(), at.start({ worker: false })]
@@ -228,7 +231,7 @@ export const storeCases: readonly StoreCase[] = [
     },
   },
   {
-    needs: 'survives',
+    needs: ['survives'],
     title: 'a call of a version that an instance does not know waits for one that does',
     run: async (at) => {
       const older = at.start()
@@ -251,7 +254,7 @@ export const storeCases: readonly StoreCase[] = [
     },
   },
   {
-    needs: 'survives',
+    needs: ['survives'],
     title: 'an instance that is closed hands back what it has not begun, and no attempt is counted',
     run: async (at) => {
       const one = at.start({ shutdownTimeout: 100 })

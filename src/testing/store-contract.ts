@@ -1,6 +1,7 @@
 import type { Afterword } from '../afterword.ts'
 import type { ContractCase } from './contract.ts'
 import { storeCases } from './store-cases.ts'
+import { refusedCases } from './store-refusals.ts'
 
 /**
  * The options of an instance that a case starts: they go to `new Afterword`, beside those of the store.
@@ -33,6 +34,10 @@ export interface Store {
 export interface StoreLimits {
   /** Calls end with their instance. */
   readonly survives?: false
+  /** Jobs have no `key`: one that has is refused. */
+  readonly keys?: false
+  /** Calls that were accepted are not given back: `cancel` rejects. */
+  readonly cancels?: false
 }
 
 /**
@@ -56,7 +61,9 @@ export class StoreContract {
   readonly cases: readonly ContractCase[]
 
   constructor({ open, limits = {} }: StoreContractOptions) {
-    const kept = storeCases.filter(({ needs }) => needs === undefined || limits[needs] !== false)
+    const has = (limit: keyof StoreLimits) => limits[limit] !== false
+    const all = [...storeCases, ...refusedCases]
+    const kept = all.filter(({ needs = [], without }) => needs.every(has) && (without === undefined || !has(without)))
     this.cases = kept.map(({ title, run }) => ({
       title,
       async run() {

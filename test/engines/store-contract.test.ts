@@ -11,6 +11,7 @@ import { testPostgres } from '../support/postgres.ts'
 import { testRedis } from '../support/redis.ts'
 import { freshSchema } from './boss.ts'
 import { freshPrefix } from './bull.ts'
+import { Queues } from './queues.ts'
 
 let postgres: Awaited<ReturnType<typeof testPostgres>>
 let redis: Awaited<ReturnType<typeof testRedis>>
@@ -63,6 +64,8 @@ describeStore({ name: 'by pg-boss', open: async () => onEngine(boss()) })
 describeStore({ name: 'in a folder before pg-boss', open: async () => inFolder({ engine: boss() }) })
 describeStore({ name: 'by BullMQ', open: async () => onEngine(bull()) })
 describeStore({ name: 'in a folder before BullMQ', open: async () => inFolder({ engine: bull() }) })
+
+describeStore({ name: 'by Cloudflare Queues', limits: { keys: false, cancels: false }, open: () => Queues.open() })
 
 const boss = () => pgBoss({ connectionString: postgres.url, schema: freshSchema() })
 const bull = () => bullmq({ connection: redis.url, prefix: freshPrefix() })

@@ -6,7 +6,8 @@ import { filesIn, importsOf } from './source.ts'
  * levels, and never from a neighbour on the same level.
  */
 const house = [
-  ['control-characters.ts', 'error-table.ts'],
+  ['control-characters.ts', 'engine-errors.ts'],
+  ['error-table.ts'],
   [
     'error-text.ts',
     'errors.ts',

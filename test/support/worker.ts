@@ -14,10 +14,10 @@ export async function startWorker(file: URL, name: string, options: Partial<Work
   } as ConstructorParameters<typeof Miniflare>[0])
 }
 
-async function bundle(file: string, name: string): Promise<string> {
+export async function bundle(file: string, name: string): Promise<string> {
   const build = await rolldown({
     input: 'entry',
-    external: /^node:/,
+    external: /^(node|cloudflare):/,
     plugins: [
       {
         name: 'entry',

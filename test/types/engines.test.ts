@@ -1,3 +1,4 @@
+import type { ExportedHandler, Queue as WorkersQueue } from '@cloudflare/workers-types'
 import { type Job, type Queue, type WaitingError, Worker } from 'bullmq'
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { type RedisOptions as IORedisOptions, Redis } from 'ioredis'
@@ -10,9 +11,15 @@ import type { BullBackend, BullJob, BullPackage, BullQueue, BullWorker } from '.
 import { workerOptions } from '../../src/engines/bullmq/queue-settings.ts'
 import type { RedisClient, RedisPackage } from '../../src/engines/bullmq/redis.ts'
 import { type BullmqOptions, bullmq, type GivenClient, type RedisOptions } from '../../src/engines/bullmq.ts'
+import {
+  type CloudflareQueuesOptions,
+  cloudflareQueues,
+  type Queue as GivenQueue,
+} from '../../src/engines/cloudflare-queues.ts'
 import { type Boss, type PgBossOptions, pgBoss } from '../../src/engines/pg-boss.ts'
 import {
   type AfterwordOptions,
+  type Consumer,
   configure,
   type DispatchedJob,
   type EngineOption,
@@ -55,6 +62,14 @@ it('with({ tx }): the transactions of the libraries are what it takes, and pools
   expectTypeOf<NodePgDatabase>().not.toExtend<Transaction>()
   expectTypeOf<{ url: string }>().not.toExtend<Transaction>()
   expectTypeOf(job('a', (_n: number) => {}).with).toBeCallableWith({ confirm: 'engine' })
+})
+
+it('Cloudflare Queues: a binding is what cloudflareQueues() takes, and the consumer is a handler of a Worker', () => {
+  expectTypeOf<WorkersQueue>().toExtend<GivenQueue>()
+  expectTypeOf<WorkersQueue<{ hello: string }>>().toExtend<GivenQueue>()
+  expectTypeOf<{ queue: WorkersQueue; deadLetterQueue: WorkersQueue }>().toExtend<CloudflareQueuesOptions>()
+  expectTypeOf<Consumer>().toExtend<Required<ExportedHandler>['queue']>()
+  expectTypeOf(cloudflareQueues).returns.toEqualTypeOf<EngineOption>()
 })
 
 // Checked by the compiler, never called.

@@ -8,7 +8,7 @@ export function encodeArgs(job: string, args: readonly unknown[], maxPayload: nu
     return encode(args, maxPayload)
   } catch (error) {
     if (error instanceof TooLarge)
-      throw new AfterwordError('AFTERWORD_PAYLOAD_TOO_LARGE', [job, error.bytes, maxPayload])
+      throw new AfterwordError('AFTERWORD_PAYLOAD_TOO_LARGE', [job, error.bytes, 'maxPayload', maxPayload])
     if (!(error instanceof Unstorable)) throw error
     const { what, path, cause } = error
     throw new AfterwordError('AFTERWORD_NOT_STORABLE', [job, what, path], cause === undefined ? {} : { cause })
