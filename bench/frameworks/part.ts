@@ -30,7 +30,6 @@ export async function measureNext(): Promise<Result> {
     variants: nextVariants,
     rounds: 25,
     slice: 1000,
-    warmUp: 8000,
     env: { NODE_ENV: 'production', NEXT_APP: build.app },
     notes: [ratios],
   })

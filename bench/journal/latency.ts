@@ -1,4 +1,5 @@
 import type { Usage } from '../load/server.ts'
+import { warmUp } from '../load/warm-up.ts'
 import { Program } from '../program.ts'
 import type { Latencies, Plan } from '../protect/load.ts'
 import { type Result, whole } from '../result.ts'
@@ -8,6 +9,8 @@ import { measureRoundTrip } from './round-trip.ts'
 import { measureSync } from './sync.ts'
 
 const rate = 3000
+/** The requests a second with which a server is warmed up. */
+const warmUpRate = 9000
 const together = 16
 /** The numbers of calls at the same moment: one after the other, and many. */
 const shapes = [1, together] as const
@@ -95,15 +98,14 @@ async function measure(client: Program, name: Variant, servers: Servers): Promis
   const env = { BENCH_SERVERS: JSON.stringify(servers) }
   await using server = new Program(new URL('server.ts', import.meta.url), [name], { env })
   const { port } = await server.ask<Usage>({})
-  const load = async (together: Shape, duration: number): Promise<Sample> => {
-    const plan: Plan = { port, work: { bursts: 0, tasks: 0, ms: 0 }, rate, together, duration }
+  const load = async (together: Shape, duration: number, perSecond = rate): Promise<Sample> => {
+    const plan: Plan = { port, work: { bursts: 0, tasks: 0, ms: 0 }, rate: perSecond, together, duration }
     const before = await server.ask<Usage>({})
     const { times } = await client.ask<Latencies>(plan)
     const cpu = ((await server.ask<Usage>({})).cpu - before.cpu) / times.length
     const share = (part: number) => times[Math.floor(times.length * part)] ?? Number.NaN
     return { p50: share(0.5), p99: share(0.99), cpu }
   }
-  // Until the compiler is done with it.
-  await load(together, 1000)
+  await warmUp((duration) => load(together, duration, warmUpRate))
   return { 1: await load(1, duration), [together]: await load(together, duration) }
 }

@@ -4,6 +4,7 @@ import { median, summary } from '../statistics.ts'
 import type { Load, Slice } from './client.ts'
 import type { Usage } from './server.ts'
 import type { Variant } from './variant.ts'
+import { warmUp } from './warm-up.ts'
 
 export interface Comparison {
   readonly title: string
@@ -13,8 +14,6 @@ export interface Comparison {
   readonly rounds: number
   /** The time in ms for which each server is asked in a round. @default 250 */
   readonly slice?: number
-  /** The time in ms for which each server is asked before the first round. @default 1500 */
-  readonly warmUp?: number
   /** @default 50 */
   readonly connections?: number
   /** The servers leave work to threads and other processes: they have all cores, wait for others, and the client sleeps meanwhile. */
@@ -34,7 +33,7 @@ interface Sample {
 
 /** All servers live at once and get their slices in turn, so that what disturbs the machine disturbs all of them. */
 export async function compare(comparison: Comparison): Promise<Result> {
-  const { server: file, variants, rounds, slice = 250, warmUp = 1500, connections = 50, shared, env = {} } = comparison
+  const { server: file, variants, rounds, slice = 250, connections = 50, shared, env = {} } = comparison
   await using programs = new AsyncDisposableStack()
   const client = programs.use(new Program(new URL('client.ts', import.meta.url), [], { core: 1 }))
   const names = Object.keys(variants)
@@ -48,7 +47,7 @@ export async function compare(comparison: Comparison): Promise<Result> {
       duration,
       sleeps: shared,
     })
-  for (const name of names) await take(name, warmUp)
+  for (const name of names) await warmUp((duration) => take(name, duration))
   for (let round = 0; round < rounds; round++) {
     // Each round begins with another variant: none always follows the same one.
     for (let i = 0; i < names.length; i++) {
