@@ -191,10 +191,19 @@ test('a delay lasts no longer than it was given where the clock was set back bef
 })
 
 describe('a damaged log', () => {
-  test('a last frame that was not written to its end is none: nothing is reported', async () => {
+  test('a last frame that a kill has cut short, between two pages, is none: nothing is reported', async () => {
+    const long = 'text '.repeat(2000)
+    await leave('first', long)
+    const offset = offsetOf(`["${long}"]`)
+    const cut = Math.ceil(offset / 4096) * 4096
+    overwrite(cut, Buffer.alloc(offset + long.length + 100 - cut))
+    expect(await expectToRun('first')).toEqual([])
+  })
+
+  test('a last frame whose end was overwritten in the midst of a page is reported', async () => {
     await leave('first', 'second')
     overwrite(offsetOf('["second"]'), Buffer.alloc(100))
-    expect(await expectToRun('first')).toEqual([])
+    expect(await expectToRun('first')).toEqual(['AFTERWORD_JOURNAL_DAMAGED'])
   })
 
   test.each([
