@@ -6,7 +6,7 @@ import { AfterwordError } from '../../errors.ts'
 import { recordIdIn } from '../files/folder-ids.ts'
 import { logOf } from '../files/log-format.ts'
 import { LogNotes } from '../files/log-notes.ts'
-import { failuresOf, type LogContents, readLog } from '../files/log-reader.ts'
+import { failuresOf, isDamaged, type LogContents, readLog } from '../files/log-reader.ts'
 import { pause } from '../files/pause.ts'
 import { locksOf, ProcessLock, slotsIn } from '../files/process-lock.ts'
 import { idOf, recordIdOf } from '../files/record-id.ts'
@@ -161,7 +161,9 @@ export class JournalFiles implements Disposable {
     if (!this.#isFolder) return undefined
     const path = logOf(this.#path, name)
     try {
-      return readLog(path)
+      const contents = readLog(path)
+      // A process may have been writing meanwhile. Damage stays.
+      return contents !== undefined && isDamaged(contents) ? readLog(path) : contents
     } catch (error) {
       if (!isUnread(error)) throw error
       const sentence = sentenceOf(path, error)
