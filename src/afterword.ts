@@ -178,7 +178,7 @@ export class Afterword {
     const task = this.#scheduler.backlog.find(validateText('cancel', 'the id', id))
     if (task === undefined || task.record?.hasLeft) return journal?.withdraw(id) ?? false
     const isCancelled = task.cancel()
-    if (isCancelled && task.record !== undefined && journal !== undefined) await storeWithdrawal(journal.flushed())
+    if (isCancelled && task.record !== undefined && journal !== undefined) await storeWithdrawal(journal)
     return isCancelled
   }
 

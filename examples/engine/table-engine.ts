@@ -19,7 +19,6 @@ import type { Pool } from 'pg'
  */
 export const tableEngine = defineEngine({
   name: 'the table "calls"',
-  lacks: ['lane', 'debounce', 'uniqueFor', 'when'],
   connect: (pool: Pool) => new TableClient(pool),
 })
 

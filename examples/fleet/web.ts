@@ -8,9 +8,15 @@ import { SendWelcome } from './jobs.ts'
 
 // The app, in each web process: a sign-up is answered when the journal of the process has the call.
 const server = createServer(async (req, res) => {
-  const { email } = JSON.parse(await text(req)) as { email: string }
-  await SendWelcome.dispatch(email)
-  res.writeHead(201).end()
+  try {
+    const { email } = JSON.parse(await text(req)) as { email: string }
+    await SendWelcome.dispatch(email)
+    res.writeHead(201).end()
+  } catch (error) {
+    // A call that can't be kept is refused with 503: the client comes again.
+    const { status = 400 } = error as { status?: number }
+    res.writeHead(status).end()
+  }
 })
 attach(server)
 server.listen(0, '127.0.0.1')

@@ -27,7 +27,6 @@ export interface BullmqOptions {
 
 const engine = defineEngine({
   name: 'BullMQ',
-  lacks: ['lane', 'debounce', 'uniqueFor', 'when'],
   connect: ({ connection, prefix }: { connection: RedisPlace; prefix: string }) =>
     new BullClient({ bull: loadBull(), makeClient: loadRedis(connection), prefix }),
 })

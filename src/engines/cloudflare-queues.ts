@@ -6,7 +6,7 @@ import { bytesOf, mostBytesOfCall } from './cloudflare-queues/message-groups.ts'
 import type { Queue } from './cloudflare-queues/queue.ts'
 import { QueueClient } from './cloudflare-queues/queue-client.ts'
 import { RequestSender } from './cloudflare-queues/request-sender.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, lackedByAll } from './engine.ts'
 import { EngineJournal } from './engine-journal.ts'
 
 export type { Queue } from './cloudflare-queues/queue.ts'
@@ -71,7 +71,7 @@ const open: EngineOption['open'] = function (this: { settings: Settings }, setti
   const { holdTimeout } = settings
   const engine: Engine = {
     name: 'Cloudflare Queues',
-    lacks: ['key', 'uniqueFor', 'lane', 'debounce', 'rate', 'when'],
+    lacks: [...lackedByAll, 'key', 'rate'],
     connect: () => new QueueClient({ ...this.settings, holdTimeout }),
     check(call) {
       const bytes = bytesOf(outgoing(call).body)

@@ -1,12 +1,11 @@
 import { AfterwordError, describe } from '../errors.ts'
 import type { EngineOption } from '../options/engine-option.ts'
 import type { Journal, JournalMaker } from '../task/record.ts'
-import type { Ability, Engine, EngineClient } from './engine.ts'
+import { type Engine, type EngineClient, lackedByAll } from './engine.ts'
 import { openEngine } from './forwarding-journal.ts'
 
 export type { EngineOption } from '../options/engine-option.ts'
 export type {
-  Ability,
   Ending,
   EngineCall,
   EngineClaim,
@@ -19,13 +18,16 @@ export type {
  * An engine, for any settings of its own.
  *
  * @example
- * const definition: EngineDefinition<Pool> = { name: 'a table', lacks: ['lane'], connect: (pool) => new TableClient(pool) }
+ * const definition: EngineDefinition<Pool> = { name: 'a table', connect: (pool) => new TableClient(pool) }
  */
 export interface EngineDefinition<Settings> {
   /** The name, for people: reports and errors have it. */
   readonly name: string
-  /** The options of jobs that the engine can't keep: a job that has one of them is refused when it is defined. */
-  readonly lacks: readonly Ability[]
+  /**
+   * The options of jobs that the engine can't keep: a job that has one of them is refused when it is defined. `lane`, `debounce`, `uniqueFor` and
+   * `when` are kept by no engine. @default none
+   */
+  readonly lacks?: readonly ('key' | 'rate')[]
   /** Makes a client, which connects when it is opened. An error that is thrown here is thrown by `configure`. */
   connect(settings: Settings): EngineClient
 }
@@ -37,14 +39,14 @@ export interface EngineDefinition<Settings> {
  * @throws AfterwordError `AFTERWORD_INVALID_OPTION`
  *
  * @example
- * export const tableEngine = defineEngine({ name: 'a table', lacks: ['lane'], connect: (pool: Pool) => new TableClient(pool) })
+ * export const tableEngine = defineEngine({ name: 'a table', connect: (pool: Pool) => new TableClient(pool) })
  * configure({ engine: tableEngine(pool) })
  */
 export function defineEngine<Settings>(definition: EngineDefinition<Settings>): (settings: Settings) => EngineOption {
-  const { name, connect, lacks } = definition
+  const { name, connect, lacks = [] } = definition
   const isComplete = typeof name === 'string' && typeof connect === 'function' && Array.isArray(lacks)
   if (!isComplete) {
-    const expected = '{ name, lacks, connect }'
+    const expected = '{ name, connect }'
     throw new AfterwordError('AFTERWORD_INVALID_OPTION', [
       'defineEngine',
       'its argument',
@@ -55,7 +57,11 @@ export function defineEngine<Settings>(definition: EngineDefinition<Settings>): 
   return (settings) => {
     const maker: JournalMaker & { settings: Settings } = { name, settings, open }
     // Options are compared by what they hold: a module that is evaluated again defines the same engine anew.
-    const engine: Engine = { name, lacks, connect: () => definition.connect(settings) }
+    const engine: Engine = {
+      name,
+      lacks: [...lackedByAll, ...lacks],
+      connect: () => definition.connect(settings),
+    }
     return Object.defineProperty(maker, 'engine', { value: engine })
   }
 }

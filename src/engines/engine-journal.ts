@@ -240,6 +240,9 @@ export class EngineJournal implements Journal, EngineHost {
     await Promise.all([this.#sender.flushed(), ...this.#settling])
   }
 
+  /** A call that is here still was never sent: nothing of it is stored. */
+  async withdrawalsStored(): Promise<void> {}
+
   async close(time: number): Promise<void> {
     const most = Math.max(leastForClose, time)
     const deadline = clock.now() + most

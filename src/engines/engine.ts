@@ -127,6 +127,9 @@ export interface EngineClient {
  */
 export type Ability = Extract<keyof JobSettings, 'key' | 'lane' | 'debounce' | 'uniqueFor' | 'rate' | 'when'>
 
+/** The options that no engine keeps: its contract has no word for them. */
+export const lackedByAll: readonly Ability[] = ['lane', 'debounce', 'uniqueFor', 'when']
+
 /** A record on its way to the engine. */
 export interface SentRecord {
   readonly call: EngineCall

@@ -139,6 +139,10 @@ class ForwardingJournal implements Journal {
     await this.#journal.flushed()
   }
 
+  withdrawalsStored(): Promise<void> {
+    return this.#journal.flushed()
+  }
+
   async close(time: number, running: readonly JobRecord[] = []): Promise<void> {
     const deadline = clock.now() + time
     this.stopClaiming()

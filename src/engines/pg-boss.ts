@@ -27,7 +27,6 @@ export interface PgBossOptions {
 
 const engine = defineEngine({
   name: 'pg-boss',
-  lacks: ['lane', 'debounce', 'uniqueFor', 'when'],
   connect: (given: PgBossOptions | Boss) =>
     new BossClient(
       isBoss(given)

@@ -55,8 +55,8 @@ export interface AfterwordOptions {
    */
   readonly journal?: string | JournalOptions
   /**
-   * The engine that keeps jobs: `pgBoss(...)` of `afterword/pg-boss`, or `bullmq(...)` of `afterword/bullmq`. They survive the end of the
-   * machine, and run in any process on the engine. With a journal in a folder, that accepts dispatched jobs, which go on to the engine in the
+   * The engine that keeps jobs: `pgBoss(...)` of `afterword/pg-boss`, `bullmq(...)` of `afterword/bullmq`, `cloudflareQueues(...)` of
+   * `afterword/cloudflare-queues`, or one of `defineEngine`. They survive the end of the machine, and run in any process on the engine. With a journal in a folder, that accepts dispatched jobs, which go on to the engine in the
    * background. docs/scaling.md @default none
    */
   readonly engine?: EngineOption

@@ -161,6 +161,8 @@ export interface Journal {
   write(): void
   /** Resolves when the outcomes of records so far are stored. */
   flushed(): Promise<void>
+  /** Resolves when the withdrawals of records that this process has in memory are stored. Left out where `flushed` waits for nothing else. */
+  withdrawalsStored?(): Promise<void>
   /** Consumes a batch of messages that the host hands over, with the context of its invocation. Resolves when their runs have ended. */
   consume?(batch: object, context: object | undefined): Promise<void>
   /**

@@ -127,9 +127,9 @@ export const storeCases: readonly StoreCase[] = [
     },
   },
   {
-    title: 'no more calls of a job run at once than its concurrency, nor than the worker has',
+    title: 'no more calls of a job run at once than its concurrency',
     run: async (at) => {
-      const afterword = at.start({ worker: { concurrency: 4 } })
+      const afterword = at.start()
       let [running, most] = [0, 0]
       const Limited = afterword.job(
         'limited',
@@ -144,6 +144,23 @@ export const storeCases: readonly StoreCase[] = [
       await Promise.all(Array.from({ length: 30 }, () => Limited.dispatch()))
       await ends
       assert.ok(most <= 2, `${most} calls ran at once`)
+    },
+  },
+  {
+    needs: ['survives'],
+    title: 'no more dispatched calls run at once than the worker has room for',
+    run: async (at) => {
+      const afterword = at.start({ worker: { concurrency: 4 } })
+      let [running, most] = [0, 0]
+      const Free = afterword.job('free', async () => {
+        most = Math.max(most, ++running)
+        await new Promise(setImmediate)
+        running--
+      })
+      const ends = ended('free', 30)
+      await Promise.all(Array.from({ length: 30 }, () => Free.dispatch()))
+      await ends
+      assert.ok(most <= 4, `${most} calls ran at once`)
     },
   },
   {

@@ -242,7 +242,8 @@ describe('the consumer', () => {
     await site.seen('ran', 10)
     await site.get('/dispatch?count=10')
     await site.seen('ran', 20)
-    expect(most).toEqual({ limited: 2, send: 3 })
+    expect(most.limited).toBeLessThanOrEqual(2)
+    expect(most.send).toBeLessThanOrEqual(3)
   })
 
   test('what a run defers, dispatches and begins has ended or is in the queue when the batch is over', async () => {

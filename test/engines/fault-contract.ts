@@ -117,6 +117,21 @@ export function describeFaults({ name, startServer, place, url, engine, calls, e
       expect([...(await ran).keys()].sort()).toEqual(ids.sort())
     })
 
+    test('cancel() of a call whose response has not ended asks nobody while the engine is away', async () => {
+      await server.kill()
+      await using afterword = start({ holdTimeout: 60_000 })
+      using _reports = new Reports()
+      const Send = afterword.job('send', () => {})
+      const sent = Send.dispatch()
+      await using site = await serve(afterword, async (_req, res) => {
+        res.end(String(await afterword.cancel(Send.defer().id)))
+      })
+      expect(await site.get()).toBe('true')
+      expect(afterword.status().sending).toBe(1)
+      await server.restart()
+      await sent
+    })
+
     test('behind a journal: an app serves while the engine is down from the start, and its calls arrive once', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'afterword-faults-'))
       await server.kill()

@@ -31,7 +31,7 @@ export class Withdrawing {
     channel.busy = true
     try {
       // The record may be on its way from the log to the database.
-      await storeWithdrawal(flushed())
+      await storeWithdrawal({ flushed })
     } catch (error) {
       this.#answers.take(number)?.reject(error)
       return answer
