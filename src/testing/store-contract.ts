@@ -2,6 +2,7 @@ import type { Afterword } from '../afterword.ts'
 import type { ContractCase } from './contract.ts'
 import { storeCases } from './store-cases.ts'
 import { refusedCases } from './store-refusals.ts'
+import { survivalCases } from './store-survival.ts'
 
 /**
  * The options of an instance that a case starts: they go to `new Afterword`, beside those of the store.
@@ -62,7 +63,7 @@ export class StoreContract {
 
   constructor({ open, limits = {} }: StoreContractOptions) {
     const has = (limit: keyof StoreLimits) => limits[limit] !== false
-    const all = [...storeCases, ...refusedCases]
+    const all = [...storeCases, ...survivalCases, ...refusedCases]
     const kept = all.filter(({ needs = [], without }) => needs.every(has) && (without === undefined || !has(without)))
     this.cases = kept.map(({ title, run }) => ({
       title,
