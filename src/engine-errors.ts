@@ -26,11 +26,11 @@ export const engineErrors = {
   },
   AFTERWORD_ENGINE_REFUSED: {
     happened: '%s did not take a call within %s ms: %s.',
-    next: 'The job will not run, unless the engine has it and could not say so. Its response became a 503.',
+    next: 'The job will not run, unless the engine has it and could not say so. A response that waited for it became a 503.',
   },
   AFTERWORD_CALL_REFUSED: {
     happened: '%s refuses the call of the job "%s" (%s): %s.',
-    next: 'Another try would end alike. Behind a journal the call is listed as failed in its folder: mend the cause, then afterword retry. Else the call will not run, and its response became a 503. The cause is attached.',
+    next: 'Another try would end alike. Behind a journal the call is listed as failed in its folder: mend the cause, then afterword retry. Else the call will not run, and a response that waited for it became a 503. The cause is attached.',
   },
   AFTERWORD_NOT_FORWARDED: {
     happened: '%s calls of jobs, or more, wait on the disk for %s, the oldest of them for %s s.',

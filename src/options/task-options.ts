@@ -201,7 +201,8 @@ const commonRules: Rules<Omit<CallOptions<never[]>, 'tx' | 'confirm'>> = {
 
 const callRules: Rules<CallOptions<never[]>> = {
   ...commonRules,
-  tx: optional('a transaction', (value) => isObject(value) || isFunction(value)),
+  // A call would be dispatched outside of the transaction in silence.
+  tx: { ...optional('a transaction', (value) => isObject(value) || isFunction(value)), given: true },
   confirm: optional("'engine'", (value) => value === 'engine'),
 }
 

@@ -8,6 +8,8 @@ interface Rule<T> {
   readonly accepts: (value: unknown) => boolean
   readonly most?: number
   readonly required?: boolean
+  /** An `undefined` that was given is refused: a variable that was meant is not set. */
+  readonly given?: boolean
   /** The rules of the parts of a value that is an object. */
   // biome-ignore lint/suspicious/noExplicitAny: the parts are checked, and the value stays as it was given
   readonly parts?: Rules<any>
@@ -63,7 +65,8 @@ export function validate<O extends object>(place: string, rules: Rules<O>, given
   const resolved: Record<string, unknown> = {}
   for (const [key, rule] of Object.entries<Rule<unknown>>(rules)) {
     const value = (given as Record<string, unknown>)[key]
-    if ((value !== undefined || rule.required) && !rule.accepts(value)) {
+    const isGiven = value !== undefined || rule.required || (rule.given && key in given)
+    if (isGiven && !rule.accepts(value)) {
       throw new AfterwordError('AFTERWORD_INVALID_OPTION', [place, key, rule.expected, describeAs(rule, value)])
     }
     if (rule.parts !== undefined && isObject(value)) validate(`${place}, ${key}`, rule.parts, value)

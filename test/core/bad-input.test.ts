@@ -2,7 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import { errorTable } from '../../src/error-table.ts'
-import { Afterword, AfterwordError, type AfterwordOptions, type ErrorCode, type TaskOptions } from '../../src/index.ts'
+import {
+  Afterword,
+  AfterwordError,
+  type AfterwordOptions,
+  type ErrorCode,
+  type TaskOptions,
+  type Transaction,
+} from '../../src/index.ts'
 
 type Call = (afterword: Afterword) => unknown
 const wrong = <T>(value: unknown) => value as T
@@ -82,6 +89,11 @@ const cases: Record<string, [Call, ErrorCode, message: string]> = {
     (afterword) => afterword.defer.with({ retries: 0.5 }),
     'AFTERWORD_INVALID_OPTION',
     'expected retries to be a whole number, 0 or more, got 0.5.',
+  ],
+  'a transaction that is not set': [
+    (afterword) => afterword.job('ship', () => {}).with({ tx: wrong<Transaction>(undefined) }),
+    'AFTERWORD_INVALID_OPTION',
+    'expected tx to be a transaction, got undefined.',
   ],
   'an empty name': [
     (afterword) => afterword.defer.with({ name: '' }),
