@@ -101,6 +101,7 @@ export function logTo(logger: PinoLike | WinstonLike | ConsoleLike, options: Log
   ]
   return () => {
     for (const end of ends) end()
+    limit.close()
   }
 }
 

@@ -24,6 +24,7 @@ export class ReportLimit {
   readonly #kinds = new Map<string, Kind>()
   #timer: NodeJS.Timeout | undefined
   #tellsAtExit = false
+  readonly #tellNow = () => this.#tellAll()
 
   /** @param print prints how many reports were left out */
   constructor(print: (line: string) => void) {
@@ -49,14 +50,20 @@ export class ReportLimit {
     return true
   }
 
+  /** Tells now how many reports were left out, and never again. */
+  close(): void {
+    this.#tellAll()
+    if (this.#tellsAtExit) process.removeListener('exit', this.#tellNow)
+    this.#tellsAtExit = false
+  }
+
   #tellLater(): void {
     // Where requests are isolated, no timer outlives one: the next report of the kind tells.
     if (isolatesRequests) return
-    const tellAll = () => this.#tellAll()
-    this.#timer ??= context.runInAsyncScope(setTimer, undefined, tellAll, interval).unref()
+    this.#timer ??= context.runInAsyncScope(setTimer, undefined, this.#tellNow, interval).unref()
     if (this.#tellsAtExit) return
     this.#tellsAtExit = true
-    process.once('exit', tellAll)
+    process.once('exit', this.#tellNow)
   }
 
   #tellAll(): void {

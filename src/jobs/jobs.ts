@@ -167,7 +167,7 @@ export class Jobs {
 
   /** Makes the record of a call, with its trace context where calls are traced. */
   #create(journal: Journal, call: JobCall): JobRecord {
-    const { tracer } = this.#scheduler.current
+    const tracer = this.#scheduler.current.tracers.at(-1)
     if (tracer === undefined) return journal.create(call)
     return tracer.call(call.job, (trace) =>
       journal.create(trace === undefined ? call : { ...call, options: { ...call.options, trace } }),

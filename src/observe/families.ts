@@ -14,6 +14,8 @@ export interface Family {
   readonly name: string
   readonly help: string
   readonly type: 'gauge' | 'counter' | 'histogram'
+  /** Makes one number of those of several processes, in a cluster of prom-client. */
+  readonly aggregator: 'sum' | 'max'
   samples(reading: Reading): Sample[]
 }
 
@@ -40,10 +42,10 @@ export const families: readonly Family[] = [
       })),
     ),
   ),
-  gauge('oldest_due_age_seconds', 'The time for which the oldest task that is due has been so.', ({ status }) =>
+  highest('oldest_due_age_seconds', 'The time for which the oldest task that is due has been so.', ({ status }) =>
     one(seconds(status.oldestAge)),
   ),
-  gauge('task_oldest_due_age_seconds', 'The same, by task.', ({ status: { tasks } }) =>
+  highest('task_oldest_due_age_seconds', 'The same, by task.', ({ status: { tasks } }) =>
     tasks.map(({ name, oldestAge }) => ({ labels: { task: name }, value: seconds(oldestAge) })),
   ),
   gauge('requests_in_flight', 'Requests that have deferred something and whose response was not sent yet.', (reading) =>
@@ -53,25 +55,29 @@ export const families: readonly Family[] = [
     { labels: { for: 'records' }, value: status.heldForRecords },
     { labels: { for: 'room' }, value: status.held - status.heldForRecords },
   ]),
-  gauge('journal_lag_seconds', 'The time for which the oldest change of a record has waited to be stored.', (reading) =>
-    one(seconds(reading.status.journalLag)),
+  highest(
+    'journal_lag_seconds',
+    'The time for which the oldest change of a record has waited to be stored.',
+    (reading) => one(seconds(reading.status.journalLag)),
   ),
-  gauge('engine_away_seconds', 'The time since the engine was found away.', ({ status }) =>
+  highest('engine_away_seconds', 'The time since the engine was found away.', ({ status }) =>
     one(seconds(status.engineAway)),
   ),
   gauge('engine_sending', 'Calls of jobs on their way to the engine.', ({ status }) => one(status.sending)),
-  gauge('paused', 'Jobs that are paused.', ({ status: { paused } }) =>
+  highest('paused', 'Jobs that are paused.', ({ status: { paused } }) =>
     paused.map((job) => ({ labels: { task: job }, value: 1 })),
   ),
-  gauge('kept_records', 'Records of the journal that no process has in its memory, by state.', ({ kept = [] }) =>
+  highest('kept_records', 'Records of the journal that no process has in its memory, by state.', ({ kept = [] }) =>
     kept.flatMap((counts) =>
       keptStates.map((state) => ({ labels: { task: counts.job, state }, value: counts[state] })),
     ),
   ),
-  gauge('kept_oldest_due_age_seconds', 'The time for which the oldest of these that is due has been so.', ({ kept }) =>
-    kept === undefined ? [] : one(seconds(Math.max(0, ...kept.map(({ oldestAge }) => oldestAge)))),
+  highest(
+    'kept_oldest_due_age_seconds',
+    'The time for which the oldest of these that is due has been so.',
+    ({ kept }) => (kept === undefined ? [] : one(seconds(Math.max(0, ...kept.map(({ oldestAge }) => oldestAge))))),
   ),
-  gauge('event_loop_delay_seconds', 'The delay of the event loop since the last reading.', ({ loopDelay }) => {
+  highest('event_loop_delay_seconds', 'The delay of the event loop since the last reading.', ({ loopDelay }) => {
     if (loopDelay === undefined) return []
     const { p50, p99, max } = loopDelay
     return Object.entries({ 0.5: p50, 0.99: p99, 1: max }).map(([quantile, delay]) => ({
@@ -102,18 +108,23 @@ export const families: readonly Family[] = [
 ]
 
 function gauge(name: string, help: string, samples: Family['samples']): Family {
-  return { name: `afterword_${name}`, help, type: 'gauge', samples }
+  return { name: `afterword_${name}`, help, type: 'gauge', aggregator: 'sum', samples }
+}
+
+/** Processes that are added up would tell of an age that no task has, or count the records of one folder twice. */
+function highest(name: string, help: string, samples: Family['samples']): Family {
+  return { ...gauge(name, help, samples), aggregator: 'max' }
 }
 
 function counter(name: string, help: string, samples: Family['samples']): Family {
-  return { name: `afterword_${name}`, help, type: 'counter', samples }
+  return { name: `afterword_${name}`, help, type: 'counter', aggregator: 'sum', samples }
 }
 
 function histogram(short: string, help: string, of: 'wait' | 'run'): Family {
   const name = `afterword_${short}`
   const samples = ({ measured }: Reading) =>
     measured.flatMap((task) => histogramSamples(name, { task: task.name }, task[of]))
-  return { name, help, type: 'histogram', samples }
+  return { name, help, type: 'histogram', aggregator: 'sum', samples }
 }
 
 /** The buckets of Prometheus have all times up to their bound. */

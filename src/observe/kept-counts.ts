@@ -9,6 +9,7 @@ const longestWait = 5000
 export class KeptCounts {
   readonly #folder: string
   #inspector: Inspector | undefined
+  #isClosed = false
   #counting: Promise<readonly JobCounts[] | undefined> | undefined
 
   constructor(folder: string) {
@@ -17,6 +18,7 @@ export class KeptCounts {
 
   /** Reads the counts; `undefined` where the journal does not tell in time, or has no files yet. */
   async read(): Promise<readonly JobCounts[] | undefined> {
+    if (this.#isClosed) return undefined
     this.#counting ??= this.#count()
     const counting = this.#counting
     let counts: readonly JobCounts[] | undefined
@@ -33,14 +35,20 @@ export class KeptCounts {
       return await this.#inspector.jobs()
     } catch {
       // The next reading opens the files anew.
-      this.close()
+      this.#end()
       return undefined
     } finally {
       this.#counting = undefined
     }
   }
 
+  /** Ends the thread: later readings begin none. */
   close(): void {
+    this.#isClosed = true
+    this.#end()
+  }
+
+  #end(): void {
     void this.#inspector?.[Symbol.asyncDispose]()
     this.#inspector = undefined
   }

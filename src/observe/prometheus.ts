@@ -21,7 +21,7 @@ interface RegisteredMetric {
   name: string
   readonly help: string
   readonly type: Family['type']
-  readonly aggregator: string
+  readonly aggregator: Family['aggregator']
   get(): Promise<Omit<RegisteredMetric, 'get' | 'reset'> & { readonly values: readonly Sample[] }>
   reset(): void
 }
@@ -90,15 +90,15 @@ export class PrometheusMetrics implements Disposable {
     }
   }
 
-  #registered({ name, help, type, samples }: Family): RegisteredMetric {
+  #registered({ name, help, type, aggregator, samples }: Family): RegisteredMetric {
     const metric: RegisteredMetric = {
       name,
       help,
       type,
-      aggregator: 'sum',
+      aggregator,
       get: async () => {
         const values = samples(await this.#readings.read())
-        return { name: metric.name, help, type, aggregator: 'sum', values }
+        return { name: metric.name, help, type, aggregator, values }
       },
       // The numbers are those of the instance.
       reset() {},

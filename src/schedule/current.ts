@@ -23,8 +23,8 @@ const frameName = Object.getOwnPropertySymbols(frames).find(
 /** The scope or the task that the code which runs now belongs to: a scope while a handler runs, a task while the task runs. */
 export class Current {
   readonly #storage = new AsyncLocalStorage<RequestScope | Task>()
-  /** Traces the calls that are stored; `undefined` where nobody does. */
-  tracer: CallTracer | undefined
+  /** The tracers of the calls that are stored: the last one traces. */
+  tracers: readonly CallTracer[] = []
   /** The hooks around each run; `undefined` while there are none. */
   hooks: RunHooks | undefined
 

@@ -69,20 +69,21 @@ export class RunHooks {
 
 interface Hooked {
   hooks: RunHooks | undefined
-  tracer: CallTracer | undefined
+  tracers: readonly CallTracer[]
 }
 
-/** Adds a hook, and sets the tracer of calls. @returns a function that removes them: runs that have begun go on within the hook */
-export function addHook(place: Hooked, hook: RunHook, tracer = place.tracer): () => void {
+/** Adds a hook, and a tracer of calls: the last one traces. @returns a function that removes them: runs that have begun go on within the hook */
+export function addHook(place: Hooked, hook: RunHook, tracer?: CallTracer): () => void {
   if (typeof hook !== 'function') throw new AfterwordError('AFTERWORD_NOT_A_FUNCTION', ['around', describe(hook)])
   // The same function may be added twice.
   const own: RunHook = (run, task) => hook(run, task)
-  const before = place.tracer
   place.hooks = place.hooks?.with(own) ?? RunHooks.of([own])
-  place.tracer = tracer
+  // The same tracer may be added twice, too.
+  const ownTracer: CallTracer | undefined = tracer && { call: (job, create) => tracer.call(job, create) }
+  if (ownTracer !== undefined) place.tracers = [...place.tracers, ownTracer]
   return () => {
     place.hooks = place.hooks?.without(own)
-    if (tracer !== before && place.tracer === tracer) place.tracer = undefined
+    place.tracers = place.tracers.filter((other) => other !== ownTracer)
   }
 }
 

@@ -154,3 +154,19 @@ test.each([
     expect.objectContaining({ code: 'AFTERWORD_INVALID_OPTION' }),
   )
 })
+
+test('the end of logTo() tells what was left out, and leaves no listener behind', async () => {
+  await using afterword = new Afterword()
+  const lines = new Lines()
+  // The instance has a listener of its own from its first task on.
+  await afterword.defer(() => {}).outcome
+  const before = process.listenerCount('exit')
+  const end = logTo(pino(lines))
+  for (let i = 0; i < 7; i++) {
+    const failing = afterword.defer.with({ retries: 0, name: 'fails' })(() => Promise.reject(new Error('away')))
+    await failing.outcome
+  }
+  end()
+  expect(lines.all.at(-1)).toMatchObject({ code: 'AFTERWORD_LEFT_OUT' })
+  expect(process.listenerCount('exit')).toBe(before)
+})

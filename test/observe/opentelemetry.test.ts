@@ -130,6 +130,16 @@ test('openTelemetry(): a kept job has a PRODUCER span in the request, and a CONS
   expect(run?.attributes).toMatchObject({ ...messaging, 'messaging.operation.type': 'process' })
 })
 
+test('openTelemetry(): calls are traced on where a second one has ended', async () => {
+  await using afterword = new Afterword({ journal: folder })
+  const end = openTelemetry({}, afterword)
+  openTelemetry({}, afterword)()
+  await afterword.job('send-welcome', () => {}).dispatch()
+  await afterword.drain()
+  end()
+  expect(spanOf('send send-welcome').kind).toBe(SpanKind.PRODUCER)
+})
+
 test('openTelemetry(): the trace context is stored with the record, and no baggage; the run in another process is linked to the call', async () => {
   {
     await using caller = new Afterword({ journal: folder, worker: false })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import express from 'express'
 import { Hono } from 'hono'
-import { Registry } from 'prom-client'
+import { AggregatorRegistry, Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
 import { prometheus } from '../../src/observe/prometheus.ts'
@@ -142,6 +142,25 @@ test.each([Registry.PROMETHEUS_CONTENT_TYPE, Registry.OPENMETRICS_CONTENT_TYPE])
     }
   },
 )
+
+test('prometheus().register(): a cluster adds tasks up, and takes the highest of ages and of the records of a folder', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'afterword-prometheus-'))
+  using _folder = { [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
+  await using afterword = new Afterword({ journal: folder, worker: false })
+  using metrics = prometheus({ loopDelay: true }, afterword)
+  const registry = new Registry()
+  metrics.register(registry)
+  await afterword.job('send', () => {}).dispatch()
+  const kept = 'afterword_kept_records{task="send",state="due"}'
+  while (valuesOf(await registry.metrics())[kept] !== 1);
+  const one = await registry.getMetricsAsJSON()
+  const cluster = AggregatorRegistry.aggregate([one, one] as never)
+  expect(valuesOf(await cluster.metrics())[kept]).toBe(1)
+  const highest = one.filter(({ aggregator }) => aggregator === 'max').map(({ name }) => name)
+  expect(highest).toContain('afterword_oldest_due_age_seconds')
+  expect(highest).toContain('afterword_event_loop_delay_seconds')
+  expect(highest).not.toContain('afterword_tasks')
+})
 
 test('prometheus().text() counts the records that the journal keeps for any process, and those that have failed', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'afterword-prometheus-'))
