@@ -52,6 +52,8 @@ export class PrometheusMetrics implements Disposable {
   /** The `content-type` of the text. */
   readonly contentType: string = contentType
   readonly #readings: Readings
+  /** Functions that remove the metrics from a registry. */
+  readonly #registrations = new Set<() => void>()
 
   /** @internal */
   constructor(readings: Readings) {
@@ -85,9 +87,12 @@ export class PrometheusMetrics implements Disposable {
     const metrics = families.map((family) => this.#registered(family))
     const names = metrics.map(({ name }) => name)
     for (const metric of metrics) registry.registerMetric(metric as never)
-    return () => {
+    const remove = () => {
+      if (!this.#registrations.delete(remove)) return
       for (const name of names) registry.removeSingleMetric(name)
     }
+    this.#registrations.add(remove)
+    return remove
   }
 
   #registered({ name, help, type, aggregator, samples }: Family): RegisteredMetric {
@@ -106,8 +111,9 @@ export class PrometheusMetrics implements Disposable {
     return metric
   }
 
-  /** Ends the measuring, unless others read. */
+  /** Ends the measuring, unless others read, and removes the metrics from the registries that have them. */
   close(): void {
+    for (const remove of [...this.#registrations]) remove()
     this.#readings.close()
   }
 

@@ -143,6 +143,17 @@ test.each([Registry.PROMETHEUS_CONTENT_TYPE, Registry.OPENMETRICS_CONTENT_TYPE])
   },
 )
 
+test('prometheus().close() removes the metrics from a registry, which goes on with those of the app', async () => {
+  const registry = new Registry()
+  for (let time = 0; time < 2; time++) {
+    const metrics = prometheus()
+    metrics.register(registry)
+    expect(await registry.metrics()).toContain('afterword_')
+    metrics.close()
+    expect((await registry.metrics()).trim()).toBe('')
+  }
+})
+
 test('prometheus().register(): a cluster adds tasks up, and takes the highest of ages and of the records of a folder', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'afterword-prometheus-'))
   using _folder = { [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
