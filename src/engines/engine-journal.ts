@@ -91,7 +91,8 @@ export class EngineJournal implements Journal, EngineHost {
       return await client.enqueue(made, tx, holdTimeout)
     } catch (error) {
       if (error instanceof AfterwordError) throw error
-      if (client.refuses?.(error)) throw refusalOf(name, made, error as Error)
+      // The transaction is over: no other try can be made in it.
+      if (client.refuses?.(error, true)) throw refusalOf(name, made, error as Error)
       const cause = plainError(error as Error)
       throw new AfterwordError('AFTERWORD_ENGINE_REFUSED', [name, holdTimeout, cause.message], { cause })
     }
@@ -152,8 +153,10 @@ export class EngineJournal implements Journal, EngineHost {
     const { job, version, attempt, crashes, expiresAt, host } = claim
     const record = new ClaimedRecord(claim, (settled) => {
       this.#claimed.delete(record)
-      this.#settling.add(settled)
-      void settled.then(() => this.#settling.delete(settled))
+      // A client that keeps its contract never rejects; one that does not ends no process.
+      const stored = settled.catch((error) => this.away(error))
+      this.#settling.add(stored)
+      void stored.then(() => this.#settling.delete(stored))
     })
     this.#claimed.add(record)
     if (this.#stopped) return void record.handBack()

@@ -108,8 +108,11 @@ export interface EngineClient {
    * @param time the time in ms for which the engine is waited for, before the transaction is used @throws AfterwordError `AFTERWORD_INVALID_OPTION` for what is no transaction
    */
   enqueue?(call: EngineCall, tx: object, time: number): Promise<string>
-  /** The error of `add` is the engine's answer to a call: another try would end alike. Without it, every error is taken for an engine that is away. */
-  refuses?(error: unknown): boolean
+  /**
+   * The error of `add` is the engine's answer to a call: another try would end alike. Without it, every error is taken for an engine that is away.
+   * @param isFinal the error is one of `enqueue`, and no other try can be made: any answer of the engine is a refusal
+   */
+  refuses?(error: unknown, isFinal?: boolean): boolean
   work(work: EngineWork): void
   /** Consumes a batch of messages that the host hands over, with the context of its invocation. Engines that take claims by themselves have none. */
   consume?(batch: object, context: object | undefined): Promise<void>

@@ -122,22 +122,31 @@ describe.each(Object.entries(libraries))('with({ tx }) and a transaction of %s',
   })
 })
 
-test('a call that the database refuses rejects in its transaction, with the cause', async () => {
-  await using afterword = start({ worker: false })
-  const Ship = afterword.job('ship', () => {})
-  await Ship.dispatch()
-  await using tables = new Tables(postgres.url, schema)
-  await tables.calls('ship')
-  await tables.boss.getDb().executeSql(`ALTER TABLE ${schema}.job ADD CHECK (data->>'args' <> '["bad"]')`)
-  await using library = await (libraries['node-postgres'] as (url: string) => Promise<Library>)(postgres.url)
-  const refused = library.transaction(async ({ tx }) => {
-    await afterword
-      .job('ship', (_what: string) => {})
-      .with({ tx })
-      .dispatch('bad')
-  })
-  await expect(refused).rejects.toMatchObject({ code: 'AFTERWORD_CALL_REFUSED', cause: { code: '23514' } })
-})
+test.each(['node-postgres', 'Drizzle'])(
+  'a call that the database refuses rejects in its transaction of %s, with the cause',
+  async (name) => {
+    await using afterword = start({ worker: false })
+    const Ship = afterword.job('ship', () => {})
+    await Ship.dispatch()
+    await using tables = new Tables(postgres.url, schema)
+    await tables.calls('ship')
+    await tables.boss.getDb().executeSql(`ALTER TABLE ${schema}.job ADD CHECK (data->>'args' <> '["bad"]')`)
+    await using library = await (libraries[name] as (url: string) => Promise<Library>)(postgres.url)
+    const refused = library.transaction(async ({ tx }) => {
+      await afterword
+        .job('ship', (_what: string) => {})
+        .with({ tx })
+        .dispatch('bad')
+    })
+    await expect(refused).rejects.toMatchObject({ code: 'AFTERWORD_CALL_REFUSED', cause: { code: '23514' } })
+    // The transaction has failed before: that is an answer, and no time-out.
+    const late = library.transaction(async ({ tx, count }) => {
+      await count('no_such_table').catch(() => {})
+      await Ship.with({ tx }).dispatch()
+    })
+    await expect(late).rejects.toMatchObject({ code: 'AFTERWORD_CALL_REFUSED', cause: { code: '25P02' } })
+  },
+)
 
 test("with({ tx }) in an app's own database: the call is committed and rolled back with its transaction", async () => {
   using database = new DatabaseSync(':memory:')

@@ -128,8 +128,8 @@ export class BossClient implements EngineClient {
     return id
   }
 
-  refuses(error: unknown): boolean {
-    return isRefusal(error)
+  refuses(error: unknown, isFinal?: boolean): boolean {
+    return isRefusal(error, isFinal)
   }
 
   /** Makes a queue, which has to be there before anything else. */
@@ -155,6 +155,8 @@ export class BossClient implements EngineClient {
     }
     const areMade = await until(makeQueues, { isOver, failed: (error) => this.#host?.away(error) })
     if (!areMade || work !== this.#work) return
+    // A process that only waits for jobs hears of nothing else.
+    if (work.concurrency > 0) this.#host?.reached()
     if (work.concurrency > 0) this.#unworked?.worked(queuesOf(work.jobs))
     this.#workers?.work(work)
   }
