@@ -89,7 +89,10 @@ describe.concurrent.each([
     await keepWaiting(host, owner)
     const sibling = await host.start('sibling', clock.options)
     clock.set(shift)
+    // The owner is stopped meanwhile, and lives: it would take over what the sibling is to find.
+    await owner.stop()
     await host.looked(sibling, clock.options)
+    owner.program.kill('SIGCONT')
     await host.ledger.run('again', ({ attempt }) => attempt === 2)
     await host.ledger.run('later')
     host.release()
