@@ -6,7 +6,7 @@ interface Thrown extends Error {
 /** The error that a library has wrapped in one of its own. Drizzle repeats the query in its own, with the arguments of the call. */
 export function rootOf(error: Thrown): Thrown {
   const { code, cause } = error
-  return code === undefined && cause instanceof Error ? rootOf(cause) : error
+  return code === undefined && cause instanceof Error && cause !== error ? rootOf(cause) : error
 }
 
 /** Makes an error of what a library has thrown, without what that has put on it: its client, say, and with that the keys of a connection. */

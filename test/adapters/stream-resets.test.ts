@@ -12,6 +12,8 @@ test.each(versions)(
   'Node %s: a stream that its client resets while bytes are held is closed, and its job runs',
   async (node) => {
     const folder = mkdtempSync(join(tmpdir(), 'afterword-resets-'))
+    // The server has ended by then.
+    using _folder = { [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
     const file = new URL('programs/stream-resets.ts', import.meta.url)
     await using server = new Program(file, { node, args: [folder] })
     const { port } = await server.message<{ type: string; port: number }>('listening')
@@ -23,6 +25,5 @@ test.each(versions)(
     await server.message('ran')
     expect(server.messages.map(({ type }) => type).sort()).toEqual(['closed', 'listening', 'ran'])
     client.destroy()
-    rmSync(folder, { recursive: true })
   },
 )
