@@ -1,14 +1,12 @@
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { bullmq } from '../../src/engines/bullmq.ts'
-import { Afterword, subscribe } from '../../src/index.ts'
+import { Afterword } from '../../src/index.ts'
+import { ended } from '../../src/testing/store-watch.ts'
 import { testRedis } from '../support/redis.ts'
 import { Reports } from '../support/reports.ts'
 import { freshPrefix, Queues } from './bull.ts'
-
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+import { cli, fill, json } from './engine-command.ts'
 
 let redis: Awaited<ReturnType<typeof testRedis>>
 let prefix: string
@@ -23,55 +21,12 @@ beforeEach(() => {
   place = url.href
 })
 
-interface Answer {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-function cli(...args: string[]): Promise<Answer> {
-  return new Promise((resolve) => {
-    const options = { env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1' } }
-    execFile(process.execPath, [main, ...args], options, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
-    })
-  })
-}
-
-const json = async (...args: string[]) => JSON.parse((await cli(...args, '--json')).stdout)
-
 function start(options: { worker?: boolean } = {}): Afterword {
   return new Afterword({ engine: bullmq({ connection: redis.url, prefix }), signals: false, ...options })
 }
 
-/** Resolves when so many tasks of that name have ended. */
-function ended(name: string, count: number): Promise<void> {
-  return new Promise((resolve) => {
-    let left = count
-    const unsubscribe = subscribe('task:ended', ({ task, outcome }) => {
-      if (task.name !== name || outcome.status === 'cancelled' || --left > 0) return
-      unsubscribe()
-      resolve()
-    })
-  })
-}
-
-/** Two calls that have failed, and one that waits. */
-async function filled() {
-  using _reports = new Reports()
-  const afterword = start()
-  const Fail = afterword.job('fail', (_what: object) => Promise.reject(new TypeError('no luck')), { retries: 0 })
-  const Later = afterword.job('later', (_n: number) => {})
-  const both = ended('fail', 2)
-  const failed = [await Fail.dispatch({ n: 1, at: new Date(0) }), await Fail.with({ key: 'k' }).dispatch({ n: 2 })]
-  await both
-  const waiting = await Later.with({ delay: 3_600_000, timeout: 100 }).dispatch(3)
-  await afterword.close()
-  return { failed, waiting }
-}
-
 test('afterword status, list and show look into the queues of BullMQ', async () => {
-  const { failed, waiting } = await filled()
+  const { failed, waiting } = await fill(start())
   expect(await json('status', place)).toEqual([
     { name: 'afterword/fail/1', running: 0, pending: 0, failed: 2, stuck: [], paused: [] },
     { name: 'afterword/later/1', running: 0, pending: 1, failed: 0, stuck: [], paused: [] },
@@ -106,7 +61,7 @@ test('afterword status, list and show look into the queues of BullMQ', async () 
 })
 
 test('afterword retry makes failed calls pending again, but for one whose key is taken', async () => {
-  const { failed, waiting } = await filled()
+  const { failed, waiting } = await fill(start())
   const afterword = start({ worker: false })
   const seen: unknown[] = []
   const Fail = afterword.job('fail', (what: { n: number }) => {
@@ -136,7 +91,7 @@ test('afterword retry makes failed calls pending again, but for one whose key is
 })
 
 test('a call that was retried by hand holds its key, until it is done', async () => {
-  const { failed } = await filled()
+  const { failed } = await fill(start())
   await using afterword = start({ worker: false })
   const Fail = afterword.job('fail', (_what: object) => {})
   expect(await json('retry', place, failed[1] as string)).toEqual([{ id: failed[1], done: true }])
@@ -148,7 +103,7 @@ test('a call that was retried by hand holds its key, until it is done', async ()
 })
 
 test('a call that was retried by hand has all of its attempts, and fails for good once more', async () => {
-  const { failed } = await filled()
+  const { failed } = await fill(start())
   using _reports = new Reports()
   await cli('retry', place, failed[0] as string)
   const afterword = start()
@@ -166,7 +121,7 @@ test('a call that was retried by hand has all of its attempts, and fails for goo
 })
 
 test('afterword discard deletes failed calls, and by its id one that waits, with all that Redis has of it', async () => {
-  const { failed, waiting } = await filled()
+  const { failed, waiting } = await fill(start())
   expect(await json('discard', place, waiting, failed[0] as string)).toEqual([
     { id: waiting, done: true },
     { id: failed[0], done: true },
@@ -200,7 +155,7 @@ test('a call that runs is shown as running, and is neither retried nor discarded
 })
 
 test('a job of another program in a queue is shown, and can be discarded', async () => {
-  await filled()
+  await fill(start())
   await using queues = new Queues(redis.url, prefix)
   const { id = '' } = await queues.of('later').add('other', 'no call' as never, { jobId: crypto.randomUUID() })
   expect(await json('show', place, id)).toMatchObject({ id, job: 'afterword/later/1', state: 'pending' })

@@ -3,12 +3,14 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { bullmq } from '../../src/engines/bullmq.ts'
 import { Afterword, type AfterwordOptions, type Job, subscribe } from '../../src/index.ts'
+import { ended } from '../../src/testing/store-watch.ts'
 import type { Daemon } from '../support/daemon.ts'
 import { serve } from '../support/local-site.ts'
 import { redisUrl, startRedis } from '../support/redis.ts'
 import { Reports } from '../support/reports.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 import { freshPrefix, Queues } from './bull.ts'
+import { expectRoomForThree } from './room.ts'
 
 let redis: Daemon
 let prefix: string
@@ -20,20 +22,6 @@ beforeEach(() => void (prefix = freshPrefix()))
 function start(options: AfterwordOptions & { port?: number } = {}): Afterword {
   const { port = redis.port, ...rest } = options
   return new Afterword({ engine: bullmq({ connection: redisUrl({ port }), prefix }), signals: false, ...rest })
-}
-
-/** Resolves with the next outcomes of tasks of that name, on any instance of this process. */
-function ended(name: string, count = 1): Promise<{ id: string; attempt: number; status: string }[]> {
-  const seen: { id: string; attempt: number; status: string }[] = []
-  return new Promise((resolve) => {
-    const unsubscribe = subscribe('task:ended', ({ task, outcome }) => {
-      if (task.name !== name || (outcome.status === 'cancelled' && outcome.reason !== 'expired')) return
-      seen.push({ id: task.id, attempt: task.attempt, status: outcome.status })
-      if (seen.length < count) return
-      unsubscribe()
-      resolve(seen)
-    })
-  })
 }
 
 /** A handler that waits. */
@@ -154,31 +142,7 @@ test('names of jobs are told apart, also those that no queue of BullMQ may have'
 
 test('no more calls run at once than the worker and the job allow', async () => {
   await using afterword = start({ worker: { concurrency: 3 } })
-  let [running, most, few, mostFew] = [0, 0, 0, 0]
-  const turn = () => new Promise((resolve) => setTimeout(resolve, 5))
-  const jobs: Job<[]>[] = ['a', 'b', 'c', 'd', 'e'].map((name) =>
-    afterword.job(name, async () => {
-      most = Math.max(most, ++running)
-      await turn()
-      running--
-    }),
-  )
-  const Few = afterword.job(
-    'few',
-    async () => {
-      most = Math.max(most, ++running)
-      mostFew = Math.max(mostFew, ++few)
-      await turn()
-      running--
-      few--
-    },
-    { concurrency: 1 },
-  )
-  const all = Promise.all([ended('few', 20), ...jobs.map(({ name }) => ended(name, 20))])
-  await Promise.all(Array.from({ length: 20 }, () => [Few, ...jobs].map((job) => job.dispatch())).flat())
-  await all
-  expect(most).toBeLessThanOrEqual(3)
-  expect(mostFew).toBe(1)
+  await expectRoomForThree(afterword)
 })
 
 test('a queue takes up room that another one has left, while calls of its own run on', async () => {

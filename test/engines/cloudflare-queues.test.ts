@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { Miniflare, type WorkerOptions } from 'miniflare'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { bundle } from '../support/worker.ts'
+import { AtOnce } from './room.ts'
 
 const program = fileURLToPath(new URL('programs/queue-worker.ts', import.meta.url))
 
@@ -228,22 +229,16 @@ describe('the consumer', () => {
 
   test('no more calls of a job run at once than its concurrency, nor than the worker has', async () => {
     await using site = new Site({ bindings: { WORKER: { concurrency: 3 } }, consumer: { maxBatchSize: 20 } })
-    const running: Record<string, number> = {}
-    const most: Record<string, number> = {}
+    const atOnce: Record<string, AtOnce> = { limited: new AtOnce(2), send: new AtOnce(3) }
     site.answer = async ({ type, name }) => {
-      if (type !== 'ran') return undefined
-      running[name] = (running[name] ?? 0) + 1
-      most[name] = Math.max(most[name] ?? 0, running[name])
-      await new Promise((resolve) => setTimeout(resolve, 20))
-      running[name]--
+      if (type === 'ran') await atOnce[name]?.run()
       return undefined
     }
     await site.get('/limited?count=10')
     await site.seen('ran', 10)
     await site.get('/dispatch?count=10')
     await site.seen('ran', 20)
-    expect(most.limited).toBeLessThanOrEqual(2)
-    expect(most.send).toBeLessThanOrEqual(3)
+    expect([atOnce.limited?.most, atOnce.send?.most]).toEqual([2, 3])
   })
 
   test('what a run defers, dispatches and begins has ended or is in the queue when the batch is over', async () => {

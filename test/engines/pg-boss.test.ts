@@ -4,11 +4,13 @@ import { PgBoss } from 'pg-boss'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { UnworkedQueues } from '../../src/engines/pg-boss/unworked-queues.ts'
 import { type Boss, pgBoss } from '../../src/engines/pg-boss.ts'
-import { Afterword, type AfterwordOptions, type Job, Retry, subscribe } from '../../src/index.ts'
+import { Afterword, type AfterwordOptions, Retry } from '../../src/index.ts'
+import { ended } from '../../src/testing/store-watch.ts'
 import { serve } from '../support/local-site.ts'
 import { testPostgres } from '../support/postgres.ts'
 import { Reports } from '../support/reports.ts'
 import { freshSchema, Tables } from './boss.ts'
+import { expectRoomForThree } from './room.ts'
 
 let postgres: Awaited<ReturnType<typeof testPostgres>>
 let schema: string
@@ -19,20 +21,6 @@ beforeEach(() => void (schema = freshSchema()))
 /** An instance on the tables of this test. */
 function start(options: AfterwordOptions = {}): Afterword {
   return new Afterword({ engine: pgBoss({ connectionString: postgres.url, schema }), signals: false, ...options })
-}
-
-/** Resolves with the next outcome of a task of that name, on any instance of this process. */
-function ended(name: string, count = 1): Promise<{ id: string; attempt: number; status: string }[]> {
-  const { promise, resolve } = Promise.withResolvers<{ id: string; attempt: number; status: string }[]>()
-  const seen: { id: string; attempt: number; status: string }[] = []
-  const unsubscribe = subscribe('task:ended', ({ task, outcome }) => {
-    if (task.name !== name || (outcome.status === 'cancelled' && outcome.reason !== 'expired')) return
-    seen.push({ id: task.id, attempt: task.attempt, status: outcome.status })
-    if (seen.length < count) return
-    unsubscribe()
-    resolve(seen)
-  })
-  return promise
 }
 
 /** Resolves when the tables hold a call of the job in that state. */
@@ -287,30 +275,7 @@ test('options that are bound to a call are stored with it', async () => {
 
 test('no more calls run at once than the worker and the job allow', async () => {
   await using afterword = start({ worker: { concurrency: 3 } })
-  let [running, most, few, mostFew] = [0, 0, 0, 0]
-  const turn = () => new Promise((resolve) => setTimeout(resolve, 5))
-  const jobs: Job<[]>[] = ['a', 'b', 'c', 'd', 'e'].map((name) =>
-    afterword.job(name, async () => {
-      most = Math.max(most, ++running)
-      await turn()
-      running--
-    }),
-  )
-  const Few = afterword.job(
-    'few',
-    async () => {
-      most = Math.max(most, ++running)
-      mostFew = Math.max(mostFew, ++few)
-      await turn()
-      running--
-      few--
-    },
-    { concurrency: 1 },
-  )
-  const all = Promise.all([ended('few', 20), ...jobs.map(({ name }) => ended(name, 20))])
-  await Promise.all(Array.from({ length: 20 }, () => [Few, ...jobs].map((job) => job.dispatch())).flat())
-  await all
-  expect([most, mostFew]).toEqual([3, 1])
+  await expectRoomForThree(afterword)
 })
 
 test('calls that pg-boss hands out together end each by itself: one that fails, and one that takes long', async () => {
