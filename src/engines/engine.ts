@@ -130,6 +130,9 @@ export interface EngineClient {
  */
 export type Ability = Extract<keyof JobSettings, 'key' | 'lane' | 'debounce' | 'uniqueFor' | 'rate' | 'when'>
 
+/** The part of the instance that hears what becomes of the ends of runs. */
+export type EndingWatch = Pick<EngineHost, 'away' | 'reached' | 'lost'>
+
 /** The options that no engine keeps: its contract has no word for them. */
 export const lackedByAll: readonly Ability[] = ['lane', 'debounce', 'uniqueFor', 'when']
 

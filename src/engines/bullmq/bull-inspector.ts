@@ -1,4 +1,5 @@
 import type { Changed, ListedDatabase, ListedRecord, RecordFilter, State } from '../../journal/inspection/listed.ts'
+import { listedCall } from '../listed-call.ts'
 import { plainError } from '../plain-error.ts'
 import { prefix as queuePrefix } from '../queue-name.ts'
 import { isUuid, type StoredCall } from '../stored-call.ts'
@@ -187,23 +188,15 @@ async function queuesIn(client: RedisClient, bull: BullPackage, prefix: string):
   })
 }
 
-function listed({ queue, job: found, state, due }: Found): ListedRecord {
-  const { id = '', data, timestamp, finishedOn, stacktrace } = found
-  const stored = (typeof data === 'object' && data !== null ? data : {}) as Partial<StoredCall>
-  const { job = queue.name, version = 1, args = '', options, key, attempt = 0, reason } = stored
-  const error = stacktrace?.at(-1)
-  return {
+function listed({ queue, job, state, due }: Found): ListedRecord {
+  const { id = '', data, timestamp, finishedOn, stacktrace } = job
+  return listedCall(data, {
     id,
-    job,
-    version,
+    queue: queue.name,
     state: states[state] as State,
-    args,
-    ...(options !== undefined && { options }),
-    ...(key !== undefined && { key }),
     created: timestamp,
-    attempt,
     runAt: due ?? timestamp,
-    ...(state === 'failed' && finishedOn !== undefined && { failedAt: finishedOn, reason: reason ?? 'failed' }),
-    ...(error !== undefined && { error }),
-  }
+    endedAt: finishedOn,
+    error: stacktrace?.at(-1),
+  })
 }

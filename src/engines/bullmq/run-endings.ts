@@ -1,15 +1,8 @@
 import { clock } from '../../clock.ts'
-import type { Ending } from '../engine.ts'
+import type { Ending, EndingWatch } from '../engine.ts'
 import type { StoredCall } from '../stored-call.ts'
 import { until } from '../until.ts'
 import type { BullJob, BullPackage, BullWorker } from './bull.ts'
-
-/** The listener of what becomes of commands to Redis. */
-interface EndingWatch {
-  away(error: unknown): void
-  reached(): void
-  lost(job: string, id: string): void
-}
 
 /** A run of a job, of which its worker waits to hear. */
 export interface BullRun {

@@ -1,4 +1,5 @@
 import type { Changed, ListedDatabase, ListedRecord, RecordFilter, State } from '../../journal/inspection/listed.ts'
+import { listedCall } from '../listed-call.ts'
 import { plainError } from '../plain-error.ts'
 import { prefix } from '../queue-name.ts'
 import { isUuid, type StoredCall } from '../stored-call.ts'
@@ -184,19 +185,13 @@ const notInstalled = 'pg-boss is not installed'
 const uniqueViolation = '23505'
 
 function listed({ id, name, state, data, output, created, due, ended }: Row): ListedRecord {
-  const { job = name, version = 1, args = '', options, key, attempt = 0, reason } = data ?? {}
-  return {
+  return listedCall(data, {
     id,
-    job,
-    version,
+    queue: name,
     state: states[state] as State,
-    args,
-    ...(options !== undefined && { options }),
-    ...(key !== undefined && { key }),
     created: created.getTime(),
-    attempt,
     runAt: due.getTime(),
-    ...(state === 'failed' && ended !== null && { failedAt: ended.getTime(), reason: reason ?? 'failed' }),
-    ...(output?.error !== undefined && { error: output.error }),
-  }
+    endedAt: ended?.getTime(),
+    error: output?.error,
+  })
 }

@@ -1,28 +1,20 @@
 import { setImmediate } from '../../clock.ts'
-import type { Ending } from '../engine.ts'
+import type { Ending, EndingWatch } from '../engine.ts'
 import type { StoredCall } from '../stored-call.ts'
 import { until } from '../until.ts'
 import { type Boss, type BossAttempt, type BossJob, hasChanged, hasChangedAll, inTransaction } from './boss.ts'
 import { lostRuns } from './call-rows.ts'
 import { failedFor } from './queue-options.ts'
 
-/** The listener of what becomes of commands to the database. */
-export interface BossWatch {
-  away(error: unknown): void
-  reached(): void
-  /** A run has ended whose claim is another worker's by then. */
-  lost(job: string, id: string): void
-}
-
 /** Stores the ends of runs: those of one turn that are done together, and each that failed in a transaction. */
 export class RunEndings {
   readonly #boss: Boss
-  readonly #watch: BossWatch
+  readonly #watch: EndingWatch
   /** Runs that are done, by their queue, until they are on their way. */
   readonly #done = new Map<string, { jobs: BossJob[]; stored: Promise<boolean> }>()
   #closed = false
 
-  constructor(boss: Boss, watch: BossWatch) {
+  constructor(boss: Boss, watch: EndingWatch) {
     this.#boss = boss
     this.#watch = watch
   }
