@@ -31,7 +31,7 @@ const house = [
   ['shutdown.ts'],
   ['afterword.ts'],
   ['instance.ts'],
-  ['index.ts', 'adapters', 'cli', 'observe'],
+  ['index.ts', 'adapters', 'cli', 'observe', 'dashboard'],
   ['testing'],
 ]
 

@@ -14,7 +14,7 @@ export interface SourceFile {
 /** Lists the TypeScript files of a folder, and of the folders in it. */
 export function filesIn(folder: string): SourceFile[] {
   return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => !path.includes('node_modules') && !path.includes('.next'))
     .map((path) => ({ path: relative(root, path), text: readFileSync(path, 'utf8') }))
@@ -25,6 +25,6 @@ export function importsOf({ path, text }: SourceFile): string[] {
   const specifiers = text.matchAll(/(?:from|import|import\(|load\() ?'(\.[^']*)'/g)
   return Array.from(specifiers, ([, specifier = '']) => {
     const target = join(dirname(path), specifier)
-    return target.endsWith('.ts') || target.endsWith('.json') ? target : `${target}.ts`
+    return /\.tsx?$/.test(target) || target.endsWith('.json') ? target : `${target}.ts`
   })
 }

@@ -4,8 +4,8 @@ import { filesIn } from './source.ts'
 /** The files that have the timers of the host. */
 const grounds = ['src/clock.ts', 'src/timers.ts']
 
-/** The parts whose timers have delays of their own, all of them short. */
-const apart = /^src\/(journal|adapters|cli)\//
+/** The parts whose timers have delays of their own, all of them short; and the page, which runs in a browser. */
+const apart = /^src\/(journal|adapters|cli|dashboard\/page)\//
 
 /** Lists the files that set a timer of the host by themselves, which could not be longer than 24.8 days. */
 function settingTimers(files: readonly { readonly path: string; readonly text: string }[]): string[] {
