@@ -185,6 +185,7 @@ export class BossClient implements EngineClient {
     this.#closed = true
     this.#endings?.close()
     this.#unworked?.close()
+    this.#workers?.close()
     // Connections of our own may fail later than that: their errors need a listener still.
     if (this.#isGiven) this.#boss.off('error', this.#onError)
     else {

@@ -5,6 +5,7 @@ import type { Ending, EngineClaim, EngineHost, EngineWork } from '../engine.ts'
 import { queuesOf } from '../queue-name.ts'
 import { readCall } from '../stored-call.ts'
 import type { Boss, BossJob } from './boss.ts'
+import { Owner } from './owner.ts'
 import type { RunEndings } from './run-endings.ts'
 
 /** The most jobs of a batch: at first, and of a queue whose batches come full. */
@@ -36,6 +37,7 @@ export class BossWorkers {
   readonly #boss: Boss
   readonly #host: EngineHost
   readonly #endings: RunEndings
+  readonly #owner: Owner
   readonly #queues = new Map<string, Queue>()
   #concurrency = 0
   /** The number of claims that are not over. */
@@ -49,6 +51,15 @@ export class BossWorkers {
     this.#boss = boss
     this.#host = host
     this.#endings = endings
+    this.#owner = new Owner(boss, (name) => {
+      const worker = this.#queues.get(name)?.worker
+      if (worker !== undefined) boss.notifyWorker(worker)
+    })
+  }
+
+  /** Lets go of the claims that are not over. */
+  close(): void {
+    this.#owner.close()
   }
 
   /** Sets what is worked on. The queues of all jobs are there. */
@@ -65,6 +76,8 @@ export class BossWorkers {
         this.#queues.set(name, { name, job, isServed: false, worker: undefined, batch: firstBatch, isFull: false })
       }
     }
+    const [first] = this.#queues.keys()
+    if (first !== undefined) this.#owner.open(first)
     this.#runWaiting()
     this.#fill()
   }
@@ -141,12 +154,14 @@ export class BossWorkers {
    */
   async #run(queue: Queue, jobs: readonly BossJob[]): Promise<void> {
     this.#claimed += jobs.length
+    const isOver = this.#owner.claimed(queue.name, jobs)
     const over = jobs.map(
       (job) => new Promise<boolean>((resolve) => this.#waiting.push(this.#claimOf(queue, job, resolve))),
     )
     this.#runWaiting()
     this.#fill()
     const stored = await Promise.all(over)
+    isOver()
     if (stored.includes(false)) throw new Error('the end of a run could not be stored')
   }
 

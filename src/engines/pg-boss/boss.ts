@@ -57,8 +57,9 @@ export interface Boss {
     handler: (jobs: BossJob[]) => Promise<void>,
   ): Promise<string>
   offWork(name: string, options: { id: string; wait: boolean }): Promise<void>
+  notifyWorker(id: string): void
   complete(name: string, attempts: BossAttempt[]): Promise<object>
-  fail(name: string, of: string | BossAttempt, output: object, options: InTransaction): Promise<object>
+  fail(name: string, of: string | BossAttempt | BossAttempt[], output: object, options: InTransaction): Promise<object>
   update(
     name: string,
     data: object | undefined,

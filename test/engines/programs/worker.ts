@@ -35,7 +35,7 @@ const gate = Promise.withResolvers<void>()
 const Note = job(
   'note',
   (what: string) => {
-    process.send?.({ type: 'ran', what, id: currentTask()?.id, attempt: currentTask()?.attempt })
+    process.send?.({ type: 'ran', what, id: currentTask()?.id, attempt: currentTask()?.attempt, pid: process.pid })
     return waits ? gate.promise : undefined
   },
   { timeout: 600_000 },
