@@ -31,7 +31,7 @@ export interface HelloView {
   readonly role: 'read' | 'write'
   /** The process that answers, whose requests are shown; `undefined` where the command serves the page, which has no requests. */
   readonly pid: number | undefined
-  /** Where jobs are kept, and their records can be listed. */
+  /** The store that keeps the jobs, and lists their records. */
   readonly store: 'journal' | 'engine' | 'none'
   /** The most requests that the server remembers, and of how many one is taken when there are more. */
   readonly mostRequests: number
@@ -73,7 +73,7 @@ export interface ProcessView {
   readonly startedAt: number | undefined
   /** The jobs that it can run. */
   readonly jobs: readonly string[]
-  /** What runs in it by name; `undefined` where it does not tell. */
+  /** The names of the tasks that run in it; `undefined` where it does not tell. */
   readonly running: readonly { readonly name: string; readonly count: number }[] | undefined
 }
 
@@ -141,7 +141,7 @@ export interface TaskView {
   readonly attempts: readonly AttemptView[]
   /** The place of the call: a line of a stack trace. */
   readonly place: string | undefined
-  /** Why it was cancelled or left. */
+  /** The reason why it was cancelled or left. */
   readonly reason: string | undefined
 }
 
@@ -158,7 +158,7 @@ export interface AttemptView {
 /** The states of records: those of the store, and `later` for pending ones that are delayed or wait for their next attempt. */
 export type JobState = 'failed' | 'running' | 'held' | 'pending' | 'later' | 'queued' | 'paused' | 'unknown' | 'sealed'
 
-/** What records are asked for. */
+/** The records that are asked for. */
 export interface JobFilter {
   readonly state?: JobState
   readonly job?: string
@@ -207,7 +207,7 @@ export interface JobDetailsView extends JobView {
   readonly history: readonly { readonly at: number; readonly state: string; readonly text: string | undefined }[]
 }
 
-/** What a person may do with records. */
+/** The actions that a person may take on records. */
 export type ActionName = 'retry' | 'discard' | 'run'
 
 /** An action on records: those of `ids`, or all that match `filter`. `expected` is the number that the person was told. */
@@ -232,7 +232,7 @@ export interface ActionView {
   readonly unchanged: number
   readonly total: number
   readonly endedAt: number | undefined
-  /** What went wrong, in words. */
+  /** The trouble in words. */
   readonly error: string | undefined
 }
 
