@@ -9,6 +9,7 @@ import { readLog } from '../../src/journal/files/log-reader.ts'
 import { slotSize } from '../../src/journal/files/record-id.ts'
 import { owner } from '../../src/journal/files/schema.ts'
 import { AddedRecords } from '../../src/journal/server/added-records.ts'
+import { Reports } from '../support/reports.ts'
 import { Sibling } from './sibling.ts'
 
 let folder: string
@@ -63,3 +64,20 @@ test.each([
     expect(runs.toSorted()).toEqual(whats.toSorted())
   },
 )
+
+test('dispatch() of 10,000 calls in one turn, which share a frame of the log, moves each of them once', async () => {
+  using reports = new Reports()
+  const count = 10_000
+  const runs = new Map<number, number>()
+  const all = Promise.withResolvers<void>()
+  await using afterword = new Afterword({ journal: folder })
+  const Count = afterword.job('count', (n: number, _filler: string) => {
+    runs.set(n, (runs.get(n) ?? 0) + 1)
+    if (runs.size === count) all.resolve()
+  })
+  await Promise.all(Array.from({ length: count }, (_, n) => Count.dispatch(n, '.'.repeat(200))))
+  await all.promise
+  await afterword.drain()
+  expect([...runs.values()]).toEqual(Array(count).fill(1))
+  expect(reports.codes).toEqual([])
+})

@@ -60,7 +60,7 @@ export class Peer implements Disposable {
       },
       tables: [this.own.store, this.shared.store],
       sharedFile: undefined,
-      log: { receive() {}, close() {}, read: (recordId) => ({ row: this.log.get(recordId) as RecordRow }) },
+      log: { receive() {}, close() {}, reader: () => (recordId) => ({ row: this.log.get(recordId) as RecordRow }) },
       setAside: () => false,
       withdrawLeft: () => undefined,
       loggedSlots: [],

@@ -153,8 +153,7 @@ type Values = readonly [kind: number, id: number, attempt: number, now: number, 
 /** Reads the entries of a frame. @param offset that of the payload in the file */
 function readEntries(payload: Buffer, offset: number, place: Place, contents: LogContents): void {
   for (let start = 0, end: number; start < payload.length; start = end + 1) {
-    const next = payload.indexOf(lineBreak, start)
-    end = next === -1 ? payload.length : next
+    end = lineEnd(payload, start)
     const id = acceptedId(payload, start)
     try {
       if (id !== undefined) accept(id, { offset: offset + start, length: end - start }, contents)
@@ -164,6 +163,12 @@ function readEntries(payload: Buffer, offset: number, place: Place, contents: Lo
       contents.gaps.push(place)
     }
   }
+}
+
+/** The end of the line that begins there. */
+function lineEnd(payload: Buffer, start: number): number {
+  const next = payload.indexOf(lineBreak, start)
+  return next === -1 ? payload.length : next
 }
 
 /** Reads the id of an entry that accepts a record: most entries do, and the rest of one is read when it is needed. */
@@ -220,22 +225,46 @@ export function parseFailure(text: string): { readonly reason: string; readonly 
   return end === -1 ? { reason: text, error: null } : { reason: text.slice(0, end), error: text.slice(end + 1) }
 }
 
+/** A record in the log. `isBroken`: its frame does not check, and the values of the record may be damaged. */
+interface LoggedRecord {
+  readonly row: RecordRow
+  readonly isBroken: boolean
+}
+
+/** Finds an accepted record of a frame; `undefined` where the file has it no more. */
+export type FindRecord = (id: number) => LoggedRecord | undefined
+
 /**
- * Reads one accepted record; `undefined` where the file has it no more. Throws the errors of the file system.
- * @param offset that of its frame in the file
- * @returns `isBroken` the frame does not check: the values of the record may be damaged
+ * Reads a frame, which may have the records of thousands of calls: those are found without reading it again. Throws the errors of the file
+ * system.
+ * @param offset that of the frame in the file
  */
-export function recordAt(file: number, offset: number, id: number): { row: RecordRow; isBroken: boolean } | undefined {
+export function recordsAt(file: number, offset: number): FindRecord {
   const head = bytesAt(file, offset, frameHeadSize)
-  if (head.length < frameHeadSize) return undefined
+  if (head.length < frameHeadSize) return () => undefined
   const most = fstatSync(file).size - offset
   const bytes = bytesAt(file, offset, Math.min(frameHeadSize + head.readUInt32LE(0), most))
   const frame = readFrame(bytes, 0)
-  for (const line of frame?.payload.toString().split('\n') ?? []) {
-    if (line.startsWith(`${acceptMark}${id},`)) return { row: parseAccepted(line), isBroken: false }
-  }
+  if (frame !== undefined) return recordsIn(frame.payload)
   // A length that is damaged: the records of a frame are far less than a segment.
-  const rest = frame === undefined ? bytesAt(file, offset, Math.min(most, 8 * segmentUnit)) : undefined
-  const row = rest && brokenRows(rest).find(([found]) => found === id)
-  return row && { row, isBroken: true }
+  const rows = brokenRows(bytesAt(file, offset, Math.min(most, 8 * segmentUnit)))
+  return (id) => {
+    const row = rows.find(([found]) => found === id)
+    return row && { row, isBroken: true }
+  }
+}
+
+function recordsIn(payload: Buffer): FindRecord {
+  const entries = new Map<number, Range>()
+  for (let start = 0, end: number; start < payload.length; start = end + 1) {
+    end = lineEnd(payload, start)
+    const id = acceptedId(payload, start)
+    if (id !== undefined) entries.set(id, { offset: start, length: end - start })
+  }
+  return (id) => {
+    const found = entries.get(id)
+    if (found === undefined) return undefined
+    const line = payload.toString('utf8', found.offset, found.offset + found.length)
+    return { row: parseAccepted(line), isBroken: false }
+  }
 }

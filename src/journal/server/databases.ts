@@ -21,7 +21,7 @@ export interface Databases {
   /** The table for records that any process may claim. */
   readonly shared: RecordTable
   /** The log of this process; `undefined` where an app's own database takes its place. */
-  readonly log?: Pick<ServerLog, 'receive' | 'read' | 'close'>
+  readonly log?: Pick<ServerLog, 'receive' | 'reader' | 'close'>
   /** The tables of all databases. */
   readonly tables: readonly RecordTable[]
   /** The file to which other processes write; `undefined` for none. */

@@ -127,9 +127,10 @@ export class GroupCommit {
   /** Reads the records that move. The log has each of them until the group is committed. */
   #recordsOf({ moves }: CommitGroup): MovedRecord[] {
     const records: MovedRecord[] = []
+    const read = this.#databases.log?.reader()
     for (let i = 0; i < moves.length; i += moveWidth) {
       const [recordId, offset, attempt, runAt, delay, otherKeys] = moves.slice(i, i + moveWidth) as Move
-      const found = this.#databases.log?.read(recordId, offset) ?? {}
+      const found = read?.(recordId, offset) ?? {}
       const row = found.row && attempt > 0 ? changed(found.row, { attempt, runAt, delay }) : found.row
       records.push({ ...found, row, recordId, otherKeys } as MovedRecord)
     }

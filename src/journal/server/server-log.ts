@@ -2,7 +2,7 @@ import { closeSync, constants, fdatasyncSync, openSync } from 'node:fs'
 import type { Sync } from '../files/database.ts'
 import { FileIdentity } from '../files/file-identity.ts'
 import { logOf, type RecordRow } from '../files/log-format.ts'
-import { recordAt } from '../files/log-reader.ts'
+import { type FindRecord, recordsAt } from '../files/log-reader.ts'
 import { writeZeros } from '../files/log-space.ts'
 import { lockOf } from '../files/process-lock.ts'
 import { unread } from '../files/sqlite-errors.ts'
@@ -45,18 +45,25 @@ export class ServerLog {
     }
   }
 
-  /** Reads a record that moves to a database. Throws the errors of the file system that may pass: the group is sent again. */
-  read(recordId: number, offset: number): MovedRow {
-    try {
-      const found = recordAt(this.#file, offset, recordId)
-      this.#failedReads.delete(recordId)
-      if (found === undefined) return { why: 'it is not in the log any more' }
-      return found.isBroken ? { ...found, why: 'its entry in the log was damaged' } : found
-    } catch (error) {
-      const failed = 1 + (this.#failedReads.get(recordId) ?? 0)
-      this.#failedReads.set(recordId, failed)
-      if (failed < mostFailedReads) throw error
-      return { why: String(error) }
+  /**
+   * Makes a function that reads the records of one group that move to a database. It throws the errors of the file system that may pass: the
+   * group is sent again. The calls of one turn share a frame, which is read once for all of them; later groups may find another one in its place.
+   */
+  reader(): (recordId: number, offset: number) => MovedRow {
+    let frame: { readonly offset: number; readonly find: FindRecord } | undefined
+    return (recordId, offset) => {
+      try {
+        if (frame?.offset !== offset) frame = { offset, find: recordsAt(this.#file, offset) }
+        const found = frame.find(recordId)
+        this.#failedReads.delete(recordId)
+        if (found === undefined) return { why: 'it is not in the log any more' }
+        return found.isBroken ? { ...found, why: 'its entry in the log was damaged' } : found
+      } catch (error) {
+        const failed = 1 + (this.#failedReads.get(recordId) ?? 0)
+        this.#failedReads.set(recordId, failed)
+        if (failed < mostFailedReads) throw error
+        return { why: String(error) }
+      }
     }
   }
 
