@@ -5,6 +5,7 @@ import type { Backlog } from './schedule/backlog.ts'
 import { Meter, type TaskMeasurements } from './schedule/meter.ts'
 import type { Scheduler } from './schedule/scheduler.ts'
 import type { Status } from './status.ts'
+import type { Recorder } from './task/recording.ts'
 
 /**
  * The measurements of an instance at a moment.
@@ -34,14 +35,17 @@ const readers = new WeakMap<Backlog, Set<Metrics>>()
 export class Metrics implements Disposable {
   /** The folder of the journal; `undefined` where there is none. @internal */
   readonly folder: string | undefined
+  readonly #scheduler: Scheduler
   readonly #backlog: Backlog
   readonly #status: () => Status
   readonly #loop: LoopMonitor | undefined
   #isClosed = false
 
   /** @internal */
-  constructor({ backlog, settings }: Scheduler, status: () => Status, { loopDelay }: Required<MetricsOptions>) {
+  constructor(scheduler: Scheduler, status: () => Status, { loopDelay }: Required<MetricsOptions>) {
+    const { backlog, settings } = scheduler
     const { journal } = settings
+    this.#scheduler = scheduler
     this.folder = typeof journal === 'object' ? journal.path : journal
     this.#backlog = backlog
     this.#status = status
@@ -56,6 +60,15 @@ export class Metrics implements Disposable {
     const { meter } = this.#backlog
     if (this.#isClosed || meter === undefined) throw new AfterwordError('AFTERWORD_METRICS_CLOSED')
     return { status: this.#status(), measured: meter.measurements, loopDelay: this.#loop?.read() }
+  }
+
+  /** The recorder of the requests of the instance, which records from when it is set; `undefined` while nobody looks. @internal */
+  get recorder(): Recorder | undefined {
+    return this.#scheduler.current.recorder
+  }
+
+  set recorder(recorder: Recorder | undefined) {
+    this.#scheduler.current.recorder = recorder
   }
 
   /** Ends the measuring, unless other metrics of the instance are open. */

@@ -222,7 +222,7 @@ export class Jobs {
     const { scope } = current
     scope?.expect(record)
     record.submit((why) => void (why === 'refused' && scope?.refused()))
-    if (isHeard('call:dispatched')) channels['call:dispatched'].publish({ id: record.id, name, args })
+    this.#tellDispatched(record.id, name, args)
     // Whoever calls after this one, in whichever process, comes after it in its lane.
     await stored(record, uniqueKey !== undefined || definition.shared !== undefined)
     return record.id
@@ -238,8 +238,13 @@ export class Jobs {
     }
     const call = definition.call(args, definition.uniqueKey(args))
     const id = await journal.enqueue({ delay: settings.delay, ...call, shared: true }, tx)
-    if (isHeard('call:dispatched')) channels['call:dispatched'].publish({ id, name, args })
+    this.#tellDispatched(id, name, args)
     return id
+  }
+
+  #tellDispatched(id: string, name: string, args: readonly unknown[]): void {
+    if (isHeard('call:dispatched')) channels['call:dispatched'].publish({ id, name, args })
+    this.#scheduler.current.scope?.dispatched(id, name)
   }
 }
 

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { isolatesRequests } from '../platform.ts'
 import type { CallTracer } from '../task/record.ts'
+import type { Recorder } from '../task/recording.ts'
 import type { RequestScope } from '../task/request-scope.ts'
 import type { Scope } from '../task/scope.ts'
 import { Task } from '../task/task.ts'
@@ -27,6 +28,8 @@ export class Current {
   tracers: readonly CallTracer[] = []
   /** The hooks around each run; `undefined` while there are none. */
   hooks: RunHooks | undefined
+  /** Records scopes; `undefined` while nobody looks. */
+  recorder: Recorder | undefined
 
   /** The scope; `undefined` outside a request. */
   get scope(): Scope | undefined {

@@ -26,6 +26,11 @@ export function notePlace(task: Task): void {
   if (place !== undefined) places.set(source, place)
 }
 
+/** Finds the place where tasks of the same source were deferred, if it was noted. */
+export function notedPlace({ source }: Task): string | undefined {
+  return places.get(source)
+}
+
 /** Finds the place where tasks of the same source were deferred. Where it was not noted, the next ones are: there will be trouble again. */
 export function knownPlace({ source }: Task): string | undefined {
   const place = places.get(source)

@@ -30,6 +30,7 @@ function runNow(task: Task, current: Current): Outcome | Promise<Outcome> {
 function attempt(task: Task): Outcome | Promise<Outcome> {
   if (!isWanted(task)) return { status: 'cancelled', reason: 'when' }
   if (isHeard('task:started')) channels['task:started'].publish({ task })
+  task.scope.recording?.began(task)
   const { hooks } = task.scope.runner.current
   const value = hooks === undefined ? task.call() : hooks.call(task)
   return isThenable(value) ? settled(value) : { status: 'done', value }

@@ -20,6 +20,8 @@ export class RequestScope extends Scope implements ResponseGate {
   coming = 0
   /** The async context in which the scope was opened, where the adapter keeps it. */
   context: AsyncResource | undefined
+  /** The moment by `performance.now()` at which the scope was opened, as far as somebody records scopes. */
+  readonly openedAt: number | undefined
 
   #response: ScopeResponse | undefined
   #asked = false
@@ -42,6 +44,7 @@ export class RequestScope extends Scope implements ResponseGate {
     this.state = 'open'
     this.#response = response
     this.host = response.host
+    this.openedAt = runner.current.recorder === undefined ? undefined : clock.now()
   }
 
   override get response(): SentResponse | undefined {
@@ -189,6 +192,7 @@ export class RequestScope extends Scope implements ResponseGate {
     this.#response.whenSent((sent) => {
       this.sent = sent
       this.#isSent = true
+      this.recording?.sent(sent)
       for (const record of this.#asking ?? []) record.noteResponse(sent)
       this.#asking = undefined
       this.runner.releaseLater(this)

@@ -1,4 +1,5 @@
 import type { CancelReason } from './outcome.ts'
+import type { Recorder } from './recording.ts'
 import type { RequestScope } from './request-scope.ts'
 import type { Scope } from './scope.ts'
 import type { Task } from './task.ts'
@@ -38,6 +39,8 @@ export interface ScopeRunner {
   readonly current: {
     /** The hooks around each run; `undefined` while there are none. */
     readonly hooks: { call(task: Task): unknown } | undefined
+    /** Records scopes; `undefined` while nobody looks. */
+    readonly recorder: Recorder | undefined
     /** Calls a function as code of the request of a scope. Throws what the function throws. */
     enterRequest<A extends unknown[], R>(scope: RequestScope, fn: (...args: A) => R, self: unknown, args: A): R
   }

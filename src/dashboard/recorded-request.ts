@@ -1,0 +1,158 @@
+import { clock } from '../clock.ts'
+import { errorText } from '../error-text.ts'
+import { notedPlace } from '../schedule/defer-places.ts'
+import type { SentResponse } from '../sent-response.ts'
+import type { Outcome } from '../task/outcome.ts'
+import type { Recording } from '../task/recording.ts'
+import type { RequestScope } from '../task/request-scope.ts'
+import type { Scope } from '../task/scope.ts'
+import type { Task } from '../task/task.ts'
+import type { AttemptView, RequestView, TaskView } from './views.ts'
+
+type Growing<T> = { -readonly [Name in keyof T]: T[Name] }
+type GrowingTask = Growing<Omit<TaskView, 'attempts'>> & { readonly attempts: Growing<AttemptView>[] }
+type GrowingRequest = Growing<Omit<RequestView, 'tasks'>> & { readonly tasks: GrowingTask[] }
+
+/** The keeper of a recorded request hears of its changes. */
+export interface RequestKeeper {
+  changed(request: RecordedRequest): void
+  /** The request has handed a call to the journal, which may come back as a task. */
+  dispatched(id: string, request: RecordedRequest): void
+}
+
+/** The most tasks of a request that are told one by one, and the most attempts of each: the last ones. */
+const mostTasks = 50
+const mostAttempts = 20
+/** The most characters of a path, of a name, and of an error with its stack. */
+const mostOfPath = 200
+const mostOfName = 200
+const mostOfError = 4000
+
+/** A request as it is recorded: a row of the waterfall, which grows as its tasks go on. */
+export class RecordedRequest implements Recording {
+  readonly #view: GrowingRequest
+  /** The unfinished tasks that are told. */
+  readonly #tasks = new Map<Task, GrowingTask>()
+  /** The calls that were handed to the journal, by id. */
+  readonly #dispatched = new Map<string, GrowingTask>()
+  readonly #opened: number
+  readonly #keeper: RequestKeeper
+
+  constructor(id: string, scope: Scope, keeper: RequestKeeper) {
+    const { openedAt } = scope as Partial<RequestScope>
+    const response = scope.response
+    this.#keeper = keeper
+    this.#opened = openedAt ?? clock.now()
+    this.#view = {
+      id,
+      at: clock.date() - (clock.now() - this.#opened),
+      method: response?.method,
+      path: response?.path.slice(0, mostOfPath),
+      status: undefined,
+      // Work outside a request waits for no response.
+      sent: response === undefined ? 0 : undefined,
+      delivered: undefined,
+      pid: globalThis.process?.pid ?? 0,
+      tasks: [],
+      moreTasks: 0,
+    }
+    // The scope of a request that was sent before anybody looked.
+    if (scope.sent !== undefined) this.#noteSent(scope.sent)
+  }
+
+  /** The row as it is now. The object grows with the request. */
+  get view(): RequestView {
+    return this.#view
+  }
+
+  /** The calls that were handed to the journal and have not come back as tasks. */
+  get dispatchedIds(): Iterable<string> {
+    return this.#dispatched.keys()
+  }
+
+  added(task: Task): void {
+    // The items of a batch are told, and not the run that they share.
+    if (task.definition.internal) return
+    const dispatched = this.#dispatched.get(task.id)
+    if (dispatched !== undefined) {
+      this.#dispatched.delete(task.id)
+      dispatched.reason = undefined
+      this.#tasks.set(task, dispatched)
+      return this.#keeper.changed(this)
+    }
+    const view = this.#add(task.id, task.name, task.record !== undefined, notedPlace(task))
+    if (view !== undefined) this.#tasks.set(task, view)
+  }
+
+  dispatched(id: string, job: string): void {
+    const view = this.#add(id, job, true, undefined)
+    if (view === undefined) return
+    view.reason = 'for any process'
+    this.#dispatched.set(id, view)
+    this.#keeper.dispatched(id, this)
+  }
+
+  sent(response: SentResponse): void {
+    this.#noteSent(response)
+    this.#keeper.changed(this)
+  }
+
+  began(task: Task): void {
+    const view = this.#tasks.get(task)
+    if (view === undefined) return
+    view.state = 'running'
+    if (view.attempts.length === mostAttempts) view.attempts.shift()
+    view.attempts.push({ from: this.#now, to: undefined, status: undefined, error: undefined })
+    this.#keeper.changed(this)
+  }
+
+  attempted(task: Task, outcome: Outcome): void {
+    const attempt = this.#tasks.get(task)?.attempts.at(-1)
+    if (attempt === undefined || attempt.to !== undefined) return
+    attempt.to = this.#now
+    attempt.status = outcome.status
+    if (outcome.status === 'failed') attempt.error = errorText(outcome.error).slice(0, mostOfError)
+    if (outcome.status === 'timed-out') attempt.error = `The attempt did not end within ${outcome.after} ms.`
+    this.#keeper.changed(this)
+  }
+
+  retries(task: Task): void {
+    const view = this.#tasks.get(task)
+    if (view === undefined) return
+    view.state = 'retrying'
+    this.#keeper.changed(this)
+  }
+
+  ended(task: Task, outcome: Outcome): void {
+    const view = this.#tasks.get(task)
+    if (view === undefined) return
+    this.#tasks.delete(task)
+    if (outcome.status === 'cancelled') view.reason = outcome.reason
+    // A kept task has no outcome yet: it runs later, or in another process.
+    if (outcome.status !== 'cancelled' || outcome.reason !== 'kept') view.state = outcome.status
+    this.#keeper.changed(this)
+  }
+
+  #add(id: string, name: string, isKept: boolean, place: string | undefined): GrowingTask | undefined {
+    this.#keeper.changed(this)
+    if (this.#view.tasks.length === mostTasks) {
+      this.#view.moreTasks++
+      return undefined
+    }
+    const view: GrowingTask = {
+      ...{ id, name: name.slice(0, mostOfName), isKept, state: 'waiting', deferred: this.#now },
+      ...{ attempts: [], place, reason: undefined },
+    }
+    this.#view.tasks.push(view)
+    return view
+  }
+
+  #noteSent({ status, delivered }: SentResponse): void {
+    Object.assign(this.#view, { status, delivered, sent: this.#now })
+  }
+
+  /** The time since the request came in, to a hundredth of a ms. */
+  get #now(): number {
+    return Math.round((clock.now() - this.#opened) * 100) / 100
+  }
+}
