@@ -1,6 +1,8 @@
 import { render } from 'preact'
 import './style/base.css'
 import './style/frame.css'
-import { ThemeSwitch } from './theme.tsx'
+import './style/now.css'
+import './style/requests.css'
+import { Dashboard } from './dashboard.tsx'
 
-render(<ThemeSwitch />, document.getElementById('page')!)
+render(<Dashboard />, document.getElementById('page')!)

@@ -78,10 +78,10 @@ function stack(lines: readonly Line[]): Line[] {
   })
 }
 
-/** The end of a scale that has such a value: 1, 2 or 5 with zeros. */
-export function niceTop(value: number): number {
+/** The end of a scale on which a value has room: a round number. */
+function niceTop(value: number): number {
   const unit = 10 ** Math.floor(Math.log10(value))
-  return unit * ([1, 2, 5, 10].find((step) => step * unit >= value * 0.999) ?? 10)
+  return unit * ([1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((step) => step * unit >= value * 0.999) ?? 10)
 }
 
 function lastIndex(lines: readonly Line[]): number {

@@ -7,8 +7,8 @@ export interface Tick {
   readonly at: number
 }
 
-/** The part of the width that the time before the response has. */
-const share = 0.24
+/** The place of the moment at which a response was sent, from 0 to 1. */
+const sentAt = 0.24
 
 /**
  * The scale of a waterfall. The moment at which the response was sent stands at one place for all requests. Handlers take milliseconds, and tasks
@@ -19,23 +19,34 @@ export class TimeScale {
   readonly before: number
   /** The time in ms that is shown after it. */
   readonly after: number
-  /** The place of the moment at which the response was sent, from 0 to 1. */
-  readonly sentAt = share
+  /** The place of the end of the scale, from 0 to 1: behind it is room for a word. */
+  readonly end: number
   readonly #step: number
 
-  constructor(before: number, after: number) {
+  constructor(before: number, after: number, end: number) {
+    this.end = end
+
     this.before = spanOf(Math.max(before, 1))[0]
     ;[this.after, this.#step] = spanOf(Math.max(after, 1))
   }
 
   /** Makes a scale on which most of the spans fit; the few that are much longer leave it. */
-  static fitting(before: readonly number[], after: readonly number[]): TimeScale {
-    return new TimeScale(mostOf(before), mostOf(after))
+  static fitting(before: readonly number[], after: readonly number[], end: number): TimeScale {
+    return new TimeScale(mostOf(before), mostOf(after), end)
+  }
+
+  /** The last place of a bar that leaves the scale. */
+  get edge(): number {
+    return this.end + 0.015
+  }
+
+  equals({ before, after, end }: TimeScale): boolean {
+    return before === this.before && after === this.after && end === this.end
   }
 
   /** The place of a moment, from 0 to 1 where it is on the scale. */
   at(moment: Moment): number {
-    return moment < 0 ? share * (1 + moment / this.before) : share + (1 - share) * (moment / this.after)
+    return moment < 0 ? sentAt * (1 + moment / this.before) : sentAt + (this.end - sentAt) * (moment / this.after)
   }
 
   /** The marks of the axis, without the moment 0. */

@@ -1,0 +1,65 @@
+import type { TaskState, TaskView } from '../../views.ts'
+import { Icon } from '../icon.tsx'
+import { counted, duration } from '../printed.ts'
+import type { RememberedRow } from '../remembered-rows.ts'
+import { originOf, workAfter } from './bars.ts'
+
+/** The states in the order in which they matter. */
+const states = ['failed', 'timed-out', 'lost', 'retrying', 'running', 'waiting', 'cancelled', 'done'] as const
+
+const words: Record<TaskState, string> = {
+  failed: 'failed',
+  'timed-out': 'timed out',
+  lost: 'lost',
+  retrying: 'retrying',
+  running: 'running',
+  waiting: 'waiting',
+  cancelled: 'cancelled',
+  done: 'done',
+}
+
+/** A state as a drawing and a word. */
+export function State({ state, number }: { readonly state: TaskState; readonly number?: number }) {
+  return (
+    <span class={`state ${state}`}>
+      <Icon name={state} />
+      {number !== undefined && <b class="number">{number}</b>}
+      <span>{words[state]}</span>
+    </span>
+  )
+}
+
+/** The number of tasks of each state. */
+function countsOf(tasks: readonly TaskView[]): (readonly [state: TaskState, number: number])[] {
+  return states
+    .map((state) => [state, tasks.filter((task) => task.state === state).length] as const)
+    .filter(([, number]) => number > 0)
+}
+
+/** The outcomes of the tasks of a request. */
+export function Result({ request }: { readonly request: RememberedRow }) {
+  const counts = countsOf(request.tasks)
+  if (counts.length === 0) return <span class="muted">nothing deferred</span>
+  return (
+    <>
+      {counts.map(([state, number]) => (
+        <State key={state} state={state} number={number} />
+      ))}
+    </>
+  )
+}
+
+/** A request in one sentence, for those who do not see its bars. */
+export function inWords(request: RememberedRow, elapsed: number): string {
+  const waited = duration(originOf(request, elapsed))
+  const client =
+    request.isBroken && request.sent === undefined
+      ? 'The client got no answer'
+      : request.sent === undefined
+        ? `The client has waited ${waited} so far`
+        : `The client waited ${waited}`
+  if (request.tasks.length === 0) return `${client}. Nothing was deferred.`
+  const results = countsOf(request.tasks).map(([state, number]) => `${number} ${words[state]}`)
+  const after = duration(workAfter(request, elapsed))
+  return `${client}. ${counted(request.tasks.length, 'task')} after the response, for ${after}: ${results.join(', ')}.`
+}
