@@ -35,7 +35,7 @@ export function Plots({ measured, span, isShort }: PlotsProps) {
       </div>
       <label class="moment">
         <span>
-          Numbers of <b class="number">{moment}</b>
+          Numbers of <b class="number strong-ink">{moment}</b>
         </span>
         <input
           type="range"

@@ -36,6 +36,7 @@ export const RequestRow = memo(function RequestRow({ request, scale, isOpen, onT
             type="button"
             class="opener"
             data-row={key}
+            data-key={isOpen ? 'Escape' : undefined}
             aria-expanded={isOpen}
             aria-controls={details}
             onClick={() => onToggle(key)}

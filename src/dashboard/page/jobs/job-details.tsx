@@ -1,0 +1,134 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { ActionName, JobDetailsView, JobState } from '../../views.ts'
+import { changeValues } from '../address.ts'
+import { Icon } from '../icon.tsx'
+import { duration, fullDate } from '../printed.ts'
+import { ActionButton } from './action-button.tsx'
+import { JobStateWord } from './job-state.tsx'
+import { useRecord } from './records.ts'
+
+interface DetailsProps {
+  readonly id: string
+  readonly canWrite: boolean
+  readonly version: number
+}
+
+/** A record in full. */
+export function JobDetails({ id, canWrite, version }: DetailsProps) {
+  const [isRevealed, reveal] = useState(false)
+  const { value: job, error } = useRecord(id, isRevealed, version)
+  const heading = useRef<HTMLHeadingElement>(null)
+  // Where the details take the place of the list, the focus goes with them.
+  useEffect(() => {
+    if (matchMedia('(max-width: 72rem)').matches) heading.current?.focus()
+  }, [])
+  return (
+    <aside class="job-details" aria-labelledby="job-title">
+      <header>
+        <h2 id="job-title" ref={heading} tabIndex={-1}>
+          <code>{job?.job ?? 'Record'}</code> <span class="id">{id}</span>
+        </h2>
+        <button type="button" class="plain square" data-key="Escape" onClick={() => changeValues({ open: '' }, true)}>
+          <Icon name="close" />
+          <span class="visually-hidden">Close the record</span>
+        </button>
+      </header>
+      {error !== undefined && (
+        <p class="warning" role="alert">
+          <Icon name="notice" />
+          {error}
+        </p>
+      )}
+      {job !== undefined && error === undefined && (
+        <>
+          <p class="job-state-line">
+            <JobStateWord state={job.state} />{' '}
+            {job.reason !== undefined && job.reason !== job.state && `(${job.reason}) `}
+            {job.attempt > 0 && <span class="muted">attempt {job.attempt}</span>}
+          </p>
+          {canWrite && (
+            <p class="actions">
+              {possible(job.state).map((action) => (
+                <ActionButton key={action} action={action} ids={[id]} total={1} onDone={() => {}} />
+              ))}
+            </p>
+          )}
+          <History job={job} />
+          {job.stack !== undefined && (
+            <section>
+              <h3>Last error</h3>
+              <pre class="stack">{job.stack}</pre>
+            </section>
+          )}
+          <section>
+            <h3>Arguments</h3>
+            <pre>{job.args}</pre>
+            {canWrite && !job.isRevealed && (
+              <button type="button" onClick={() => reveal(true)}>
+                <Icon name="lock" /> Reveal the arguments
+              </button>
+            )}
+          </section>
+          <Facts job={job} />
+        </>
+      )}
+    </aside>
+  )
+}
+
+/** The actions that make sense in a state. */
+function possible(state: JobState): readonly ActionName[] {
+  if (state === 'failed') return ['retry', 'discard']
+  if (state === 'running' || state === 'held') return []
+  return state === 'later' ? ['run', 'discard'] : ['discard']
+}
+
+/** The states of a record as a timeline. */
+function History({ job: { history } }: { readonly job: JobDetailsView }) {
+  if (history.length === 0) return null
+  return (
+    <section>
+      <h3>States</h3>
+      <ol class="history">
+        {history.map(({ at, state, text }, index) => (
+          <li key={`${at}-${state}`} class={`job-${state}`}>
+            <b>{state}</b>{' '}
+            <time class="muted number" dateTime={new Date(at).toISOString()}>
+              {index === 0 ? fullDate(at) : `${duration(at - history[index - 1]!.at)} later`}
+            </time>
+            {text !== undefined && <p>{text}</p>}
+          </li>
+        ))}
+      </ol>
+    </section>
+  )
+}
+
+function Facts({ job }: { readonly job: JobDetailsView }) {
+  const facts: readonly (readonly [string, string | number | undefined])[] = [
+    ['Called', fullDate(job.created)],
+    ['Runs at', job.runAt && fullDate(job.runAt)],
+    ['Failed', job.failedAt && fullDate(job.failedAt)],
+    ['Process', job.pid],
+    ['Unique key', job.key],
+    ['Lane', job.lane],
+    ['Version', job.version],
+    ['Options', job.options],
+  ]
+  return (
+    <section>
+      <h3>Record</h3>
+      <dl class="record-facts">
+        {facts.map(
+          ([name, value]) =>
+            value !== undefined && (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+              </div>
+            ),
+        )}
+      </dl>
+    </section>
+  )
+}
