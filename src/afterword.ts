@@ -235,7 +235,7 @@ export class Afterword {
   }
 
   status(): Status {
-    return statusOf(this.#scheduler, this.#registry)
+    return statusOf(this.#scheduler, this.#registry, this.#shutdown)
   }
 
   /**

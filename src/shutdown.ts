@@ -100,6 +100,11 @@ export class Shutdown implements Ending {
     return this.#expectsRequests || this.#intakes.size > 0 || this.#functions.length > 0
   }
 
+  /** The instance has begun to end. */
+  get isEnding(): boolean {
+    return this.#stage !== undefined || this.#run !== undefined
+  }
+
   get timeout(): number {
     return this.#scheduler.settings.shutdownTimeout
   }

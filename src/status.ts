@@ -32,6 +32,8 @@ export interface Status extends TaskCounts {
   readonly cancelled: number
   /** The tasks that kept the event loop busy for longest, each with where it was deferred. */
   readonly slowest: readonly SlowTask[]
+  /** The instance shuts down: it takes no further requests, and finishes what it has. */
+  readonly ending: boolean
   /** The names of the jobs that are paused: in this process, or with a journal in all of them. */
   readonly paused: readonly string[]
   /** The time in ms for which the oldest change of a record has waited to be stored; 0 where none waits. Mostly a few ms. */
@@ -54,8 +56,17 @@ interface JobsStatus {
   readonly pausedJobs: string[]
 }
 
+/** The part of the shutdown that the status tells. */
+interface ShutdownStatus {
+  readonly isEnding: boolean
+}
+
 /** Makes the status of an instance. */
-export function statusOf(scheduler: Scheduler, { journal, pausedJobs: paused }: JobsStatus): Status {
+export function statusOf(
+  scheduler: Scheduler,
+  { journal, pausedJobs: paused }: JobsStatus,
+  { isEnding: ending }: ShutdownStatus,
+): Status {
   const { open: inFlight, heldForRoom, heldForRecords, before, ended } = scheduler.backlog
   const { sending = 0, oldestSending = 0, awaySince, lag: journalLag = 0 } = journal ?? {}
   const { isOpen: journalOpen = true, isReached: engineReached = true } = journal ?? {}
@@ -73,6 +84,7 @@ export function statusOf(scheduler: Scheduler, { journal, pausedJobs: paused }: 
     ...responses,
     ...ended,
     slowest,
+    ending,
     paused,
     journalLag,
     ...ofEngine,

@@ -2,6 +2,8 @@ import { EventEmitter, once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:net'
 import type { Afterword } from '../afterword.ts'
+import { type Health, liveHealth, notAllowed, readyHealth, written } from '../observe/probes.ts'
+import { validateReadiness } from '../options/readiness-options.ts'
 
 /** The address of a health server. */
 export interface HealthAddress {
@@ -23,11 +25,9 @@ export function healthAddress(text: string): HealthAddress | undefined {
  */
 export class HealthServer {
   readonly #afterword: Afterword
-  #isEnding = false
 
   constructor(afterword: Afterword) {
     this.#afterword = afterword
-    afterword.addIntake({ stop: async () => void (this.#isEnding = true), abort() {} })
   }
 
   /** Listens. @returns the address as a URL @throws Error where the address can't be listened on */
@@ -44,34 +44,15 @@ export class HealthServer {
   }
 
   #answer({ method, url = '' }: IncomingMessage, res: ServerResponse): void {
-    const [status, body] =
-      method === 'GET' || method === 'HEAD' ? this.#found(url.split('?', 1)[0] as string) : notAllowed
-    const text = `${JSON.stringify(body)}\n`
-    res.writeHead(status, {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(text),
-      'cache-control': 'no-store',
-      connection: 'close',
-    })
+    const answer = method === 'GET' || method === 'HEAD' ? this.#found(url.split('?', 1)[0] as string) : notAllowed
+    const { text, headers } = written(answer)
+    res.writeHead(answer.status, { ...headers, connection: 'close' })
     res.end(text)
   }
 
-  #found(path: string): readonly [status: number, body: object] {
-    if (path === '/livez') return [200, { live: true, pid: process.pid, uptime: Math.round(process.uptime()) }]
-    if (path !== '/readyz') return [404, { error: 'There are /livez and /readyz.' }]
-    const { journalOpen, engineReached, engineAway, running, backlog } = this.#afterword.status()
-    const ready = journalOpen && engineReached && !this.#isEnding
-    const body = {
-      ready,
-      ending: this.#isEnding,
-      journalOpen,
-      engineReached,
-      engineAway: Math.round(engineAway),
-      running,
-      backlog,
-    }
-    return [ready ? 200 : 503, body]
+  #found(path: string): Health {
+    if (path === '/livez') return liveHealth()
+    if (path === '/readyz') return readyHealth(this.#afterword, validateReadiness({}))
+    return { status: 404, body: { error: 'There are /livez and /readyz.' } }
   }
 }
-
-const notAllowed = [405, { error: 'GET only.' }] as const

@@ -90,9 +90,13 @@ export class BatchBuffer implements TaskBuffer {
   #run(tasks: readonly Task[]): void {
     let begun: Task[] = []
     const handler = this.#handler
+    const { backlog } = this.#scheduler
     const handle = () => {
       begun = tasks.filter(({ state }) => state === 'waiting')
-      for (const task of begun) this.#scheduler.backlog.begin(task)
+      for (const task of begun) {
+        backlog.begin(task)
+        backlog.meter?.begins(task)
+      }
       return begun.length === 0 ? undefined : handler(begun.map(({ args }) => args[0] as never))
     }
     const scope = new Scope(this.#scheduler)

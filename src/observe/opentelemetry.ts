@@ -16,6 +16,7 @@ import type { Afterword } from '../afterword.ts'
 import { clock } from '../clock.ts'
 import { instance } from '../instance.ts'
 import type { MetricsOptions } from '../options/metrics-options.ts'
+import type { RunResult } from '../schedule/run-hooks.ts'
 import type { CallTracer, JobRecord } from '../task/record.ts'
 import type { CurrentTask, Task } from '../task/task.ts'
 import { version } from '../version.ts'
@@ -79,7 +80,7 @@ class Spans implements CallTracer {
     }
   }
 
-  run(run: () => unknown, task: Task): unknown {
+  run(run: () => RunResult, task: Task): RunResult | Promise<RunResult> {
     const began = clock.now()
     const wait = Math.max(0, began - (task.dueSince ?? task.scope.since))
     const span = this.#spanOf(task)
@@ -88,7 +89,7 @@ class Spans implements CallTracer {
       span.end()
       this.#instruments.ran(task.countedAs, wait, clock.now() - began, error !== undefined)
     }
-    let result: unknown
+    let result: RunResult
     try {
       result = context.with(trace.setSpan(context.active(), span), run)
     } catch (error) {

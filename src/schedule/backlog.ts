@@ -72,7 +72,6 @@ export class Backlog {
     this.running++
     if (task.definition.internal) this.internal.running++
     task.begin()
-    this.meter?.begins(task)
   }
 
   /** An attempt is over, and the task waits for the next one. */

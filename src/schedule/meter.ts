@@ -60,7 +60,7 @@ export class Meter {
   /** The moments at which the attempts began that go on, by `performance.now()`. */
   readonly #begun = new Map<Task, number>()
 
-  /** An attempt begins. */
+  /** The function of an attempt is about to be called: an attempt whose `when` says no is none. */
   begins(task: Task): void {
     if (task.definition.internal) return
     const now = clock.now()

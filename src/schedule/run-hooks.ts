@@ -5,13 +5,29 @@ import { isThenable } from './thenable.ts'
 
 export type { CallTracer }
 
+declare const ofRun: unique symbol
+
 /**
- * A hook around each run. The function calls `run`, and returns what that returned.
+ * The result of a run, which only `run` returns: a hook that returns something else does not compile.
+ *
+ * @example
+ * const timed: RunHook = async (run, task) => {
+ *   const result: RunResult = await run()
+ *   console.log(task.name, 'has ended')
+ *   return result
+ * }
+ */
+export interface RunResult {
+  readonly [ofRun]: unknown
+}
+
+/**
+ * A hook around each run. The function calls `run`, and returns what that returned, or a promise of it.
  *
  * @example
  * const inTenant: RunHook = (run, task) => tenants.run(tenantOf(task.request?.path), run)
  */
-export type RunHook = (run: () => unknown, task: CurrentTask) => unknown
+export type RunHook = (run: () => RunResult, task: CurrentTask) => RunResult | PromiseLike<RunResult>
 
 /** A call that has begun, of a hook or of the run in it: it has its value, its error or its promise. */
 class InnerRun {
@@ -93,7 +109,7 @@ function callWithin(hooks: readonly RunHook[], index: number, task: Task): unkno
   let inner: InnerRun | undefined
   const run = () => {
     inner ??= new InnerRun(() => callWithin(hooks, index + 1, task))
-    return inner.result()
+    return inner.result() as RunResult
   }
   const outer = new InnerRun(() => hook(run, task))
   if (outer.promise !== undefined || inner?.promise !== undefined) return settled(task, outer, () => inner)

@@ -29,9 +29,11 @@ function runNow(task: Task, current: Current): Outcome | Promise<Outcome> {
 
 function attempt(task: Task): Outcome | Promise<Outcome> {
   if (!isWanted(task)) return { status: 'cancelled', reason: 'when' }
+  const { backlog, current } = task.scope.runner
+  backlog.meter?.begins(task)
   if (isHeard('task:started')) channels['task:started'].publish({ task })
   task.scope.recording?.began(task)
-  const { hooks } = task.scope.runner.current
+  const { hooks } = current
   const value = hooks === undefined ? task.call() : hooks.call(task)
   return isThenable(value) ? settled(value) : { status: 'done', value }
 }

@@ -31,6 +31,8 @@ export interface ScopeRunner {
   readonly backlog: {
     /** The number of responses that wait until their records are stored. */
     heldForRecords: number
+    /** Measures the attempts; `undefined` while nobody reads. */
+    readonly meter: { begins(task: Task): void } | undefined
     /** A task that waits can't begin before something else has happened. */
     postpone(task: Task): void
     /** The task could begin from now on. */

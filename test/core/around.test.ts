@@ -100,7 +100,10 @@ test.each<[string, RunHook]>([
   expect(reports.codes).toEqual(['AFTERWORD_TASK_FAILED'])
 })
 
-test.each<[string, RunHook]>([
+/** A hook as JavaScript allows it: TypeScript asks for `return run()`. */
+type LooseHook = (run: () => unknown) => unknown
+
+test.each<[string, LooseHook]>([
   [
     'catches it',
     (run) => {
@@ -114,7 +117,7 @@ test.each<[string, RunHook]>([
 ])('around(): an error of the run counts, also where a hook %s', async (_, hook) => {
   await using afterword = new Afterword()
   using _reports = new Reports()
-  afterword.around(hook)
+  afterword.around(hook as RunHook)
   const failing = { status: 'failed', error: { message: 'run' } }
   expect(await afterword.defer(async () => fail('run')).outcome).toMatchObject(failing)
   if (_ === 'catches it') expect(await afterword.defer(() => fail('run')).outcome).toMatchObject(failing)
@@ -122,7 +125,8 @@ test.each<[string, RunHook]>([
 
 test('around(): a hook that drops the promise of the run does not end the task early', async () => {
   await using afterword = new Afterword()
-  afterword.around((run) => void run())
+  const dropsPromise: LooseHook = (run) => void run()
+  afterword.around(dropsPromise as RunHook)
   let ended = false
   const task = afterword.defer(async () => {
     for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate)
@@ -133,20 +137,23 @@ test('around(): a hook that drops the promise of the run does not end the task e
   expect(ended).toBe(true)
 })
 
-test.each<[string, RunHook]>([
+test.each<[string, LooseHook]>([
   ['sync', () => {}],
   ['async', async () => {}],
 ])('around(): a task whose %s hook does not call run has failed', async (_, hook) => {
   await using afterword = new Afterword()
   using _reports = new Reports()
-  afterword.around(hook)
+  afterword.around(hook as RunHook)
   const outcome = await afterword.defer(function save() {}).outcome
   expect(outcome).toMatchObject({ status: 'failed', error: { code: 'AFTERWORD_RUN_SKIPPED' } })
 })
 
 test('around(): run() called twice runs once', async () => {
   await using afterword = new Afterword()
-  afterword.around((run) => [run(), run()][1])
+  afterword.around((run) => {
+    run()
+    return run()
+  })
   let runs = 0
   expect(await afterword.defer(() => ++runs).outcome).toEqual({ status: 'done', value: 1 })
 })

@@ -390,6 +390,7 @@ describe('the backlog', () => {
       heldForRecords: 0,
       journalLag: 0,
       slowest: [],
+      ending: false,
       paused: [],
       before: 0,
       done: 2,

@@ -79,6 +79,24 @@ test('metrics(): each item of a batch counts once, and its wait for the others d
   expect(countersOf(measured)).toEqual([{ ...none, name: 'track', attempts: 2, done: 2, waits: 2, runs: 2 }])
 })
 
+test('metrics(): a task that its `when` skips is cancelled, and no attempt', async () => {
+  await using afterword = new Afterword()
+  using metrics = afterword.metrics()
+  await using site = await serve(afterword, (_req, res) => {
+    res.statusCode = 500
+    afterword.defer.with({ when: 'success' })(function skipped() {})
+    const Track = afterword.batch('track', () => {}, { size: 1, when: 'success' })
+    Track.defer(1)
+    res.end()
+  })
+  await site.get()
+  await afterword.drain()
+  expect(countersOf(metrics.read().measured)).toEqual([
+    { ...none, name: 'skipped', cancelled: 1 },
+    { ...none, name: 'track', cancelled: 1 },
+  ])
+})
+
 test('metrics() of one instance read the same numbers, from the first until all are closed', async () => {
   await using afterword = new Afterword()
   await using other = new Afterword()

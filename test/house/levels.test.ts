@@ -31,8 +31,10 @@ const house = [
   ['shutdown.ts'],
   ['afterword.ts'],
   ['instance.ts'],
-  ['index.ts', 'adapters', 'cli', 'observe', 'dashboard'],
-  ['testing'],
+  ['index.ts', 'adapters'],
+  ['observe'],
+  ['dashboard'],
+  ['cli', 'testing'],
 ]
 
 /** The levels within the journal: client and server know each other by the protocol alone. */

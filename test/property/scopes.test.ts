@@ -77,7 +77,7 @@ class Model {
     const counts = { unsent: 0, backlog: 0, running: 0, retrying: 0, delayed: 0, oldestAge: 0, tasks: [] }
     const responses = { inFlight: 0, held: 0, heldForRecords: 0, before: 0 }
     const store = { journalLag: 0, sending: 0, oldestSending: 0, journalOpen: true, engineReached: true, engineAway: 0 }
-    expect(rest).toEqual({ ...counts, ...responses, slowest: [], paused: [], ...store })
+    expect(rest).toEqual({ ...counts, ...responses, slowest: [], ending: false, paused: [], ...store })
   }
 
   async #request({ turns, tasks }: RequestPlan): Promise<void> {

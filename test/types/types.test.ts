@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, expectTypeOf, it } from 'vitest'
 import {
   type CurrentTask,
@@ -5,6 +6,7 @@ import {
   type Deferred,
   defer,
   finishRequest,
+  instance,
   type Job,
   job,
   type Outcome,
@@ -25,6 +27,19 @@ function mustCompile() {
     await currentTask()?.yield()
     // @ts-expect-error: outside a task there is none
     await currentTask().yield()
+  })
+  instance().around((run) => run())
+  instance().around((run, task) => new AsyncLocalStorage<string>().run(task.name, run))
+  instance().around(async (run) => {
+    const result = await run()
+    await send('a@b.c')
+    return result
+  })
+  // @ts-expect-error: the result of the run is not returned
+  instance().around((run) => void run())
+  // @ts-expect-error: nor is it here
+  instance().around(async (run) => {
+    await run()
   })
   onSent(() => {})
   // @ts-expect-error: the argument is missing
