@@ -1,10 +1,10 @@
 import { clock } from '../clock.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Recorder, Recording } from '../task/recording.ts'
-import type { RequestScope } from '../task/request-scope.ts'
+import { RequestScope } from '../task/request-scope.ts'
 import type { Scope } from '../task/scope.ts'
 import type { Task } from '../task/task.ts'
-import { RecordedRequest, type RequestKeeper } from './recorded-request.ts'
+import { openedAtOf, RecordedRequest } from './recorded-request.ts'
 import { RequestSample } from './request-sample.ts'
 import type { RequestView } from './views.ts'
 
@@ -18,14 +18,16 @@ const mostDispatched = 10_000
 
 /**
  * The recent requests of an instance that have deferred something, and their tasks; and, apart, recent work outside requests: jobs that were
- * dispatched or recovered, timers. Only while somebody looks: a request that is not recorded costs a comparison for each task.
+ * dispatched or recovered, timers. A request that is left out costs a reading of the clock and some comparisons.
  */
-export class RecentRequests implements Recorder, RequestKeeper, Disposable {
+export class RecentRequests implements Recorder, Disposable {
   readonly #metrics: Metrics
   readonly #requests = new Kept(mostRequests)
   readonly #outside = new Kept(mostOutside)
   /** The requests by the dispatched calls whose tasks are still to come. */
   readonly #dispatchers = new Map<string, RecordedRequest>()
+  /** The rows of work outside requests, by scope: tasks that such work defers belong to its row. */
+  readonly #ofWork = new WeakMap<Scope, RecordedRequest>()
   readonly #origin = clock.date().toString(36)
   #serial = 0
   /** The number of changes so far, and that of the last change of each row. */
@@ -64,18 +66,40 @@ export class RecentRequests implements Recorder, RequestKeeper, Disposable {
   }
 
   /** @internal */
-  record(scope: Scope, task: Task | undefined): Recording | null {
-    const dispatcher = task?.record === undefined ? undefined : this.#dispatchers.get(task.id)
-    if (task !== undefined && dispatcher !== undefined) {
+  record(task: Task): Recording | undefined {
+    // The items of a batch are told, and not the run that they share.
+    if (task.definition.internal) return undefined
+    const dispatcher = task.record === undefined ? undefined : this.#dispatchers.get(task.id)
+    if (dispatcher !== undefined) {
       this.#dispatchers.delete(task.id)
-      return dispatcher
+      this.#ofWork.set(task.scope, dispatcher)
     }
-    // The run that the items of a batch share belongs to none of their requests.
-    if (task?.definition.internal) return null
-    const isRequest = scope.response !== undefined
-    const kept = isRequest ? this.#requests : this.#outside
-    if (!kept.sample.takes((scope as Partial<RequestScope>).openedAt ?? clock.now())) return null
-    const row = new RecordedRequest(`${this.#origin}-${++this.#serial}`, scope, this)
+    const row = dispatcher ?? this.#rowOf(task.scope)
+    row?.added(task)
+    return row
+  }
+
+  /** @internal */
+  dispatched(scope: Scope, id: string, job: string): void {
+    const row = this.#rowOf(scope)
+    row?.dispatched(id, job)
+    if (row !== undefined && this.#dispatchers.size < mostDispatched) this.#dispatchers.set(id, row)
+  }
+
+  /** Finds the row of a scope, or makes it, unless the scope is left out. */
+  #rowOf(scope: Scope): RecordedRequest | undefined {
+    if (!(scope instanceof RequestScope)) {
+      const row = this.#ofWork.get(scope) ?? this.#add(scope, this.#outside)
+      if (row !== undefined) this.#ofWork.set(scope, row)
+      return row
+    }
+    if (scope.recording === undefined) scope.recording = this.#add(scope, this.#requests) ?? null
+    return (scope.recording as RecordedRequest | null) ?? undefined
+  }
+
+  #add(scope: Scope, kept: Kept): RecordedRequest | undefined {
+    if (!kept.sample.takes(openedAtOf(scope))) return undefined
+    const row = new RecordedRequest(`${this.#origin}-${++this.#serial}`, scope, this.#changed)
     for (const id of kept.add(row)?.dispatchedIds ?? []) this.#dispatchers.delete(id)
     return row
   }
@@ -90,14 +114,8 @@ export class RecentRequests implements Recorder, RequestKeeper, Disposable {
     this.close()
   }
 
-  /** @internal */
-  changed(row: RecordedRequest): void {
+  readonly #changed = (row: RecordedRequest): void => {
     this.#changedAt.set(row, ++this.#changes)
-  }
-
-  /** @internal */
-  dispatched(id: string, row: RecordedRequest): void {
-    if (this.#dispatchers.size < mostDispatched) this.#dispatchers.set(id, row)
   }
 }
 

@@ -4,7 +4,7 @@ import { notedPlace } from '../schedule/defer-places.ts'
 import type { SentResponse } from '../sent-response.ts'
 import type { Outcome } from '../task/outcome.ts'
 import type { Recording } from '../task/recording.ts'
-import type { RequestScope } from '../task/request-scope.ts'
+import { RequestScope } from '../task/request-scope.ts'
 import type { Scope } from '../task/scope.ts'
 import type { Task } from '../task/task.ts'
 import type { AttemptView, RequestView, TaskView } from './views.ts'
@@ -13,12 +13,7 @@ type Growing<T> = { -readonly [Name in keyof T]: T[Name] }
 type GrowingTask = Growing<Omit<TaskView, 'attempts'>> & { readonly attempts: Growing<AttemptView>[] }
 type GrowingRequest = Growing<Omit<RequestView, 'tasks'>> & { readonly tasks: GrowingTask[] }
 
-/** The keeper of a recorded request hears of its changes. */
-export interface RequestKeeper {
-  changed(request: RecordedRequest): void
-  /** The request has handed a call to the journal, which may come back as a task. */
-  dispatched(id: string, request: RecordedRequest): void
-}
+type Listener = (request: RecordedRequest) => void
 
 /** The most tasks of a request that are told one by one, and the most attempts of each: the last ones. */
 const mostTasks = 50
@@ -36,13 +31,13 @@ export class RecordedRequest implements Recording {
   /** The calls that were handed to the journal, by id. */
   readonly #dispatched = new Map<string, GrowingTask>()
   readonly #opened: number
-  readonly #keeper: RequestKeeper
+  readonly #changed: Listener
 
-  constructor(id: string, scope: Scope, keeper: RequestKeeper) {
-    const { openedAt } = scope as Partial<RequestScope>
-    const response = scope.response
-    this.#keeper = keeper
-    this.#opened = openedAt ?? clock.now()
+  /** @param changed is called at each change */
+  constructor(id: string, scope: Scope, changed: Listener) {
+    const { response } = scope
+    this.#changed = changed
+    this.#opened = openedAtOf(scope)
     this.#view = {
       id,
       at: clock.date() - (clock.now() - this.#opened),
@@ -70,31 +65,30 @@ export class RecordedRequest implements Recording {
     return this.#dispatched.keys()
   }
 
+  /** The request has one more task. */
   added(task: Task): void {
-    // The items of a batch are told, and not the run that they share.
-    if (task.definition.internal) return
     const dispatched = this.#dispatched.get(task.id)
     if (dispatched !== undefined) {
       this.#dispatched.delete(task.id)
       dispatched.reason = undefined
       this.#tasks.set(task, dispatched)
-      return this.#keeper.changed(this)
+      return this.#changed(this)
     }
     const view = this.#add(task.id, task.name, task.record !== undefined, notedPlace(task))
     if (view !== undefined) this.#tasks.set(task, view)
   }
 
+  /** The request has handed a call to the journal, which may come back as a task. */
   dispatched(id: string, job: string): void {
     const view = this.#add(id, job, true, undefined)
     if (view === undefined) return
     view.reason = 'for any process'
     this.#dispatched.set(id, view)
-    this.#keeper.dispatched(id, this)
   }
 
   sent(response: SentResponse): void {
     this.#noteSent(response)
-    this.#keeper.changed(this)
+    this.#changed(this)
   }
 
   began(task: Task): void {
@@ -103,7 +97,7 @@ export class RecordedRequest implements Recording {
     view.state = 'running'
     if (view.attempts.length === mostAttempts) view.attempts.shift()
     view.attempts.push({ from: this.#now, to: undefined, status: undefined, error: undefined })
-    this.#keeper.changed(this)
+    this.#changed(this)
   }
 
   attempted(task: Task, outcome: Outcome): void {
@@ -113,14 +107,14 @@ export class RecordedRequest implements Recording {
     attempt.status = outcome.status
     if (outcome.status === 'failed') attempt.error = errorText(outcome.error).slice(0, mostOfError)
     if (outcome.status === 'timed-out') attempt.error = `The attempt did not end within ${outcome.after} ms.`
-    this.#keeper.changed(this)
+    this.#changed(this)
   }
 
   retries(task: Task): void {
     const view = this.#tasks.get(task)
     if (view === undefined) return
     view.state = 'retrying'
-    this.#keeper.changed(this)
+    this.#changed(this)
   }
 
   ended(task: Task, outcome: Outcome): void {
@@ -130,11 +124,11 @@ export class RecordedRequest implements Recording {
     if (outcome.status === 'cancelled') view.reason = outcome.reason
     // A kept task has no outcome yet: it runs later, or in another process.
     if (outcome.status !== 'cancelled' || outcome.reason !== 'kept') view.state = outcome.status
-    this.#keeper.changed(this)
+    this.#changed(this)
   }
 
   #add(id: string, name: string, isKept: boolean, place: string | undefined): GrowingTask | undefined {
-    this.#keeper.changed(this)
+    this.#changed(this)
     if (this.#view.tasks.length === mostTasks) {
       this.#view.moreTasks++
       return undefined
@@ -155,4 +149,9 @@ export class RecordedRequest implements Recording {
   get #now(): number {
     return Math.round((clock.now() - this.#opened) * 100) / 100
   }
+}
+
+/** The moment by `performance.now()` at which the request came in, or the work began. */
+export function openedAtOf(scope: Scope): number {
+  return (scope instanceof RequestScope ? scope.openedAt : undefined) ?? clock.now()
 }

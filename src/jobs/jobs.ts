@@ -244,7 +244,8 @@ export class Jobs {
 
   #tellDispatched(id: string, name: string, args: readonly unknown[]): void {
     if (isHeard('call:dispatched')) channels['call:dispatched'].publish({ id, name, args })
-    this.#scheduler.current.scope?.dispatched(id, name)
+    const { scope, recorder } = this.#scheduler.current
+    if (scope !== undefined) recorder?.dispatched(scope, id, name)
   }
 }
 

@@ -9,7 +9,7 @@ import type { Scope } from '../task/scope.ts'
 import type { Task } from '../task/task.ts'
 import { setTimer } from '../timers.ts'
 import { rootContext } from './current.ts'
-import type { Meter } from './meter.ts'
+import { counterOf, type Meter } from './meter.ts'
 import type { ReadyScopes } from './ready-scopes.ts'
 
 /** The backlog counts all tasks without an outcome: how many there are, whether there is room for more, how old they are. */
@@ -64,6 +64,7 @@ export class Backlog {
     if (task.scope.unfinished > 0 && task.scope.state !== 'open') task.dueSince = clock.now()
     if (task.definition.internal) this.internal.waiting++
     if (isHeard('task:deferred')) channels['task:deferred'].publish({ task })
+    task.recording = task.scope.runner.current.recorder?.record(task)
   }
 
   /** An attempt begins. */
@@ -295,5 +296,3 @@ export class Backlog {
 function isOpen(scope: Scope): scope is RequestScope {
   return scope.state === 'open'
 }
-
-const counterOf = { done: 'done', failed: 'failed', 'timed-out': 'timedOut', cancelled: 'cancelled' } as const

@@ -40,7 +40,7 @@ export class Completion {
   complete(task: Task, outcome: Outcome): boolean {
     const delay = isTrouble(outcome) ? delayOf(task, outcome) : undefined
     this.#backlog.meter?.ends(task)
-    task.scope.recording?.attempted(task, outcome)
+    task.recording?.attempted(task, outcome)
     // A claim waits for its retry elsewhere, whatever time the host gives to this run.
     if (delay !== undefined && (task.record?.isClaim || delay <= task.scope.timeLeft)) {
       this.#retry(task, outcome, delay)
@@ -136,7 +136,7 @@ export class Completion {
   #end(task: Task, outcome: Outcome): void {
     this.#backlog.end(task, outcome)
     this.#backlog.meter?.outcome(task, outcome)
-    task.scope.recording?.ended(task, outcome)
+    task.recording?.ended(task, outcome)
     task.state = 'ended'
     const channel = channels['task:ended']
     if (isHeard('task:ended')) this.#current.enterCaller(task, () => channel.publish({ task, outcome }))
@@ -153,7 +153,7 @@ export class Completion {
   #retry(task: Task, outcome: Outcome, delay: number): void {
     task.record?.retry(task.attempt, delay, outcome)
     this.#backlog.meter?.retries(task)
-    task.scope.recording?.retries(task)
+    task.recording?.retries(task)
     const channel = channels['task:retrying']
     if (isHeard('task:retrying')) this.#current.enterCaller(task, () => channel.publish({ task, outcome, delay }))
     const isLeft = this.#lifecycle.isPast('draining') && task.record?.isAccepted

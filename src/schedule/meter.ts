@@ -42,7 +42,8 @@ interface Measured {
   cancelled: number
 }
 
-const counterOf = { done: 'done', failed: 'failed', 'timed-out': 'timedOut', cancelled: 'cancelled' } as const
+/** The counter of each outcome. */
+export const counterOf = { done: 'done', failed: 'failed', 'timed-out': 'timedOut', cancelled: 'cancelled' } as const
 
 /** A meter measures the tasks of an instance. There is none while nobody reads: then a task costs a comparison. */
 export class Meter {

@@ -32,7 +32,7 @@ function attempt(task: Task): Outcome | Promise<Outcome> {
   const { backlog, current } = task.scope.runner
   backlog.meter?.begins(task)
   if (isHeard('task:started')) channels['task:started'].publish({ task })
-  task.scope.recording?.began(task)
+  task.recording?.began(task)
   const { hooks } = current
   const value = hooks === undefined ? task.call() : hooks.call(task)
   return isThenable(value) ? settled(value) : { status: 'done', value }

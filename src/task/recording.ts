@@ -3,18 +3,16 @@ import type { Outcome } from './outcome.ts'
 import type { Scope } from './scope.ts'
 import type { Task } from './task.ts'
 
-/** A recorder decides which scopes are recorded, for people who look at requests. There is none while nobody looks. */
+/** A recorder decides which requests are recorded, for people who look at them. There is none while nobody looks. */
 export interface Recorder {
-  /** The scope has its first task, or has handed its first call to the journal. @returns null for a scope that is not recorded */
-  record(scope: Scope, task: Task | undefined): Recording | null
+  /** A task was accepted. @returns the recording that follows the task; `undefined` where it is not recorded */
+  record(task: Task): Recording | undefined
+  /** Code of the scope has handed a call to the journal, for whichever process has room. */
+  dispatched(scope: Scope, id: string, job: string): void
 }
 
-/** A recording follows the tasks of one scope. */
+/** A recording follows the tasks of one request, or of one piece of work outside any request. */
 export interface Recording {
-  /** The scope has one more task. */
-  added(task: Task): void
-  /** The code of the scope has handed a call to the journal, for whichever process has room. */
-  dispatched(id: string, job: string): void
   /** The response was sent, or its client has gone. */
   sent(response: SentResponse): void
   /** An attempt begins. */

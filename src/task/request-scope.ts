@@ -4,6 +4,7 @@ import type { AfterwordError } from '../errors.ts'
 import type { SentResponse } from '../sent-response.ts'
 import type { Outcome } from './outcome.ts'
 import type { JobRecord } from './record.ts'
+import type { Recording } from './recording.ts'
 import type { Host, ResponseGate, ScopeResponse } from './response.ts'
 import { Scope } from './scope.ts'
 import type { ScopeRunner } from './scope-runner.ts'
@@ -22,6 +23,8 @@ export class RequestScope extends Scope implements ResponseGate {
   context: AsyncResource | undefined
   /** The moment by `performance.now()` at which the scope was opened, as far as somebody records scopes. */
   readonly openedAt: number | undefined
+  /** Follows the tasks; null where a recorder left this request out. */
+  recording: Recording | null | undefined
 
   #response: ScopeResponse | undefined
   #asked = false

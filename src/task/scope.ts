@@ -4,7 +4,6 @@ import type { SentResponse } from '../sent-response.ts'
 import type { RunLimiter } from './definition.ts'
 import { NamedTasks } from './named-tasks.ts'
 import type { JobRecord } from './record.ts'
-import type { Recording } from './recording.ts'
 import type { ScopeRunner } from './scope-runner.ts'
 import type { Task } from './task.ts'
 
@@ -37,8 +36,6 @@ export class Scope {
   /** The tasks that stand in no queue: they wait for the response, a promise or a retry. */
   tracked: Set<Task> | undefined
   #named: NamedTasks | undefined
-  /** Follows the tasks, where the scope is recorded; `undefined` where nobody has looked. */
-  recording: Recording | null | undefined
   /** The number of tasks that have no outcome yet. */
   unfinished = 0
 
@@ -97,18 +94,6 @@ export class Scope {
     void ready?.then(() => void (this.state === 'idle' && this.resume()))
   }
 
-  /** Code of the scope has handed a call to the journal. */
-  dispatched(id: string, job: string): void {
-    this.#record()?.dispatched(id, job)
-  }
-
-  /** Begins the recording with the first task or call, while somebody looks. */
-  #record(task?: Task): Recording | null | undefined {
-    const { recorder } = this.runner.current
-    if (recorder !== undefined && this.recording === undefined) this.recording = recorder.record(this, task)
-    return this.recording
-  }
-
   /** Forgets a task that has its outcome. */
   remove(task: Task): void {
     this.tracked?.delete(task)
@@ -121,11 +106,9 @@ export class Scope {
   /** Counts a task in. @throws AfterwordError `AFTERWORD_CLOSED`, `AFTERWORD_OVERLOADED` */
   protected accept(task: Task): void {
     this.runner.admit(task)
-    if (this.unfinished++ === 0) {
-      this.runner.watch(this)
-      this.opened()
-    }
-    this.#record(task)?.added(task)
+    if (this.unfinished++ > 0) return
+    this.runner.watch(this)
+    this.opened()
   }
 
   // The scope of a request does more at these moments; calls of `super` would cost more.

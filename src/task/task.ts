@@ -4,6 +4,7 @@ import type { SentResponse } from '../sent-response.ts'
 import type { TaskDefinition } from './definition.ts'
 import type { Outcome } from './outcome.ts'
 import type { JobRecord } from './record.ts'
+import type { Recording } from './recording.ts'
 import type { Scope } from './scope.ts'
 
 /**
@@ -96,6 +97,8 @@ export class Task implements Deferred, CurrentTask {
   dueSince: number | undefined
   /** The earlier task with the same unique key, which stands for this one. @internal */
   original: Task | undefined
+  /** Follows the task, where its request is recorded. @internal */
+  recording: Recording | undefined
 
   readonly #serial = ++serials
   #fn: ((...args: never[]) => unknown) | undefined
