@@ -70,7 +70,7 @@ export function Frame({ view, connection, warnings, children }: FrameProps) {
           tries again until it does.
         </p>
       )}
-      <main id="main" tabIndex={-1}>
+      <main id="main" tabIndex={-1} class={isBare ? 'bare' : undefined}>
         {children}
       </main>
     </>

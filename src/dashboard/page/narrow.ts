@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 
-const query = matchMedia('(max-width: 60rem)')
+const query = matchMedia('(max-width: 46rem)')
 
 /** Tells whether the page is narrow, as the styles have it. */
 export function useNarrow(): boolean {

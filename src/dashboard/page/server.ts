@@ -2,7 +2,7 @@ import type { ActionView, HelloView, NowView, PointsView, RequestView } from '..
 import { Connection, type ConnectionState } from './connection.ts'
 import { joinPoints } from './remembered-points.ts'
 import { joinRows, type RememberedRow, withoutProcess } from './remembered-rows.ts'
-import { setServerTime, stopServerTime } from './server-clock.ts'
+import { serverNow, setServerTime, stopServerTime } from './server-clock.ts'
 
 /** The state of the page: what the server has told, bounded. */
 export interface ServerState {
@@ -33,8 +33,9 @@ export function hearServer(changed: (change: (state: ServerState) => ServerState
       changed((state) => ({ ...state, connection }))
     },
     hello: (hello: HelloView) => {
+      const heardAt = serverNow()
       setServerTime(hello.now)
-      changed((state) => ({ ...state, hello, rows: withoutProcess(state.rows, hello.pid) }))
+      changed((state) => ({ ...state, hello, rows: withoutProcess(state.rows, hello.pid, heardAt) }))
     },
     now: (now: NowView) => {
       setServerTime(now.now)

@@ -6,7 +6,7 @@ import { actionWords } from './action-button.tsx'
 export function RunningActions({ actions }: { readonly actions: readonly ActionView[] }) {
   const running = actions.filter(({ endedAt }) => endedAt === undefined)
   return (
-    <ul class="running" aria-label="Actions that go on" aria-live="polite">
+    <ul class="going-on" aria-label="Actions that go on" aria-live="polite">
       {running.map(({ id, action, what, done, unchanged, total }) => (
         <li key={id}>
           <span>

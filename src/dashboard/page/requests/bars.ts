@@ -1,5 +1,4 @@
-import type { TaskView } from '../../views.ts'
-import type { RememberedRow } from '../remembered-rows.ts'
+import { isLive, type RememberedRow, type RememberedTask } from '../remembered-rows.ts'
 import { serverNow } from '../server-clock.ts'
 import type { Moment } from './time-scale.ts'
 
@@ -13,13 +12,11 @@ export interface Bar {
   readonly outcome?: string | undefined
 }
 
-/** The time in ms since a request came in. That of a request whose process has ended stands still. */
-export function elapsedOf({ at, sent = 0, tasks, isBroken }: RememberedRow): number {
-  if (!isBroken) return Math.max(0, serverNow() - at)
-  return Math.max(
-    sent,
-    ...tasks.flatMap(({ deferred, attempts }) => [deferred, ...attempts.map(({ from, to }) => to ?? from)]),
-  )
+/** The time in ms since a request came in. That of a request whose process has ended stands still, unless another one goes on with it. */
+export function elapsedOf(row: RememberedRow): number {
+  const { at, brokenAt, tasks } = row
+  if (brokenAt === undefined || isLive(row)) return Math.max(0, serverNow() - at)
+  return Math.max(brokenAt, ...tasks.flatMap(({ attempts }) => attempts.map(({ from, to }) => to ?? from)))
 }
 
 /** The moment from which the moments of a request are counted, in ms since it came in: its response, or now while there is none. */
@@ -28,37 +25,39 @@ export function originOf({ sent }: RememberedRow, elapsed: number): number {
 }
 
 /** The time of a request from which on a task could begin: its response was sent, and the call made. */
-export function dueOf({ deferred, attempts: [first] }: TaskView, origin: number): number {
+export function dueOf({ deferred, attempts: [first] }: RememberedTask, origin: number): number {
   return Math.min(Math.max(deferred, origin), first?.from ?? Infinity)
 }
 
 /** Lists the bars of a task in the order of time: the wait for its first attempt, its attempts, and the pauses between them. */
-export function barsOf(task: TaskView, { isBroken }: RememberedRow, origin: number, elapsed: number): Bar[] {
+export function barsOf(task: RememberedTask, origin: number, elapsed: number): Bar[] {
+  const { attempts, state } = task
   const bars: Bar[] = []
   const add = (kind: Bar['kind'], from: number, to: number, more?: Partial<Bar>) => {
     if (to > from || kind === 'run') bars.push({ kind, from: from - origin, to: to - origin, isOpen: false, ...more })
   }
   let before = dueOf(task, origin)
-  for (const { from, to, status } of task.attempts) {
+  for (const { from, to, status } of attempts) {
     add(bars.length === 0 ? 'wait' : 'pause', before, from)
-    const isOpen = to === undefined && !isBroken
+    const isOpen = to === undefined
+    // An attempt that has an end and no outcome was broken off: its process has ended.
     add('run', from, to ?? elapsed, { isOpen, outcome: status ?? (isOpen ? undefined : 'lost') })
     before = to ?? elapsed
   }
-  if (task.state === 'waiting' || task.state === 'retrying') {
-    add(task.attempts.length === 0 ? 'wait' : 'pause', before, elapsed, { isOpen: !isBroken })
+  if (state === 'waiting' || state === 'retrying') {
+    add(attempts.length === 0 ? 'wait' : 'pause', before, elapsed, { isOpen: true })
   }
   return bars
 }
 
 /** The end of the last attempt of a task in ms since its request came in; `undefined` where none has begun. */
-function endOf({ attempts }: TaskView, elapsed: number): number | undefined {
+function endOf({ attempts }: RememberedTask, elapsed: number): number | undefined {
   const last = attempts.at(-1)
   return last && (last.to ?? elapsed)
 }
 
 /** The task that ends last, or runs. */
-export function lastOf(tasks: readonly TaskView[], elapsed: number): TaskView | undefined {
+export function lastOf(tasks: readonly RememberedTask[], elapsed: number): RememberedTask | undefined {
   const begun = tasks.filter(({ attempts }) => attempts.length > 0)
   return begun.toSorted((a, b) => endOf(b, elapsed)! - endOf(a, elapsed)!)[0]
 }

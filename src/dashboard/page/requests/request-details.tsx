@@ -1,8 +1,7 @@
-import type { TaskView } from '../../views.ts'
 import { duration, fullDate } from '../printed.ts'
-import type { RememberedRow } from '../remembered-rows.ts'
+import type { RememberedRow, RememberedTask } from '../remembered-rows.ts'
 import { barsOf, dueOf, originOf, workAfter } from './bars.ts'
-import { State } from './result.tsx'
+import { StateWord } from './result.tsx'
 import { Axis, Lane, Strip, Waited } from './strip.tsx'
 import { TimeScale } from './time-scale.ts'
 
@@ -35,11 +34,13 @@ export function RequestDetails({ request, elapsed, end }: DetailsProps) {
               <span class="tag">{task.isKept ? 'kept' : 'in memory'}</span>
             </span>
             <Strip isSent={isSent}>
-              <Lane scale={scale} bars={barsOf(task, request, origin, elapsed)} />
+              <Lane scale={scale} bars={barsOf(task, origin, elapsed)} />
             </Strip>
             <span class="task-result">
-              <State state={task.state} /> <span class="number">{runOf(task, elapsed)}</span>
-              <span class="waits number">{waitOf(task, origin)}</span>
+              <StateWord state={task.state} /> <span class="number">{runOf(task, elapsed)}</span>
+              <span class="waits number">
+                {task.runBy === undefined ? waitOf(task, origin) : `in process ${task.runBy}`}
+              </span>
             </span>
           </li>
         ))}
@@ -66,19 +67,19 @@ export function RequestDetails({ request, elapsed, end }: DetailsProps) {
 }
 
 /** The places in the code where the tasks were deferred, each with their names. */
-function placesOf(tasks: readonly TaskView[]): [place: string, names: string[]][] {
+function placesOf(tasks: readonly RememberedTask[]): [place: string, names: string[]][] {
   const known = tasks.filter(({ place }) => place !== undefined)
   const places = Map.groupBy(known, ({ place }) => place!)
   return [...places].map(([place, tasks]) => [place, [...new Set(tasks.map(({ name }) => name))]])
 }
 
-function clientWords({ sent, status, delivered, isBroken }: RememberedRow): string {
-  if (sent === undefined) return isBroken ? 'got no answer' : 'waits'
+function clientWords({ sent, status, delivered, brokenAt }: RememberedRow): string {
+  if (sent === undefined) return brokenAt === undefined ? 'waits' : 'got no answer'
   return delivered === false ? 'had gone' : `has its ${status}`
 }
 
 /** The time of the last attempt, and which one it was. */
-function runOf({ attempts }: TaskView, elapsed: number): string {
+function runOf({ attempts }: RememberedTask, elapsed: number): string {
   const last = attempts.at(-1)
   if (last === undefined) return ''
   const time = duration((last.to ?? elapsed) - last.from)
@@ -86,13 +87,13 @@ function runOf({ attempts }: TaskView, elapsed: number): string {
 }
 
 /** The wait for the first attempt, or the reason why there was none. */
-function waitOf(task: TaskView, origin: number): string {
+function waitOf(task: RememberedTask, origin: number): string {
   const [first] = task.attempts
   return first === undefined ? (task.reason ?? '') : `waited ${duration(first.from - dueOf(task, origin))}`
 }
 
 /** The errors of a task. Attempts in a row that failed alike are told once. */
-function Failures({ task: { name, attempts } }: { readonly task: TaskView }) {
+function Failures({ task: { name, attempts } }: { readonly task: RememberedTask }) {
   const failures: { first: number; last: number; error: string }[] = []
   for (const [index, { error }] of attempts.entries()) {
     const attempt = index + 1

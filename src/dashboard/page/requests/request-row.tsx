@@ -46,7 +46,7 @@ export const RequestRow = memo(function RequestRow({ request, scale, isOpen, onT
             </span>
           </button>
           <p class="came">
-            <StatusCode status={status} isDelivered={delivered !== false} isBroken={request.isBroken} />
+            <StatusCode status={status} isDelivered={delivered !== false} isBroken={request.brokenAt !== undefined} />
             <time class="number" dateTime={new Date(at).toISOString()}>
               {clockTime(at)}
             </time>
@@ -57,7 +57,7 @@ export const RequestRow = memo(function RequestRow({ request, scale, isOpen, onT
           <Strip isSent={sent !== undefined}>
             <Waited scale={scale} waited={origin} isOpen={sent === undefined && live} />
             {tasks.slice(0, mostLanes).map((task) => (
-              <Lane key={task.id} scale={scale} bars={barsOf(task, request, origin, elapsed)}>
+              <Lane key={task.id} scale={scale} bars={barsOf(task, origin, elapsed)}>
                 {task === last && <AfterWords after={workAfter(request, elapsed)} scale={scale} />}
               </Lane>
             ))}
@@ -85,7 +85,7 @@ function AfterWords({ after, scale }: { readonly after: number; readonly scale: 
 interface StatusProps {
   readonly status: number | undefined
   readonly isDelivered: boolean
-  readonly isBroken: boolean | undefined
+  readonly isBroken: boolean
 }
 
 /** The status of a response, or that there is none. */

@@ -11,6 +11,9 @@ import { RequestRow } from './request-row.tsx'
 import { Axis } from './strip.tsx'
 import { TimeScale } from './time-scale.ts'
 
+/** The value of `open` that has the newest request open, whichever that is. */
+const newestOpen = 'newest'
+
 interface ViewProps {
   /** The newest first. */
   readonly requests: readonly RememberedRow[]
@@ -22,9 +25,10 @@ interface ViewProps {
 /** The requests of late, each with what its client waited for and what ran afterwards. */
 export function RequestsView({ requests, hello, now, values }: ViewProps) {
   const [isPaused, pause] = useState(false)
-  const shown = useHeld(matching(requests, values), isPaused || Boolean(values.open))
+  const shown = useHeld(matching(requests, values), isPaused || Boolean(values.open && values.open !== newestOpen))
+  const open = values.open === newestOpen ? shown.rows[0]?.key : values.open
   const scale = useScale(shown.rows)
-  const toggle = useCallback((id: string) => changeValues({ open: openIn(location.hash, id) ? '' : id }, true), [])
+  const toggle = useCallback((key: string) => changeValues({ open: key === open ? '' : key }, true), [open])
   return (
     <section aria-labelledby="requests-title" class="requests">
       <header class="heading">
@@ -77,7 +81,7 @@ export function RequestsView({ requests, hello, now, values }: ViewProps) {
                 key={request.key}
                 request={request}
                 scale={scale}
-                isOpen={request.key === values.open}
+                isOpen={request.key === open}
                 onToggle={toggle}
               />
             ))}
@@ -90,8 +94,6 @@ export function RequestsView({ requests, hello, now, values }: ViewProps) {
 }
 
 const percent = (share: number) => `${share < 0.1 ? (100 * share).toFixed(1) : Math.round(100 * share)} %`
-
-const openIn = (hash: string, id: string) => new URLSearchParams(hash.split('?')[1]).get('open') === id
 
 /** Holds newer requests back while someone reads: rows do not move away under the eye. */
 function useHeld(requests: readonly RememberedRow[], isHeld: boolean) {

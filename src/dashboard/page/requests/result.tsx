@@ -1,25 +1,27 @@
-import type { TaskState, TaskView } from '../../views.ts'
 import { Icon } from '../icon.tsx'
 import { counted, duration } from '../printed.ts'
-import type { RememberedRow } from '../remembered-rows.ts'
+import type { RememberedRow, RememberedTask } from '../remembered-rows.ts'
 import { originOf, workAfter } from './bars.ts'
 
 /** The states in the order in which they matter. */
-const states = ['failed', 'timed-out', 'lost', 'retrying', 'running', 'waiting', 'cancelled', 'done'] as const
+const states = ['failed', 'timed-out', 'lost', 'retrying', 'running', 'waiting', 'kept', 'cancelled', 'done'] as const
 
-const words: Record<TaskState, string> = {
+type State = RememberedTask['state']
+
+const words: Record<State, string> = {
   failed: 'failed',
   'timed-out': 'timed out',
   lost: 'lost',
   retrying: 'retrying',
   running: 'running',
   waiting: 'waiting',
+  kept: 'in the store',
   cancelled: 'cancelled',
   done: 'done',
 }
 
 /** A state as a drawing and a word. */
-export function State({ state, number }: { readonly state: TaskState; readonly number?: number }) {
+export function StateWord({ state, number }: { readonly state: State; readonly number?: number }) {
   return (
     <span class={`state ${state}`}>
       <Icon name={state} />
@@ -30,7 +32,7 @@ export function State({ state, number }: { readonly state: TaskState; readonly n
 }
 
 /** The number of tasks of each state. */
-function countsOf(tasks: readonly TaskView[]): (readonly [state: TaskState, number: number])[] {
+function countsOf(tasks: readonly RememberedTask[]): (readonly [state: State, number: number])[] {
   return states
     .map((state) => [state, tasks.filter((task) => task.state === state).length] as const)
     .filter(([, number]) => number > 0)
@@ -43,7 +45,7 @@ export function Result({ request }: { readonly request: RememberedRow }) {
   return (
     <>
       {counts.map(([state, number]) => (
-        <State key={state} state={state} number={number} />
+        <StateWord key={state} state={state} number={number} />
       ))}
     </>
   )
@@ -53,7 +55,7 @@ export function Result({ request }: { readonly request: RememberedRow }) {
 export function inWords(request: RememberedRow, elapsed: number): string {
   const waited = duration(originOf(request, elapsed))
   const client =
-    request.isBroken && request.sent === undefined
+    request.brokenAt !== undefined && request.sent === undefined
       ? 'The client got no answer'
       : request.sent === undefined
         ? `The client has waited ${waited} so far`
