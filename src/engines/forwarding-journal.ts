@@ -76,6 +76,10 @@ class ForwardingJournal implements Journal {
     return this.#journal.lag ?? 0
   }
 
+  get moving(): number {
+    return this.#journal.moving ?? 0
+  }
+
   get awaySince(): number | undefined {
     return this.#engine.awaySince
   }

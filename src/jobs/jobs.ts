@@ -10,6 +10,7 @@ import type { Scheduler } from '../schedule/scheduler.ts'
 import { type TaskBuffer, TaskDefinition } from '../task/definition.ts'
 import type { JobCall, JobRecord, Journal } from '../task/record.ts'
 import type { Deferred, Task } from '../task/task.ts'
+import { within } from '../timers.ts'
 import type { Batch, BatchHandler } from './batch.ts'
 import { BatchBuffer } from './batch-buffer.ts'
 import { DebounceBuffer, keyOf } from './debounce-buffer.ts'
@@ -22,6 +23,11 @@ import type { Registry } from './registry.ts'
 import { inThread, threads } from './thread-pool.ts'
 import { UniqueKeys } from './unique-keys.ts'
 import type { Worker } from './worker.ts'
+
+/** The most dispatched records that move to their database at once: past it each call waits for its own, so that memory has no more of them. */
+const mostMoving = 5000
+/** The longest time in ms for which a call waits for that: its record is on the disk, and a database may not answer. */
+const longestMove = 1000
 
 /** Defines the jobs and batches of an instance, and makes their calls tasks or records. */
 export class Jobs {
@@ -225,6 +231,7 @@ export class Jobs {
     this.#tellDispatched(record.id, name, args)
     // Whoever calls after this one, in whichever process, comes after it in its lane.
     await stored(record, uniqueKey !== undefined || definition.shared !== undefined)
+    if ((journal.moving ?? 0) > mostMoving && record.ready !== undefined) await within(longestMove, record.ready)
     return record.id
   }
 

@@ -95,6 +95,11 @@ class FolderJournal implements Journal {
     return this.#current !== undefined
   }
 
+  get moving(): number {
+    const queues = this.#clients.flatMap(({ allQueues }) => allQueues)
+    return queues.reduce((sum, { moving }) => sum + moving, 0)
+  }
+
   get lag(): number {
     return Math.max(0, ...this.#clients.map(({ lag }) => lag))
   }

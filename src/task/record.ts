@@ -131,6 +131,8 @@ export interface Journal {
   readonly awaySince?: number | undefined
   /** The time in ms for which the oldest change of a record has waited to be stored; 0 where none waits. */
   readonly lag?: number
+  /** The number of accepted records that are in memory until their database has them: others may run them then. */
+  readonly moving?: number
   /** The files of the journal could be opened: records are not refused for that. */
   readonly isOpen?: boolean
   /** The engine has answered, and was not found away since. */

@@ -37,6 +37,8 @@ interface ClientParts {
 export class JournalClient implements Journal {
   readonly #channel: Channel
   readonly #queues: ClientParts['queues']
+  /** An app's own database has one queue for both stores. */
+  readonly allQueues: readonly WriteQueue[]
   readonly #accepting: RecordQueue
   readonly #log: LogQueue | undefined
   readonly #codec: Codec
@@ -57,6 +59,7 @@ export class JournalClient implements Journal {
   constructor({ process, channel, queues, accepting, log, codec, locks }: ClientParts, claimer: Claimer) {
     this.#channel = channel
     this.#queues = queues
+    this.allQueues = [...new Set(Object.values(queues))]
     this.#accepting = accepting
     this.#log = log
     this.#codec = codec
@@ -76,7 +79,7 @@ export class JournalClient implements Journal {
   }
 
   get lag(): number {
-    return Math.max(this.#log?.lag ?? 0, ...this.#allQueues.map(({ lag }) => lag))
+    return Math.max(this.#log?.lag ?? 0, ...this.allQueues.map(({ lag }) => lag))
   }
 
   create(call: JobCall): StoredRecord {
@@ -125,14 +128,14 @@ export class JournalClient implements Journal {
 
   /** The client has no record in the memory of this process. */
   get isAtRest(): boolean {
-    return this.#allQueues.every(({ idle }) => idle) && this.#claims.isEmpty && this.#log?.isAtRest !== false
+    return this.allQueues.every(({ idle }) => idle) && this.#claims.isEmpty && this.#log?.isAtRest !== false
   }
 
   async close(within: number, given: readonly JobRecord[] = []): Promise<void> {
     const deadline = new Deadline(within)
     this.#claims.stop()
     this.#log?.close('the journal is closed')
-    const queues = [this.#accepting, ...this.#allQueues]
+    const queues = [this.#accepting, ...this.allQueues]
     const running = new Set((given as StoredRecord[]).filter((record) => record.isIn(queues)))
     await deadline.bounds(Promise.all([this.#store(running), this.#endNoted?.promise]))
     if (running.size === 0) return this.#end(deadline)
@@ -172,10 +175,13 @@ export class JournalClient implements Journal {
 
   /** @returns false if the server does not end. Its thread may still write: then the locks are dropped with the process. */
   async #endServer(deadline: Deadline, running: Iterable<StoredRecord> = []): Promise<boolean> {
-    const kept = Array.from(running, ({ recordId }) => recordId)
     if (this.#channel.up) {
       this.#closing = this.#channel.busy = true
-      this.#channel.post({ type: 'close', within: deadline.left, kept })
+      this.#channel.post({
+        type: 'close',
+        within: deadline.left,
+        kept: Array.from(running, ({ recordId }) => recordId),
+      })
       await deadline.bounds(this.#closed.promise)
     }
     if (await deadline.bounds(this.#channel.close())) return true
@@ -188,7 +194,7 @@ export class JournalClient implements Journal {
   }
 
   flushed(): Promise<void> {
-    return flush(this.#log, this.#allQueues)
+    return flush(this.#log, this.allQueues)
   }
 
   /** @returns whether the server was there all the time */
@@ -199,7 +205,7 @@ export class JournalClient implements Journal {
     this.#claims.close(running)
     await this.#log?.settled()
     this.#log?.moveAll()
-    await Promise.all(this.#allQueues.map((queue) => queue.close()))
+    await Promise.all(this.allQueues.map((queue) => queue.close()))
     return this.#channel.up
   }
 
@@ -252,15 +258,9 @@ export class JournalClient implements Journal {
     }
   }
 
-  /** An app's own database has one queue for both stores. */
-  get #allQueues(): WriteQueue[] {
-    return [...new Set(Object.values(this.#queues))]
-  }
-
   /** The process need not stay for the server any more, unless a caller of `close` waits for its answer. */
   #letGo(): void {
-    const { own, shared } = this.#queues
-    if (own.idle && shared.idle)
+    if (this.allQueues.every(({ idle }) => idle))
       this.#channel.busy = this.#closing || this.#withdrawing.isWaiting || this.#pausing.isWaiting
   }
 
@@ -282,7 +282,7 @@ export class JournalClient implements Journal {
     this.#endNoted?.resolve()
     this.#withdrawing.lost()
     this.#pausing.lost()
-    for (const queue of this.#allQueues) queue.refused()
+    for (const queue of this.allQueues) queue.refused()
     this.#letGo()
   }
 
@@ -291,8 +291,8 @@ export class JournalClient implements Journal {
     this.#channel.post({ type: 'adopt', slots: this.#locks.adopted })
     this.#log?.restart()
     this.#ids.tellBlock()
-    for (const queue of this.#allQueues) queue.flush()
-    const changing = this.#allQueues.flatMap((queue) => queue.changing)
+    for (const queue of this.allQueues) queue.flush()
+    const changing = this.allQueues.flatMap((queue) => queue.changing)
     this.#channel.post({ type: 'resume', claimed: [...this.#claims.recordIds, ...changing] })
     this.#claims.restart()
     this.#tellJobs()

@@ -54,6 +54,11 @@ export class WriteQueue {
     return this.#since === undefined ? 0 : clock.now() - this.#since
   }
 
+  /** The number of records that move to the database. */
+  get moving(): number {
+    return this.#next.moving.length + (this.#committing?.moving.length ?? 0)
+  }
+
   /** Moves a record from the log to the database. @param offset that of the record's frame in the log */
   move(record: StoredRecord, offset: number): void {
     const [attempt, runAt, delay] = record.retried ?? [0, 0, 0]
