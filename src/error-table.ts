@@ -241,6 +241,10 @@ export const errorTable = {
     happened: 'A function given to %s threw%s.',
     next: 'The cause is attached; nothing else was affected.',
   },
+  AFTERWORD_DASHBOARD_ROLE: {
+    happened: 'authorize of dashboard(...) returned %s, which is no role: nobody was let in.',
+    next: "Return 'read', 'write', false, or { role, actor }.",
+  },
   AFTERWORD_NO_SIGNALS: {
     happened:
       'This worker thread has an adapter or onShutdown functions, but no signal reaches it: signals come to the main thread.',

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { type State, states } from '../journal/inspection/listed.ts'
 import { nearest } from '../options/validate.ts'
+import { wrongUrl } from '../stores/engine-url.ts'
 import { version } from '../version.ts'
 import type { Command, Output } from './command.ts'
 import { backup } from './commands/backup.ts'
@@ -10,7 +11,6 @@ import { pause, resume } from './commands/pause.ts'
 import { show } from './commands/show.ts'
 import { status } from './commands/status.ts'
 import { work } from './commands/work.ts'
-import { wrongUrl } from './engine-url.ts'
 import { type HealthAddress, healthAddress } from './health-server.ts'
 
 const commands: Readonly<Record<string, Command>> = { status, list, show, retry, discard, pause, resume, backup, work }

@@ -1,4 +1,5 @@
 import type { State } from '../journal/inspection/listed.ts'
+import type { StorePart } from '../stores/record-store.ts'
 import type { HealthAddress } from './health-server.ts'
 import { complain } from './terminal.ts'
 
@@ -36,12 +37,6 @@ export interface Command {
 /** The rule of commands that name nothing but the place. */
 export function takesNoId(this: Command, { ids }: Input): string | undefined {
   return ids.length === 0 ? undefined : `takes nothing after the ${this.place}, got "${ids[0]}"`
-}
-
-/** The part of a store that a command works on. */
-export interface StorePart extends AsyncDisposable {
-  /** A sentence for each database that can't be read, and is left out. */
-  readonly unreadable: readonly string[]
 }
 
 /** Makes a command that works on a part of the store at a place. */

@@ -1,4 +1,5 @@
-import type { ListedRecord, State } from '../journal/inspection/listed.ts'
+import { clock } from '../clock.ts'
+import type { ListedRecord, ShownRecord, State } from '../journal/inspection/listed.ts'
 import type { StoredCall } from './stored-call.ts'
 
 /** The part of a listed call that its engine tells. */
@@ -34,4 +35,10 @@ export function listedCall(data: unknown, told: EngineState): ListedRecord {
     ...(state === 'failed' && endedAt !== undefined && { failedAt: endedAt, reason: reason ?? 'failed' }),
     ...(error !== undefined && { error }),
   }
+}
+
+/** Makes a listed call one of a page: a pending one whose time is to come is shown as `later`. */
+export function shownCall(record: ListedRecord): ShownRecord {
+  const isLater = record.state === 'pending' && (record.runAt ?? 0) > clock.date()
+  return { ...record, state: isLater ? 'later' : record.state }
 }

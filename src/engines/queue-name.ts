@@ -15,6 +15,12 @@ export function queueName(job: string, version: number): string {
   return `${prefix}${short}/${version}`
 }
 
+/** The job of a queue, by its name; of a long name only the beginning is there. */
+export function jobOfQueue(name: string): string {
+  const short = name.slice(prefix.length).replace(/\/\d+$/, '')
+  return short.replaceAll(/\.([\da-f]{1,4})\./g, (_mark, code) => String.fromCharCode(Number.parseInt(code, 16)))
+}
+
 /** The names of the queues of jobs, for each version up to the one that is known: a process understands the earlier ones. */
 export function queuesOf(jobs: readonly (readonly [name: string, version: number])[]): string[] {
   return jobs.flatMap(([job, latest]) => Array.from({ length: latest }, (_, index) => queueName(job, index + 1)))

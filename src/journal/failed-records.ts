@@ -29,4 +29,9 @@ export class FailedRecords extends InspectionThread {
   discard(ids?: readonly string[]): AsyncGenerator<Changed[]> {
     return this.items('writer', 'discard', ids)
   }
+
+  /** Makes records due that wait for a later time, in no process's memory. A living process claims them within a second or so. */
+  run(ids: readonly string[]): AsyncGenerator<Changed[]> {
+    return this.items('writer', 'run', ids)
+  }
 }

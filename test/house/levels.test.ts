@@ -26,7 +26,7 @@ const house = [
   ['events.ts', 'defer-signature.ts'],
   ['schedule', 'journal'],
   ['defer.ts', 'log-listener.ts', 'status.ts', 'journals.ts', 'engines'],
-  ['jobs', 'journal-opening.ts', 'metrics.ts', 'no-journals.ts'],
+  ['jobs', 'journal-opening.ts', 'metrics.ts', 'no-journals.ts', 'stores'],
   ['ending'],
   ['shutdown.ts'],
   ['afterword.ts'],

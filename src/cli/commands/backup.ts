@@ -1,7 +1,7 @@
 import { AfterwordError } from '../../errors.ts'
 import { backUp } from '../../journal/inspection/backup.ts'
+import { engineOf } from '../../stores/engine-url.ts'
 import type { Command } from '../command.ts'
-import { engineOf } from '../engine-url.ts'
 import { complain } from '../terminal.ts'
 
 export const backup: Command = {

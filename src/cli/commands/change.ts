@@ -1,7 +1,7 @@
 import { inOneLine } from '../../control-characters.ts'
 import type { Changed } from '../../journal/inspection/listed.ts'
+import { type RecordWriter, writerOf } from '../../stores/record-store.ts'
 import { type Command, onStore } from '../command.ts'
-import { type RecordWriter, writerOf } from '../record-store.ts'
 import { jsonArray } from '../table.ts'
 import { bar, clearLine } from '../terminal.ts'
 

@@ -1,8 +1,8 @@
 import { clock } from '../../clock.ts'
+import { engineOf, engineStates } from '../../stores/engine-url.ts'
+import { readerOf } from '../../stores/record-store.ts'
 import { type Command, onStore, takesNoId } from '../command.ts'
-import { engineOf, engineStates } from '../engine-url.ts'
 import { date, Reader } from '../printed-record.ts'
-import { readerOf } from '../record-store.ts'
 import { jsonArray, table } from '../table.ts'
 
 const columns = ['id', 'state', 'pid', 'job', 'version', 'attempt', 'created', 'runAt', 'reason', 'args', 'error']

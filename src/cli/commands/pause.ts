@@ -1,8 +1,8 @@
 import { inOneLine } from '../../control-characters.ts'
 import { noPauses } from '../../engines/no-pauses.ts'
 import { JobPauses } from '../../journal/job-pauses.ts'
+import { engineOf } from '../../stores/engine-url.ts'
 import { type Command, onStore } from '../command.ts'
-import { engineOf } from '../engine-url.ts'
 import { jsonArray } from '../table.ts'
 import { complain } from '../terminal.ts'
 

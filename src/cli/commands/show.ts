@@ -1,7 +1,7 @@
 import { escapeControls, escapeInJson, inOneLine } from '../../control-characters.ts'
+import { readerOf } from '../../stores/record-store.ts'
 import { type Command, onStore } from '../command.ts'
 import { forPeople, Reader } from '../printed-record.ts'
-import { readerOf } from '../record-store.ts'
 import { complain } from '../terminal.ts'
 
 export const show: Command = {

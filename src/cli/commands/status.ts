@@ -1,7 +1,7 @@
 import { inOneLine } from '../../control-characters.ts'
 import type { Stuck } from '../../journal/inspection/listed.ts'
+import { readerOf } from '../../stores/record-store.ts'
 import { type Command, onStore, takesNoId } from '../command.ts'
-import { readerOf } from '../record-store.ts'
 import { jsonArray, table } from '../table.ts'
 
 export const status: Command = {

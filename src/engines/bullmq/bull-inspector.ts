@@ -1,7 +1,18 @@
-import type { Changed, ListedDatabase, ListedRecord, RecordFilter, State } from '../../journal/inspection/listed.ts'
-import { listedCall } from '../listed-call.ts'
+import type {
+  Changed,
+  ListedDatabase,
+  ListedRecord,
+  Overview,
+  PageQuery,
+  RecordFilter,
+  RecordPage,
+  State,
+  StateCount,
+} from '../../journal/inspection/listed.ts'
+import { readCursor, writeCursor } from '../../journal/inspection/page-cursor.ts'
+import { listedCall, shownCall } from '../listed-call.ts'
 import { plainError } from '../plain-error.ts'
-import { prefix as queuePrefix } from '../queue-name.ts'
+import { jobOfQueue, prefix as queuePrefix } from '../queue-name.ts'
 import { isUuid, type StoredCall } from '../stored-call.ts'
 import type { BullJob, BullPackage, BullQueue } from './bull.ts'
 import { loadBull, loadRedis } from './bull-package.ts'
@@ -22,6 +33,20 @@ const states: Readonly<Record<string, State>> = {
   prioritized: 'pending',
   delayed: 'pending',
 }
+
+/** The end of a page: the state and the queue that it is in, and the place there. */
+interface Cursor {
+  readonly part: number
+  readonly queue: number
+  readonly start: number
+}
+
+function isCursor({ part, queue, start }: Partial<Cursor>): boolean {
+  return [part, queue, start].every((each) => Number.isInteger(each) && Number(each) >= 0)
+}
+
+/** The state in which calls of a state of BullMQ are shown in pages. */
+const shownAs = (state: string) => (state === 'delayed' ? 'later' : states[state])
 
 /** A call, with the queue and the state in which it was found. */
 interface Found {
@@ -93,6 +118,48 @@ export class BullInspector implements AsyncDisposable {
     }
   }
 
+  /** Reads a page of calls, state by state and queue by queue, the newest first. A page with a filter may have few. */
+  async page({ state, job, search, cursor, limit }: PageQuery): Promise<RecordPage> {
+    const given = search === undefined ? undefined : await this.find(search)
+    if (given !== undefined) return { records: [shownCall(given)], next: undefined }
+    const parts = Object.keys(states).filter((each) => state === undefined || shownAs(each) === state)
+    const wanted = search?.toLowerCase()
+    const isWanted = ({ job: name, key, error }: ListedRecord) =>
+      (job === undefined || name === job) &&
+      (wanted === undefined || [name, key, error].some((text) => text?.toLowerCase().includes(wanted)))
+    let { part, queue, start } = readCursor<Cursor>(cursor, isCursor) ?? { part: 0, queue: 0, start: 0 }
+    for (; part < parts.length; part++, queue = 0) {
+      for (; queue < this.#queues.length; queue++, start = 0) {
+        const from = this.#queues[queue] as BullQueue
+        const jobs = await from.getJobs([parts[part]] as never, start, start + pageSize - 1, false)
+        const inState = parts[part] as string
+        const found = jobs.flatMap((each) => (each?.id ? [this.#found(from, each, inState)] : []))
+        const all = (await Promise.all(found)).map((each) => shownCall(listed(each)))
+        const records = all.filter(isWanted).slice(0, limit)
+        const isCut = records.length === limit && records.at(-1)?.id !== all.at(-1)?.id
+        const past = isCut ? 1 + all.findIndex(({ id }) => id === records.at(-1)?.id) : jobs.length
+        const next =
+          isCut || jobs.length === pageSize
+            ? { part, queue, start: start + past }
+            : { part, queue: queue + 1, start: 0 }
+        if (all.length > 0) return { records, next: writeCursor(next) }
+      }
+    }
+    return { records: [], next: undefined }
+  }
+
+  /** Counts the calls by job and state. Of processes Redis tells nothing. */
+  async overview(): Promise<Overview> {
+    const counts: StateCount[] = []
+    for (const { name, states: of } of await Promise.all(this.#queues.map((queue) => countsOf(queue)))) {
+      const { failed = 0, active = 0, waiting = 0, prioritized = 0, delayed = 0 } = of
+      const byState = { failed, running: active, pending: waiting + prioritized, later: delayed }
+      for (const [state, count] of Object.entries(byState))
+        if (count > 0) counts.push({ job: jobOfQueue(name), state: state as StateCount['state'], count })
+    }
+    return { counts, processes: [], suspects: [], paused: [] }
+  }
+
   async find(id: string): Promise<ListedRecord | undefined> {
     const found = await this.#find(id)
     return found && listed(found)
@@ -114,6 +181,18 @@ export class BullInspector implements AsyncDisposable {
   /** Deletes failed calls; with `ids`, also calls that wait. */
   discard(ids?: readonly string[]): AsyncGenerator<Changed[]> {
     return this.#change(ids, ({ queue, job }) => removeCall(this.#client, queue, job.id as string, true))
+  }
+
+  /** Makes calls due that wait for a later time. */
+  run(ids: readonly string[]): AsyncGenerator<Changed[]> {
+    return this.#change(ids, async ({ job, state }) => {
+      if (state !== 'delayed') return false
+      // Another process may be faster.
+      return job.promote().then(
+        () => true,
+        () => false,
+      )
+    })
   }
 
   async *#change(
@@ -186,6 +265,10 @@ async function queuesIn(client: RedisClient, bull: BullPackage, prefix: string):
     queue.on('error', () => {})
     return queue
   })
+}
+
+async function countsOf(queue: BullQueue) {
+  return { name: queue.name, states: await queue.getJobCounts(...(Object.keys(states) as never[])) }
 }
 
 function listed({ queue, job, state, due }: Found): ListedRecord {

@@ -25,6 +25,8 @@ export interface BullJob {
   /** Stores that the job is done. @returns the next job, if `fetchNext` */
   moveToCompleted(value: unknown, token: string, fetchNext?: boolean): Promise<unknown>
   moveToWait(token: string): Promise<unknown>
+  /** Makes a delayed job wait. Rejects where it is not delayed. */
+  promote(): Promise<unknown>
 }
 
 /** The commands of BullMQ that store what becomes of a run: each is fenced by the token of the run. */

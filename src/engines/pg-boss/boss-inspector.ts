@@ -1,11 +1,37 @@
-import type { Changed, ListedDatabase, ListedRecord, RecordFilter, State } from '../../journal/inspection/listed.ts'
-import { listedCall } from '../listed-call.ts'
+import { clock } from '../../clock.ts'
+import type {
+  Changed,
+  ListedDatabase,
+  ListedRecord,
+  Overview,
+  PageQuery,
+  RecordFilter,
+  RecordPage,
+  State,
+  StateCount,
+} from '../../journal/inspection/listed.ts'
+import { readCursor, writeCursor } from '../../journal/inspection/page-cursor.ts'
+import { listedCall, shownCall } from '../listed-call.ts'
 import { plainError } from '../plain-error.ts'
 import { prefix } from '../queue-name.ts'
 import { isUuid, type StoredCall } from '../stored-call.ts'
 import { type Boss, hasChanged, inTransaction, withdraw } from './boss.ts'
 import { makeBoss } from './boss-package.ts'
 import { doneFor, mostRuns } from './queue-options.ts'
+
+/** The id before all others. */
+const zero = '00000000-0000-0000-0000-000000000000'
+
+/** The end of a page: the states that it is in, the queue, and the last id. */
+interface Cursor {
+  readonly part: number
+  readonly queue: string
+  readonly last: string
+}
+
+function isCursor({ part, queue, last }: Partial<Cursor>): boolean {
+  return Number.isInteger(part) && typeof queue === 'string' && typeof last === 'string' && isUuid(last)
+}
 
 /** The most calls of a page. */
 const pageSize = 500
@@ -94,6 +120,50 @@ export class BossInspector implements AsyncDisposable {
     }
   }
 
+  /** Reads a page of calls, queue by queue, in the order of their ids: a page costs the same wherever it is. */
+  async page({ state, job, search, cursor, limit }: PageQuery): Promise<RecordPage> {
+    const found = search === undefined ? undefined : await this.find(search)
+    if (found !== undefined) return { records: [shownCall(found)], next: undefined }
+    const parts = [['failed'], ['active', 'created', 'retry']].map((part) =>
+      part.filter(
+        (each) => state === undefined || states[each] === state || (state === 'later' && states[each] === 'pending'),
+      ),
+    )
+    let { part, queue, last } = readCursor<Cursor>(cursor, isCursor) ?? { part: 0, queue: '', last: zero }
+    for (; part < parts.length; part++, queue = '') {
+      const wanted = parts[part] as string[]
+      for (const { name } of wanted.length === 0 ? [] : await this.databases()) {
+        if (name < queue) continue
+        if (name !== queue) [queue, last] = [name, zero]
+        const rows = await this.#rows<Row>(
+          `SELECT ${columns} FROM ${this.#table} WHERE name = $1 AND id > $2 AND state::text = ANY($3)
+            AND ($4::text IS NULL OR data->>'job' = $4)
+            AND ($5::text IS NULL OR position(lower($5) in lower(concat_ws(' ', data->>'job', data->>'key', output->>'error'))) > 0)
+            AND ($6::text IS NULL OR state IN ('failed', 'active') OR (start_after > now()) = ($6 = 'later'))
+            ORDER BY id LIMIT $7`,
+          [name, last, wanted, job ?? null, search ?? null, state ?? null, limit],
+        )
+        const end = rows.at(-1)
+        if (end === undefined) continue
+        const next =
+          rows.length < limit ? { part, queue: `${name}\0`, last: zero } : { part, queue: name, last: end.id }
+        return { records: rows.map((row) => shownCall(listed(row))), next: writeCursor(next) }
+      }
+    }
+    return { records: [], next: undefined }
+  }
+
+  /** Counts the calls by job and state. Of processes the tables tell nothing. */
+  async overview(): Promise<Overview> {
+    const counts = await this.#rows<StateCount>(
+      `SELECT COALESCE(data->>'job', name) AS job, CASE state::text WHEN 'failed' THEN 'failed' WHEN 'active' THEN 'running'
+          ELSE CASE WHEN start_after > now() THEN 'later' ELSE 'pending' END END AS state, count(*)::int AS count
+        FROM ${this.#table} WHERE starts_with(name, $1) AND state::text = ANY($2) GROUP BY 1, 2`,
+      [prefix, Object.keys(states)],
+    )
+    return { counts, processes: [], suspects: [], paused: [] }
+  }
+
   async find(id: string): Promise<ListedRecord | undefined> {
     const row = await this.#find(id)
     return row && listed(row)
@@ -130,6 +200,14 @@ export class BossInspector implements AsyncDisposable {
     })
   }
 
+  /** Makes calls due that wait for a later time. */
+  run(ids: readonly string[]): AsyncGenerator<Changed[]> {
+    return this.#change(ids, async ({ id, name, state, due }) => {
+      if (states[state] !== 'pending' || due.getTime() <= clock.date()) return false
+      return hasChanged(await this.#boss.update(name, undefined as never, { id, startAfter: '0 seconds' }))
+    })
+  }
+
   async *#change(
     ids: readonly string[] | undefined,
     change: (row: Row) => Promise<boolean>,
@@ -159,7 +237,7 @@ export class BossInspector implements AsyncDisposable {
   async *#pages(wanted: readonly string[], job?: string): AsyncGenerator<Row[]> {
     if (wanted.length === 0) return
     for (const { name } of await this.databases()) {
-      let last = '00000000-0000-0000-0000-000000000000'
+      let last = zero
       for (let page: Row[] | undefined; page === undefined || page.length === pageSize; ) {
         // By the order of the primary key: a page costs the same wherever it is.
         page = await this.#rows<Row>(

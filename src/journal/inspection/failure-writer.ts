@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { clock } from '../../clock.ts'
 import { idOf, slotOf } from '../files/record-id.ts'
-import { owner } from '../files/schema.ts'
+import { claimableOwners, owner } from '../files/schema.ts'
 import { atomically } from '../files/transaction.ts'
 import { count, type JournalFiles, pages } from './journal-files.ts'
 import type { Changed } from './listed.ts'
@@ -40,6 +40,26 @@ export class FailureWriter {
     return this.#change(ids, (database) => {
       const remove = database.prepare(removeSql)
       return (recordId) => remove.run(recordId).changes > 0
+    })
+  }
+
+  /** Makes records due that wait for a later time. Those that a living process has in its memory stay as they are: they are that process's to run. */
+  *run(ids: readonly string[]): Generator<Changed[]> {
+    const change = (recordId: number) => (database: DatabaseSync) => [
+      atomically(
+        database,
+        () =>
+          database
+            .prepare(
+              `UPDATE afterword_records SET run_at = ?2, delay = 0 WHERE key = ?1 AND run_at > ?2 AND owner IN (${claimableOwners})`,
+            )
+            .run(recordId, clock.date()).changes > 0,
+      ),
+    ]
+    yield ids.map((id) => {
+      const recordId = this.#files.recordIdOf(id)
+      const done = !Number.isNaN(recordId) && [...this.#files.each(change(recordId))].includes(true)
+      return { id, done }
     })
   }
 

@@ -2,6 +2,8 @@ import { Worker } from 'node:worker_threads'
 import type { FailureWriter } from './failure-writer.ts'
 import type { PauseWriter } from './pause-writer.ts'
 import type { RecordCounter } from './record-counter.ts'
+import type { RecordOverview } from './record-overview.ts'
+import type { RecordPages } from './record-pages.ts'
 import type { RecordReader } from './record-reader.ts'
 import { threadCode } from './thread-code.ts'
 
@@ -9,6 +11,8 @@ import { threadCode } from './thread-code.ts'
 interface Parts {
   readonly reader: RecordReader
   readonly counter: RecordCounter
+  readonly pages: RecordPages
+  readonly overview: RecordOverview
   readonly writer: FailureWriter
   readonly pauses: PauseWriter
 }

@@ -92,3 +92,58 @@ export interface Changed {
   readonly id: string
   readonly done: boolean
 }
+
+/** The states of records by which they are counted and listed in pages: `later` are pending ones that are delayed or wait for their next attempt. */
+export type ShownState = State | 'later' | 'queued'
+
+/** A record of a page, in its state. */
+export interface ShownRecord extends Omit<ListedRecord, 'state'> {
+  readonly state: ShownState
+}
+
+/** The records that a page is to have; without a property, all of them. */
+export interface PageQuery {
+  readonly state?: ShownState | undefined
+  readonly job?: string | undefined
+  /** The id, or a part of the job, of the unique key or of the error. */
+  readonly search?: string | undefined
+  /** The end of the page before. */
+  readonly cursor?: string | undefined
+  readonly limit: number
+}
+
+/** A page of records. It may have few of them, or none, and not be the last one: there is more to look through. */
+export interface RecordPage {
+  readonly records: readonly ShownRecord[]
+  readonly next: string | undefined
+}
+
+/** The number of records of a job in a state. */
+export interface StateCount {
+  readonly job: string
+  readonly state: ShownState
+  readonly count: number
+}
+
+/** A living process of a journal. */
+export interface ListedProcess {
+  readonly pid: number
+  readonly jobs: readonly string[]
+  /** The records that run there, by job; `undefined` where the process does not tell. */
+  readonly running: readonly { readonly name: string; readonly count: number }[] | undefined
+}
+
+/** A record that ran when processes ended, and that is near its end as poison. */
+export interface Suspicious {
+  readonly id: string
+  readonly job: string
+  readonly crashes: number
+}
+
+/** The overview of a journal. */
+export interface Overview {
+  readonly counts: readonly StateCount[]
+  readonly processes: readonly ListedProcess[]
+  readonly suspects: readonly Suspicious[]
+  readonly paused: readonly string[]
+}

@@ -1,13 +1,13 @@
 import { statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { LogNotes } from '../files/log-notes.ts'
-import { PausedJobs } from '../files/paused-jobs.ts'
 import { idOf } from '../files/record-id.ts'
 import { keyIdOf, keyIdSql } from '../format/encrypted-text.ts'
 import { type Holder, Holders } from './holders.ts'
 import { count, type JournalFiles, pageSize, pages } from './journal-files.ts'
-import type { ListedDatabase, ListedRecord, RecordFilter, Stuck, WaitingState } from './listed.ts'
+import type { ListedDatabase, ListedRecord, RecordFilter, Stuck } from './listed.ts'
 import { LoggedRecords } from './logged-records.ts'
+import { WaitingStates } from './waiting-states.ts'
 
 /** A record as a database has it, or a log. */
 export type Row = Omit<ListedRecord, 'id' | 'state' | 'pid' | 'key' | 'options'> & {
@@ -42,13 +42,15 @@ const sqlOf = {
 /** The reader lists the records of a journal. Each method yields its answer, or its pages. */
 export class RecordReader {
   readonly #files: JournalFiles
-  readonly #holders: Holders
+  /** The living processes of the journal. */
+  readonly holders: Holders
   readonly #logs = new Map<string, LoggedRecords | undefined>()
-  #paused: readonly string[] | undefined
+  readonly states: WaitingStates
 
   constructor(files: JournalFiles) {
     this.#files = files
-    this.#holders = new Holders(files)
+    this.holders = new Holders(files)
+    this.states = new WaitingStates(files, this.holders)
   }
 
   *databases(): Generator<ListedDatabase[]> {
@@ -59,7 +61,7 @@ export class RecordReader {
   *records({ state, job, limit = Infinity }: RecordFilter = {}): Generator<ListedRecord[]> {
     let left = limit
     for (const found of this.#found(state, job)) {
-      const listed = found.rows.map((row) => this.#listed(row, found.holder))
+      const listed = found.rows.map((row) => this.listed(row, found.holder))
       const page = state === undefined ? listed : listed.filter((record) => record.state === state)
       if (page.length > 0) yield page.slice(0, left)
       left -= page.length
@@ -73,7 +75,7 @@ export class RecordReader {
       ...this.#rowsOf(database, name, 'failed', [recordId]),
       ...this.#rowsOf(database, name, 'pending', [recordId]),
     ])
-    for (const { rows, holder } of find) for (const row of rows) yield this.#listed(row, holder)
+    for (const { rows, holder } of find) for (const row of rows) yield this.listed(row, holder)
     yield undefined
   }
 
@@ -98,7 +100,7 @@ export class RecordReader {
     job: string | undefined,
   ): Generator<Found> {
     // The log comes first: records move from there to the database, which may happen meanwhile.
-    const log = this.#log(database, name)
+    const log = this.log(database, name)
     const failed = log === undefined || table === 'pending' ? [] : log.failed
     const inLog = table === 'pending' ? log : new Set(failed.map(({ key }) => key))
     const moved = new Set<number>()
@@ -107,7 +109,7 @@ export class RecordReader {
       yield { rows }
     }
     if (log === undefined) return
-    const holder = this.#holders.bySlot(Number(name))
+    const holder = this.holders.bySlot(Number(name))
     const isWanted = (row: Row) => !moved.has(row.key) && (job === undefined || row.job === job)
     if (table === 'failed') return yield { rows: failed.filter(isWanted), holder }
     const byId = database.prepare(`${sqlOf.pending} WHERE key = ?`)
@@ -123,7 +125,7 @@ export class RecordReader {
 
   /** Reads the records that run: living processes have told which. */
   *#runningIn(database: DatabaseSync, name: string, job: string | undefined): Generator<Found> {
-    const ids = this.#holders.living.flatMap(({ running }) => [...(running ?? [])]).sort((a, b) => a - b)
+    const ids = this.holders.living.flatMap(({ running }) => [...(running ?? [])]).sort((a, b) => a - b)
     for (const { rows, holder } of this.#rowsOf(database, name, 'pending', ids)) {
       yield { rows: rows.filter((row) => job === undefined || row.job === job), holder }
     }
@@ -136,7 +138,7 @@ export class RecordReader {
     table: 'pending' | 'failed',
     ids: readonly number[],
   ): Generator<Found> {
-    const log = this.#log(database, name)
+    const log = this.log(database, name)
     const byId = database.prepare(`${sqlOf[table]} WHERE key = ?`)
     const rows = ids.flatMap((id) => byId.all(id) as unknown as Row[])
     yield { rows }
@@ -146,11 +148,11 @@ export class RecordReader {
       table === 'failed'
         ? log.failed.filter(({ key }) => rest.includes(key))
         : log.pending(rest.filter((id) => log.has(id)))
-    yield { rows: [...logged], holder: this.#holders.bySlot(Number(name)) }
+    yield { rows: [...logged], holder: this.holders.bySlot(Number(name)) }
   }
 
   /** Reads a log once: the records that have ended meanwhile are listed as they were. */
-  #log(database: DatabaseSync, name: string): LoggedRecords | undefined {
+  log(database: DatabaseSync, name: string): LoggedRecords | undefined {
     if (!this.#logs.has(name)) {
       const contents = this.#files.log(name)
       const slot = Number(name)
@@ -168,13 +170,13 @@ export class RecordReader {
   #database(database: DatabaseSync, name: string): ListedDatabase {
     const isShared = name === this.#files.shared
     const size = statSync(database.location() as string).size + this.#files.logSize(name)
-    const log = this.#log(database, name)
+    const log = this.log(database, name)
     const moved = log?.moved ?? new Set<number>()
     const inFailed = database.prepare('SELECT 1 FROM afterword_failed WHERE key = ?')
     const failed = log?.failed.filter(({ key }) => inFailed.get(key) === undefined) ?? []
     const logged = kindsOf(log?.pending() ?? [], moved)
     const running = [...this.#runningIn(database, name, undefined)].reduce((sum, { rows }) => sum + rows.length, 0)
-    const holder = isShared ? undefined : this.#holders.bySlot(Number(name))
+    const holder = isShared ? undefined : this.holders.bySlot(Number(name))
     return {
       name,
       alive: isShared ? undefined : this.#files.isAlive(Number(name)),
@@ -183,7 +185,7 @@ export class RecordReader {
       pending: count(database, 'records') + logged.reduce((sum, { count }) => sum + count, 0) - running,
       failed: count(database, 'failed') + failed.length,
       stuck: this.#stuck(database, logged),
-      paused: isShared ? this.#pausedJobs : [],
+      paused: isShared ? this.states.pausedJobs : [],
       size,
     }
   }
@@ -196,7 +198,7 @@ export class RecordReader {
       .all() as unknown as Kind[]
     const stuck = new Map<string, Stuck>()
     for (const { job, version, keyId, count } of [...rows, ...logged]) {
-      const state = this.#stateOf(job, version, keyId ?? undefined)
+      const state = this.states.of(job, version, keyId ?? undefined)
       if (state === 'pending' || state === 'paused') continue
       const key = JSON.stringify([job, version, state])
       stuck.set(key, { job, version, state, count: count + (stuck.get(key)?.count ?? 0) })
@@ -204,33 +206,15 @@ export class RecordReader {
     return [...stuck.values()]
   }
 
-  #stateOf(job: string, version: number, keyId: string | undefined): WaitingState {
-    const { living } = this.#holders
-    const knowing = living.filter(({ jobs }) => jobs.some(([name, latest]) => name === job && latest >= version))
-    if (living.length > 0 && knowing.length === 0) return 'unknown'
-    const isReadable =
-      keyId === undefined || living.length === 0 || knowing.some(({ keyIds }) => keyIds.includes(keyId))
-    if (!isReadable) return 'sealed'
-    return this.#pausedJobs.includes(job) ? 'paused' : 'pending'
-  }
-
-  /** The jobs that are paused in all processes. They are read once. */
-  get #pausedJobs(): readonly string[] {
-    this.#paused ??= [
-      ...this.#files.inShared((database) => (PausedJobs.isIn(database) ? new PausedJobs(database).all : [])),
-    ]
-    return this.#paused
-  }
-
-  /** @param slotHolder the process in whose log the record is */
-  #listed({ key, options, singleton, owner = 0, ...row }: Row, slotHolder: Holder | undefined): ListedRecord {
+  /** Makes what is shown of a row. @param slotHolder the process in whose log the record is */
+  listed({ key, options, singleton, owner = 0, ...row }: Row, slotHolder: Holder | undefined): ListedRecord {
     const listed = { ...row, id: idOf(key) }
     const more = { ...(options !== null && { options }), ...(singleton !== null && { key: singleton }) }
     if (row.reason !== undefined) return { ...listed, state: 'failed', ...more }
-    const holder = slotHolder ?? this.#holders.byOwner(owner)
+    const holder = slotHolder ?? this.holders.byOwner(owner)
     const pid = holder !== undefined && { pid: holder.pid }
     if (holder?.running?.has(key)) return { ...listed, state: 'running', ...pid, ...more }
-    const state = this.#stateOf(row.job, row.version, keyIdOf(row.args))
+    const state = this.states.of(row.job, row.version, keyIdOf(row.args))
     const mayRun = holder !== undefined && holder.running === undefined && (state === 'pending' || state === 'paused')
     return { ...listed, state: mayRun ? 'held' : state, ...pid, ...more }
   }

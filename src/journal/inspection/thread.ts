@@ -4,11 +4,20 @@ import type { Answer, Question } from './inspection-thread.ts'
 import { JournalFiles } from './journal-files.ts'
 import { PauseWriter } from './pause-writer.ts'
 import { RecordCounter } from './record-counter.ts'
+import { RecordOverview } from './record-overview.ts'
+import { RecordPages } from './record-pages.ts'
 import { RecordReader } from './record-reader.ts'
 
 // The thread of an inspection: no lock and no disk that the inspection waits for blocks the thread of the requests.
 const started = new Map<number, Iterator<unknown>>()
-const parts = { reader: RecordReader, counter: RecordCounter, writer: FailureWriter, pauses: PauseWriter }
+const parts = {
+  reader: RecordReader,
+  counter: RecordCounter,
+  pages: RecordPages,
+  overview: RecordOverview,
+  writer: FailureWriter,
+  pauses: PauseWriter,
+}
 let files: JournalFiles | undefined
 
 function start({ method: [part, name], args }: Question): Iterator<unknown> {

@@ -1,8 +1,22 @@
 import { FailedRecords } from '../journal/failed-records.ts'
-import type { Changed, JobCounts, ListedDatabase, ListedRecord, RecordFilter } from '../journal/inspection/listed.ts'
+import type {
+  Changed,
+  JobCounts,
+  ListedDatabase,
+  ListedRecord,
+  Overview,
+  PageQuery,
+  RecordFilter,
+  RecordPage,
+} from '../journal/inspection/listed.ts'
 import { Inspector } from '../journal/inspector.ts'
-import type { StorePart } from './command.ts'
 import { engineOf } from './engine-url.ts'
+
+/** The part of a store that is looked at or changed. */
+export interface StorePart extends AsyncDisposable {
+  /** A sentence for each database that can't be read, and is left out. */
+  readonly unreadable: readonly string[]
+}
 
 /** The records of a journal or an engine, seen from outside. */
 export interface RecordReader extends StorePart {
@@ -11,6 +25,10 @@ export interface RecordReader extends StorePart {
   jobs?(): Promise<JobCounts[]>
   records(filter: RecordFilter): AsyncGenerator<ListedRecord[]>
   find(id: string): Promise<ListedRecord | undefined>
+  /** Reads a page of records, the newest first. Throws an `Error` for a cursor that is none. */
+  page(query: PageQuery): Promise<RecordPage>
+  /** Counts the records by job and state, and tells of the processes. */
+  overview(): Promise<Overview>
 }
 
 /** The changes of records that a person may make. */
@@ -18,6 +36,8 @@ export interface RecordWriter extends StorePart {
   count(): Promise<number>
   retry(ids?: readonly string[]): AsyncGenerator<Changed[]>
   discard(ids?: readonly string[]): AsyncGenerator<Changed[]>
+  /** Makes records due that wait for a later time. */
+  run(ids: readonly string[]): AsyncGenerator<Changed[]>
 }
 
 /** Opens the store at a place: the folder of a journal, the file of an app's own database, or the URL of an engine. */

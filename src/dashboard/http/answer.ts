@@ -1,0 +1,61 @@
+import type { Refusal } from '../views.ts'
+
+/** The output of a stream of events. */
+export interface StreamOutput {
+  /** Writes a text. @returns false where the client reads so slowly that the text would fill the memory: the stream is to be ended */
+  write(text: string): boolean
+  end(): void
+  /** Breaks the stream off. */
+  destroy(): void
+}
+
+/** An answer of the dashboard, whichever way a framework sends it. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array
+  /** Begins a stream. @returns a function that is called once, when the stream has ended, whoever ended it */
+  readonly stream?: (output: StreamOutput) => () => void
+}
+
+/** The most bytes of a stream that wait for a slow client. */
+export const mostWaiting = 4 * 2 ** 20
+
+/** No other host, no code or style in the page itself, no frame. */
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+/** The headers of all answers. */
+const common = {
+  'cache-control': 'no-store',
+  'content-security-policy': policy,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'x-frame-options': 'DENY',
+} as const
+
+/** Makes an answer. */
+export function answer(status: number, headers: Readonly<Record<string, string>>, body?: string | Uint8Array): Answer {
+  return { status, headers: { ...common, ...headers }, ...(body !== undefined && { body }) }
+}
+
+/** Makes an answer in JSON. */
+export function json(value: object, status = 200): Answer {
+  return answer(status, { 'content-type': 'application/json; charset=utf-8' }, JSON.stringify(value))
+}
+
+/** Makes the answer to a request that is refused. @param message a sentence that says what to do */
+export function refusal(status: number, message: string): Answer {
+  return json({ message } satisfies Refusal, status)
+}
+
+/** Makes an answer that is a stream of events. No proxy and no compression may hold events back. */
+export function eventStream(stream: NonNullable<Answer['stream']>): Answer {
+  const headers = {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store, no-transform',
+    'x-accel-buffering': 'no',
+  }
+  return { ...answer(200, headers), stream }
+}

@@ -1,0 +1,21 @@
+/** A call of the dashboard: a request, whichever way a framework hands it over. */
+export interface Call {
+  readonly method: string
+  /** The path as the client has it, with a prefix at which the app has mounted the dashboard. */
+  readonly path: string
+  readonly query: URLSearchParams
+  /** The address at the other end of the connection; `undefined` where the host does not tell it. */
+  readonly peer: string | undefined
+  /** The request as the framework hands it to its handlers. */
+  readonly request: unknown
+  /** Reads a header, by its name in lower case. */
+  header(name: string): string | undefined
+  /** Reads the body. A body-parser of the app may have done so: then it is what that has made of it. @returns `undefined` for one of more than `most` bytes */
+  body(most: number): Promise<unknown>
+}
+
+/** Splits a URL, or the part of it that Node has, into a path and a query. */
+export function splitUrl(url: string): { readonly path: string; readonly query: URLSearchParams } {
+  const { pathname, searchParams } = new URL(url, 'http://localhost')
+  return { path: pathname, query: searchParams }
+}

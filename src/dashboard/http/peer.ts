@@ -1,0 +1,47 @@
+/** The shapes in which hosts tell the other end of a connection, beside the request. */
+interface Host {
+  /** The server of Bun. */
+  requestIP?(request: Request): { readonly address: string } | null
+  /** The info of Deno. */
+  readonly remoteAddr?: { readonly hostname?: string }
+  /** The bindings of `@hono/node-server`. */
+  readonly incoming?: Connected
+  /** The bindings of Hono on Bun. */
+  readonly server?: Host
+  /** The runtime of h3 and srvx. */
+  readonly node?: { readonly req?: Connected }
+}
+
+interface Connected {
+  readonly socket?: { readonly remoteAddress?: string | undefined }
+}
+
+/** Finds the other end of the connection of a request in what a host hands over with it. @returns `undefined` where none tells it */
+export function peerOf(request: Request, hosts: readonly unknown[]): string | undefined {
+  for (const host of hosts) {
+    if (typeof host !== 'object' || host === null) continue
+    const { remoteAddr, incoming, server, node } = host as Host
+    const bun = [host as Host, server].find((each) => typeof each?.requestIP === 'function')
+    const peer =
+      bun?.requestIP?.(request)?.address ??
+      remoteAddr?.hostname ??
+      incoming?.socket?.remoteAddress ??
+      node?.req?.socket?.remoteAddress
+    if (peer !== undefined) return peer
+  }
+  return undefined
+}
+
+/** The address is that of this machine. */
+export function isLoopback(address: string): boolean {
+  return /^(::ffff:)?127(\.\d{1,3}){3}$/i.test(address) || address === '::1'
+}
+
+/** The `Host` header names this machine. Any other name may be one that somebody else has made to lead here. */
+export function namesLoopback(host: string): boolean {
+  const name = host
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .toLowerCase()
+  return name === 'localhost' || name.endsWith('.localhost') || isLoopback(name)
+}
