@@ -1,11 +1,13 @@
 import { AfterwordError } from './errors.ts'
 import { type LoopDelay, LoopMonitor } from './loop-delay.ts'
+import type { JournalOptions } from './options/journal-options.ts'
 import type { MetricsOptions } from './options/metrics-options.ts'
 import type { Backlog } from './schedule/backlog.ts'
 import { Meter, type TaskMeasurements } from './schedule/meter.ts'
 import type { Scheduler } from './schedule/scheduler.ts'
 import type { Status } from './status.ts'
 import type { Recorder } from './task/recording.ts'
+import type { Task } from './task/task.ts'
 
 /**
  * The measurements of an instance at a moment.
@@ -60,6 +62,17 @@ export class Metrics implements Disposable {
     const { meter } = this.#backlog
     if (this.#isClosed || meter === undefined) throw new AfterwordError('AFTERWORD_METRICS_CLOSED')
     return { status: this.#status(), measured: meter.measurements, loopDelay: this.#loop?.read() }
+  }
+
+  /** The options of the journal of the instance; `undefined` where there is none. @internal */
+  get journal(): JournalOptions | undefined {
+    const { journal } = this.#scheduler.settings
+    return typeof journal === 'string' ? { path: journal } : journal
+  }
+
+  /** The unfinished tasks in the memory of this process, from the oldest on. @internal */
+  get tasks(): Iterable<Task> {
+    return this.#backlog.tasks()
   }
 
   /** The recorder of the requests of the instance, which records from when it is set; `undefined` while nobody looks. @internal */

@@ -5,8 +5,10 @@
  * |---|---|
  * | `GET events` | server-sent events: the names and data of `DashboardEvents`. The first is `hello`, then all that the others have once |
  * | `GET jobs?state&job&search&cursor&limit` | `JobsPage` |
- * | `GET jobs/:id?reveal` | `JobDetailsView`; with `reveal=1` the arguments are not redacted (role `write`) |
+ * | `GET jobs/:id` | `JobDetailsView` |
+ * | `POST jobs/:id` | takes `{ "reveal": true }`, answers the `JobDetailsView` with its arguments (role `write`, logged) |
  * | `GET actions` | `ActionView[]`: the log of actions, the newest first |
+ * | `POST actions/:id` | takes `{ "cancel": true }`, answers the `ActionView` (role `write`): the action ends after the records that it is at |
  * | `POST actions` | takes an `ActionRequest`, answers its `ActionView` at once (202). Progress comes as the event `action` |
  *
  * An answer that is no success is a `Refusal`. Dates are ms since 1970, all other times ms. Every string is text: the page never takes it for markup.
@@ -162,7 +164,7 @@ export type JobState = 'failed' | 'running' | 'held' | 'pending' | 'later' | 'qu
 export interface JobFilter {
   readonly state?: JobState
   readonly job?: string
-  /** A part of the id, of the unique key or of the error. */
+  /** The whole id, or a part of the job, of the unique key or of the error. */
   readonly search?: string
 }
 
@@ -224,7 +226,7 @@ export interface ActionView {
   readonly at: number
   /** The person, as `authorize` names them. */
   readonly who: string | undefined
-  readonly action: ActionName
+  readonly action: ActionName | 'reveal'
   /** The records that the action is about, in words: `3 records`, `all failed records of send-welcome`. */
   readonly what: string
   readonly done: number
@@ -232,6 +234,8 @@ export interface ActionView {
   readonly unchanged: number
   readonly total: number
   readonly endedAt: number | undefined
+  /** A person has ended the action before it was through. */
+  readonly isCancelled: boolean
   /** The trouble in words. */
   readonly error: string | undefined
 }

@@ -1,6 +1,11 @@
 import { isFunction, isText, optional, type Rules, validate } from './validate.ts'
 
-/** The role of a person: who may look, and who may act on records as well. */
+/**
+ * The role of a person: who may look, and who may act on records as well.
+ *
+ * @example
+ * const role: DashboardRole = user.isOnCall ? 'write' : 'read'
+ */
 export type DashboardRole = 'read' | 'write'
 
 /**

@@ -6,6 +6,7 @@ import type {
   PageQuery,
   RecordFilter,
   RecordPage,
+  ShownRecord,
   State,
   StateCount,
 } from '../../journal/inspection/listed.ts'
@@ -124,7 +125,7 @@ export class BullInspector implements AsyncDisposable {
     if (given !== undefined) return { records: [shownCall(given)], next: undefined }
     const parts = Object.keys(states).filter((each) => state === undefined || shownAs(each) === state)
     const wanted = search?.toLowerCase()
-    const isWanted = ({ job: name, key, error }: ListedRecord) =>
+    const isWanted = ({ job: name, key, error }: ShownRecord) =>
       (job === undefined || name === job) &&
       (wanted === undefined || [name, key, error].some((text) => text?.toLowerCase().includes(wanted)))
     let { part, queue, start } = readCursor<Cursor>(cursor, isCursor) ?? { part: 0, queue: 0, start: 0 }

@@ -16,7 +16,7 @@ export type SourceRow = Row
 /** The position of a source: the time and the key of the last row that was taken; `undefined` at its begin. `null`: nothing is left. */
 export type Position = readonly [time: number, key: number] | null | undefined
 
-/** What a source is to yield, and from where on. */
+/** The rows that a source is to yield, and the position from which on. */
 interface SourceOptions {
   readonly part: Part
   readonly query: PageQuery
