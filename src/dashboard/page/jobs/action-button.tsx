@@ -7,7 +7,7 @@ import { counted } from '../printed.ts'
 
 /** The actions: their word, their drawing, and what they do. */
 export const actionWords: Record<
-  ActionName,
+  ActionView['action'],
   { readonly word: string; readonly icon: IconName; readonly does: string }
 > = {
   retry: {
@@ -25,6 +25,7 @@ export const actionWords: Record<
     icon: 'discard',
     does: 'The records are deleted, and never run. Nobody can take that back. Those that run stay.',
   },
+  reveal: { word: 'Reveal', icon: 'lock', does: 'The arguments are shown to who asks.' },
 }
 
 interface ButtonProps {

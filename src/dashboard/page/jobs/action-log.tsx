@@ -61,8 +61,9 @@ export function ActionLog({ actions }: { readonly actions: readonly ActionView[]
   )
 }
 
-function resultOf({ done, unchanged, error }: ActionView): string {
-  const changed = `${counted(done, 'record')} changed`
+function resultOf({ action, done, unchanged, isCancelled, error }: ActionView): string {
+  if (action === 'reveal') return 'shown'
+  const changed = `${counted(done, 'record')} changed${isCancelled ? ', then it was cancelled' : ''}`
   const left = unchanged === 0 ? '' : `, ${count(unchanged)} left: another process was faster`
   return error === undefined ? `${changed}${left}` : `${changed}, then it failed: ${error}`
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { JobDetailsView, JobFilter, JobState, JobsPage } from '../../views.ts'
 import type { Values } from '../address.ts'
-import { ask, queryOf } from '../api.ts'
+import { ask, order, queryOf } from '../api.ts'
 import { jobStates } from './job-state.tsx'
 
 /** The number of records of a page. */
@@ -45,12 +45,12 @@ export function useRecords(filter: JobFilter, cursor: string | undefined, versio
   return useAnswer(`jobs${queryOf({ ...filter, cursor, limit: pageSize })}`, version, typingPause)
 }
 
-/** Asks for a record in full, and again while it is looked at. */
+/** Asks for a record in full, and again while it is looked at. What is revealed is asked for once: the server logs it. */
 export function useRecord(id: string, isRevealed: boolean, version: number): Answer<JobDetailsView> {
-  return useAnswer(`jobs/${encodeURIComponent(id)}${isRevealed ? '?reveal=1' : ''}`, version, 0)
+  return useAnswer(`jobs/${encodeURIComponent(id)}`, version, 0, isRevealed)
 }
 
-function useAnswer<T>(path: string, version: number, pause: number): Answer<T> {
+function useAnswer<T>(path: string, version: number, pause: number, isRevealed = false): Answer<T> {
   const [answer, set] = useState<Answer<T>>({ isLoading: true })
   // biome-ignore lint/correctness/useExhaustiveDependencies: another version is another answer
   useEffect(() => {
@@ -59,7 +59,11 @@ function useAnswer<T>(path: string, version: number, pause: number): Answer<T> {
     const load = async () => {
       try {
         // A page that is hidden does not work.
-        if (!document.hidden) set({ value: await ask<T>(path, controller.signal), isLoading: false })
+        if (!document.hidden) {
+          const value = isRevealed ? await order<T>(path, { reveal: true }) : await ask<T>(path, controller.signal)
+          if (!controller.signal.aborted) set({ value, isLoading: false })
+          if (isRevealed) return
+        }
       } catch (error) {
         if (!controller.signal.aborted) set((last) => ({ ...last, error: (error as Error).message, isLoading: false }))
       }
@@ -71,6 +75,6 @@ function useAnswer<T>(path: string, version: number, pause: number): Answer<T> {
       clearTimeout(timer)
       controller.abort()
     }
-  }, [path, version])
+  }, [path, version, isRevealed])
   return answer
 }
