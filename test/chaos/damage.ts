@@ -200,29 +200,14 @@ export function judge(
 }
 
 /**
- * The damage can be told from a write that a kill or a power cut has cut short: it is not in the last frame of a log, nor in the last
- * transaction of a WAL, and no file was cut (docs/guarantees.md).
+ * The damage can be told from a write that a kill or a power cut has cut short: it is in a WAL, whose index tells what was
+ * committed, or not in the last frame of a log, and that file was not cut (docs/guarantees.md).
  */
 function canBeTold({ file, before, after }: Damage): boolean {
-  if (after.length < before.length) return false
+  if (after.length < before.length) return file.endsWith('-wal')
   const at = before.findIndex((byte, place) => byte !== after[place])
-  if (at === -1) return true
-  if (file.endsWith('-wal')) return wholeTransactions(before, after, at) > 0
+  if (at === -1 || file.endsWith('-wal')) return true
   return !file.endsWith('.log') || at < lastFrame(before)
-}
-
-/** The number of transactions in a WAL that are whole, and behind the one in which the damage begins. */
-function wholeTransactions(before: Buffer, after: Buffer, damagedAt: number): number {
-  const frameSize = 24 + before.readUInt32BE(8)
-  let ends = 0
-  for (let at = 32; at + frameSize <= before.length; at += frameSize) {
-    const isCurrent = before.compare(before, 16, 24, at + 8, at + 16) === 0
-    const isWhole = before.compare(after, at, at + frameSize, at, at + frameSize) === 0
-    const isEnd = isCurrent && isWhole && before.readUInt32BE(at + 4) !== 0
-    if (at > damagedAt && isEnd) ends++
-  }
-  // The first end is that of the damaged transaction itself.
-  return damagedAt < 32 ? ends : ends - 1
 }
 
 /** The offset of the last frame in a log of one segment. */

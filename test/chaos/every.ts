@@ -41,19 +41,21 @@ export interface SeriesChoice {
   readonly syncs: readonly Series['sync'][]
   readonly kinds: readonly Blow[]
   readonly step: number
+  /** The first call at which processes are struck. @default one of the first `step`, another one for each way */
+  readonly from?: number | undefined
   /** The one call at which processes are struck. @default every so many-th one */
   readonly only?: number | undefined
 }
 
 /** All series of a run. */
-export function planSeries({ scenes, syncs, kinds, step, only }: SeriesChoice): Series[] {
+export function planSeries({ scenes, syncs, kinds, step, from, only }: SeriesChoice): Series[] {
   return scenes.flatMap((scene) =>
     syncs.flatMap((sync) =>
       // A single process dies alone in any case.
       kinds
         .filter((blow) => blow !== 'kill-all' || scripts[scene].processes > 1)
         .map((blow, i) => {
-          const calls = only === undefined ? { first: 1 + (i % step), step } : { first: only, step: noFurther }
+          const calls = only === undefined ? { first: from ?? 1 + (i % step), step } : { first: only, step: noFurther }
           return { scene, sync, blow, ...calls }
         }),
     ),

@@ -25,6 +25,7 @@ const usage = `npm run chaos -- [--seed n] [--minutes m] [--round n] [--plan] [-
   --syncs    with these only: normal,full
   --blows    in these ways only: ${Object.keys(blows)}
   --step     at every so many-th call; by default at each
+  --from     from this call on
   --workers  so many trials at once; by default 2
 
 The process ends with 1 if something was lost, unexpected, run by two living processes at once, or overlapped another run of its key.
@@ -43,6 +44,7 @@ const { values } = parseArgs({
     syncs: { type: 'string', default: 'normal,full' },
     blows: { type: 'string', default: String(Object.keys(blows)) },
     step: { type: 'string', default: '1' },
+    from: { type: 'string' },
     workers: { type: 'string', default: '2' },
     help: { type: 'boolean', default: false },
   },
@@ -138,6 +140,7 @@ async function every(): Promise<boolean> {
     syncs: (['normal', 'full'] as const).filter((sync) => values.syncs.split(',').includes(sync)),
     kinds: (Object.keys(blows) as Blow[]).filter((blow) => values.blows.split(',').includes(blow)),
     step: Number(values.step),
+    from: values.from === undefined ? undefined : Number(values.from),
     only: values.trial === undefined ? undefined : Number(values.trial),
   }
   let isRight = true

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
+import { ProcessLock } from '../../src/journal/files/process-lock.ts'
 import { Sibling } from './sibling.ts'
 
 const mostSlots = 511
@@ -61,6 +62,15 @@ test('where each slot has records of a process that has died, processes start al
   fixed.job('hang', () => void ran.add(String(fixed.currentTask()?.id)))
   await expect.poll(() => ran.size, { timeout: 240_000, interval: 100 }).toBe(mostSlots + 2)
 }, 300_000)
+
+test('a slot behind those of many living processes is adopted', async () => {
+  const living = Array.from({ length: 20 }, (_, i) => ProcessLock.tryTake(folder, i + 1) as ProcessLock)
+  await crash()
+  expect(existsSync(join(folder, '21.log'))).toBe(true)
+  await using other = await Sibling.start(folder, { knows: ['hang'] })
+  await other.ran('first')
+  for (const lock of living) lock.release()
+})
 
 test('slots that were left empty are looked into, and adopted by no process', async () => {
   const before = new Afterword({ journal: folder })

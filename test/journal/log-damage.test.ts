@@ -245,8 +245,9 @@ describe('a log with one damaged byte', () => {
   })
 })
 
+const pageSize = 4096
+
 describe('the last frame of a segment, which no other one follows,', () => {
-  const pageSize = 4096
   /** Some pages of text. */
   const long = 'text '.repeat(2000)
 
@@ -318,12 +319,66 @@ describe('the last frame of a segment, which no other one follows,', () => {
     })
   })
 
-  test('is known as damaged in several pages of a new segment, where zeros begin within one of them', () => {
-    const { start, end, after, kept } = twoFrames(true, long)
-    for (let from = start + frameHeadSize; from < end; from += 997) {
-      if (from % pageSize === 0) continue
-      const bytes = Buffer.from(after).fill(0, from, end)
-      expect([from, found(bytes)]).toEqual([from, { isDamaged: true, pending: kept }])
+  describe.each([
+    ['a new segment', true],
+    ['a segment that is used again', false],
+  ])('in several pages of %s,', (_, isNew) => {
+    test.each([
+      ['garbage', () => 0xa5],
+      ['zeros', () => 0],
+      ['what was there before', (at: number, before: Buffer) => before[at] as number],
+    ])('is known as damaged, wherever %s begins, up to its end or in one page', (_, byteAt) => {
+      const { start, end, without, after, kept } = twoFrames(isNew, long)
+      const page = (at: number) => (Math.floor(at / pageSize) + 1) * pageSize
+      const places = [start, ...Array.from({ length: 40 }, (_, n) => start + n * 251), page(start), page(page(start))]
+      for (const from of places.filter((at) => at < end - endMarkSize)) {
+        for (const to of [end, Math.min(end, page(from))]) {
+          const bytes = Buffer.from(after)
+          for (let at = from; at < to; at++) bytes[at] = byteAt(at, without)
+          // The frames of the second use have the bytes of the first one, but for some.
+          if (bytes.equals(after)) continue
+          expect([from, to, found(bytes)]).toEqual([from, to, { isDamaged: true, pending: kept }])
+        }
+      }
+    })
+  })
+})
+
+describe('a segment that is cut off', () => {
+  test.each([
+    ['normal', false],
+    ['full', true],
+  ])('is missed, with sync: %s, as a whole or from within it', (_, full) => {
+    const log = new FramedLog(path(), full)
+    const places = [1, 2, 3].map((n) => {
+      const { offset } = log.write(true, accept(n))
+      log.sync()
+      return offset
+    })
+    expect(isDamaged(readLog(path()) as LogContents)).toBe(false)
+    const bytes = readFileSync(path())
+    for (const cut of [...places.slice(1), (places[2] as number) + 300, bytes.length - 1]) {
+      writeFileSync(path(), bytes.subarray(0, cut))
+      expect([cut, isDamaged(readLog(path()) as LogContents)]).toEqual([cut, true])
+    }
+  })
+
+  test('is not missed where a kill came before its first frame, or amid it', () => {
+    const log = new FramedLog(path(), false)
+    log.write(true, accept(1))
+    const before = readFileSync(path())
+    const { offset } = log.write(true, accept(2).replace('["job-', `["${'text '.repeat(2000)}job-`))
+    const after = readFileSync(path())
+    for (let cut = offset; cut < offset + 12_000; cut += pageSize) {
+      const bytes = Buffer.concat([before, Buffer.alloc(after.length - before.length)])
+      after.copy(bytes, offset, offset, cut)
+      writeFileSync(path(), bytes)
+      const contents = readLog(path()) as LogContents
+      expect([cut, isDamaged(contents), pendingIn(contents)]).toEqual([
+        cut,
+        false,
+        cut > offset + 10_200 ? [1, 2] : [1],
+      ])
     }
   })
 })

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -10,6 +10,7 @@ import { openDatabase } from '../../src/journal/files/database.ts'
 import { acceptEntry } from '../../src/journal/files/log-format.ts'
 import { isDamaged, readLog } from '../../src/journal/files/log-reader.ts'
 import { openProcessSlot } from '../../src/journal/files/process-slot.ts'
+import { segmentTailSize } from '../../src/journal/files/segment-tail.ts'
 import { Inspector } from '../../src/journal/inspector.ts'
 import { LogRecovery } from '../../src/journal/server/log-recovery.ts'
 import { RecordTable } from '../../src/journal/server/record-table.ts'
@@ -197,7 +198,18 @@ describe('a damaged log', () => {
     const offset = offsetOf(`["${long}"]`)
     const cut = Math.ceil(offset / 4096) * 4096
     overwrite(cut, Buffer.alloc(offset + long.length + 100 - cut))
+    // The note that the frame was written follows the frame.
+    overwrite(statSync(log()).size - segmentTailSize, Buffer.alloc(segmentTailSize))
     expect(await expectToRun('first')).toEqual([])
+  })
+
+  test('a last frame that was written in full is reported, also where it ends between two pages', async () => {
+    const long = 'text '.repeat(2000)
+    await leave('first', long)
+    const offset = offsetOf(`["${long}"]`)
+    const cut = Math.ceil(offset / 4096) * 4096
+    overwrite(cut, Buffer.alloc(offset + long.length + 100 - cut))
+    expect(await expectToRun('first')).toEqual(['AFTERWORD_JOURNAL_DAMAGED'])
   })
 
   test('a last frame whose end was overwritten in the midst of a page is reported', async () => {

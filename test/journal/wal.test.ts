@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openDatabase } from '../../src/journal/files/database.ts'
-import { isDamaged } from '../../src/journal/files/wal.ts'
+import { isDamaged, keepDamagedWal } from '../../src/journal/files/wal.ts'
+import { readCommitted } from '../../src/journal/files/wal-index.ts'
 import { JournalFiles } from '../../src/journal/inspection/journal-files.ts'
 import { Sibling } from './sibling.ts'
 
@@ -92,6 +93,91 @@ describe('isDamaged() of a WAL', () => {
     const bytes = readFileSync(wal('live'))
     expect(bytes.length).toBeGreaterThan(frame(8))
     expect(isDamaged(bytes)).toBe(false)
+  })
+})
+
+describe('with the index that a killed process has left,', () => {
+  /** Leaves a database with its index, and a transaction of one frame at the end. @returns its WAL */
+  function leaveWithIndex(): Buffer {
+    using database = open('live')
+    database.exec('CREATE TABLE t (n INTEGER, text TEXT)')
+    for (let n = 1; n < 5; n++) database.exec(`INSERT INTO t VALUES (${n}, '${'.'.repeat(3000)}')`)
+    database.exec("INSERT INTO t VALUES (5, '')")
+    copyWithIndex('live', 'left')
+    return readFileSync(wal('left'))
+  }
+
+  function copyWithIndex(from: string, to: string): void {
+    copy(from, to)
+    cpSync(`${join(folder, from)}-shm`, `${join(folder, to)}-shm`)
+  }
+
+  /** Damages the WAL. @returns the files that keep it */
+  function kept(bytes: Buffer | undefined): string[] {
+    if (bytes === undefined) rmSync(wal('left'))
+    else writeFileSync(wal('left'), bytes)
+    const aside = keepDamagedWal(join(folder, 'left'))
+    // A second look does not keep it again.
+    expect(keepDamagedWal(join(folder, 'left'))).toBeUndefined()
+    return aside === undefined ? [] : [aside]
+  }
+
+  test.each([
+    [
+      "a bit of the last transaction's page",
+      (wal: Buffer) => wal.fill((wal.at(-100) as number) ^ 4, wal.length - 100, wal.length - 99),
+    ],
+    [
+      "a bit of the last transaction's salt",
+      (wal: Buffer) => wal.fill(0xa5, wal.length - frameSize + 8, wal.length - frameSize + 9),
+    ],
+    ['the sector of its commit', (wal: Buffer) => wal.fill(0, wal.length - frameSize, wal.length - frameSize + 512)],
+    ['all of it, cut off', (wal: Buffer) => wal.subarray(0, -frameSize)],
+    ['all but its head, cut off', (wal: Buffer) => wal.subarray(0, 32)],
+    ['the whole WAL, emptied', () => Buffer.alloc(0)],
+    ['the whole WAL, deleted', () => undefined],
+  ])('damage is told: %s', (_, damage) => {
+    const bytes = leaveWithIndex()
+    expect(kept(bytes)).toEqual([])
+    const damaged = damage(Buffer.from(bytes))
+    const [aside] = kept(damaged)
+    expect(readFileSync(aside as string)).toEqual(damaged ?? Buffer.alloc(0))
+  })
+
+  test('no damage is told where a kill has cut a transaction short, wherever', () => {
+    using database = open('live')
+    database.exec('CREATE TABLE t (n INTEGER, text TEXT)')
+    for (let n = 1; n < 5; n++) database.exec(`INSERT INTO t VALUES (${n}, '${'.'.repeat(3000)}')`)
+    // The index tells of a transaction once all its frames are written.
+    copyWithIndex('live', 'left')
+    const { size } = statSync(wal('left'))
+    database.exec(`UPDATE t SET text = '${'-'.repeat(3000)}'`)
+    const bytes = readFileSync(wal('live'))
+    expect(bytes.length).toBeGreaterThan(size + 3 * frameSize)
+    for (let cut = size; cut <= bytes.length; cut += 997) expect([cut, kept(bytes.subarray(0, cut))]).toEqual([cut, []])
+  })
+
+  test('no damage is told of a WAL that was written back and deleted, as by the last process that closes the database', () => {
+    using database = open('live')
+    database.exec('CREATE TABLE t (n INTEGER, text TEXT)')
+    database.exec('PRAGMA wal_checkpoint(PASSIVE)')
+    copyWithIndex('live', 'left')
+    expect(kept(undefined)).toEqual([])
+  })
+
+  test('an index that is damaged, or that of another WAL, tells nothing', () => {
+    const bytes = leaveWithIndex()
+    const index = readFileSync(join(folder, 'left-shm'))
+    writeFileSync(join(folder, 'left-shm'), Buffer.from(index).fill(7, 0, 96))
+    expect(kept(bytes.subarray(0, -frameSize))).toEqual([])
+    writeFileSync(join(folder, 'left-shm'), Buffer.alloc(3))
+    expect(kept(bytes.subarray(0, -frameSize))).toEqual([])
+  })
+
+  test('the index of a database that this process has open is left alone: its locks would be dropped', () => {
+    using database = open('live')
+    database.exec('CREATE TABLE t (n INTEGER)')
+    expect(readCommitted(join(folder, 'live'))).toBeUndefined()
   })
 })
 

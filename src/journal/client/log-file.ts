@@ -5,6 +5,7 @@ import { FileIdentity } from '../files/file-identity.ts'
 import { syncFolder } from '../files/folder.ts'
 import { endMarkSize, logVersion, type SegmentHead, segmentUnit } from '../files/log-format.ts'
 import { writeAll, writeZeros } from '../files/log-space.ts'
+import { encodeTail, needsNote, segmentTailSize } from '../files/segment-tail.ts'
 import { FrameBuffer } from './frame-buffer.ts'
 import { SegmentRecords } from './segment-records.ts'
 
@@ -12,6 +13,8 @@ import { SegmentRecords } from './segment-records.ts'
 const segmentSize = 8 * segmentUnit
 /** The space in bytes that the head of a segment takes at most. */
 const headSpace = 256
+/** The space in bytes behind the last frame of a segment: for its end mark, and for the tail of the segment. */
+const endSpace = endMarkSize + segmentTailSize
 
 /** A segment of the log. */
 export interface Segment {
@@ -28,6 +31,8 @@ export interface Segment {
   synced: number
   /** The last frame that counts, once a sync has failed. */
   until: number | undefined
+  /** The last frame of which the tail tells that it was written. */
+  noted: number
   /** The segments whose entries count no more, as the head tells: with `sync: 'full'` they are used again once the head is on the disk. */
   readonly freed: Segment[]
 }
@@ -98,7 +103,7 @@ export class LogFile {
   /** A frame of that size in bytes fits in the segment that is written to. */
   fits(size: number): boolean {
     const { current } = this
-    return current !== undefined && current.used + size + endMarkSize <= current.bytes
+    return current !== undefined && current.used + size + endSpace <= current.bytes
   }
 
   /**
@@ -108,13 +113,14 @@ export class LogFile {
   advance(size: number): void {
     // A part of a head may be there all the same: no other segment gets its number.
     if (this.#unwritten !== undefined) this.#giveBack()
-    const needed = headSpace + size + endMarkSize
+    const needed = headSpace + size + endSpace
     const ready = this.#free.findIndex((segment) => segment.bytes >= needed)
     const segment = ready === -1 ? this.#create(needed) : (this.#free.splice(ready, 1)[0] as Segment)
     const clean = segment.sequence === 0
     segment.sequence = ++this.#sequence
     segment.synced = -1
     segment.until = undefined
+    segment.noted = 0
     const { sequence: oldest } = this.#used[0] ?? segment
     const { sequence: previous = 0, until } = this.current ?? {}
     const head: SegmentHead = {
@@ -165,7 +171,28 @@ export class LogFile {
     writeAll(this.#file as number, bytes, bytes.length, segment.offset + at)
     this.#unwritten = this.#unwrittenSince = undefined
     segment.used += frameBytes.length - endMarkSize
+    // A frame that is synced has an entry that tells so.
+    if (!this.#full && needsNote(at, at + bytes.length)) segment.noted = segment.frame
     segment.frame++
+    if (this.#full) return
+    if (head !== undefined) this.#noteNext(segment)
+    if (segment.noted === segment.frame - 1) this.#note(segment, 0)
+  }
+
+  /** Notes in the segment before one that the log goes on there: should that one be cut off, it is missed. */
+  #noteNext(segment: Segment): void {
+    const before = this.#used[this.#used.indexOf(segment) - 1]
+    if (before !== undefined) this.#note(before, segment.sequence)
+  }
+
+  /** Writes the tail of a segment. */
+  #note({ sequence, offset, bytes, noted }: Segment, next: number): void {
+    const tail = encodeTail({ sequence, written: noted, next })
+    try {
+      writeAll(this.#file as number, tail, tail.length, offset + bytes - tail.length)
+    } catch {
+      // What the tail tells of is written all the same.
+    }
   }
 
   /** Frees the oldest segments for which the log answers no more. */
@@ -186,6 +213,7 @@ export class LogFile {
       for (const { segment, sequence, last } of covered) {
         // The segment was freed meanwhile, and is used again.
         if (segment.sequence !== sequence) continue
+        if (segment.synced < 0) this.#noteNext(segment)
         segment.synced = last
         this.#free.push(...segment.freed.splice(0))
       }
@@ -266,5 +294,5 @@ export class LogFile {
 
 function emptySegment(offset: number, bytes: number): Segment {
   const records = new SegmentRecords()
-  return { offset, bytes, sequence: 0, used: 0, frame: 0, records, synced: -1, until: undefined, freed: [] }
+  return { offset, bytes, sequence: 0, used: 0, frame: 0, records, synced: -1, until: undefined, noted: 0, freed: [] }
 }

@@ -30,11 +30,23 @@ function descriptorsOf(path: string, guess?: number): number[] {
     const file = realpathSync(path)
     // A server may have many thousands of descriptors.
     if (guess !== undefined && fileOf(guess) === file && isLocked(guess)) return [guess]
-    return readdirSync('/proc/self/fd')
-      .map(Number)
-      .filter((descriptor) => fileOf(descriptor) === file)
+    return openDescriptors(file)
   } catch {
     return []
+  }
+}
+
+const openDescriptors = (file: string) =>
+  readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((descriptor) => fileOf(descriptor) === file)
+
+/** Tells whether this process may have a file open: to open and close the file would drop its locks. True as well where the system does not tell. */
+export function mayBeOpen(path: string): boolean {
+  try {
+    return openDescriptors(realpathSync(path)).length > 0
+  } catch {
+    return true
   }
 }
 

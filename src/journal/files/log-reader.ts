@@ -7,6 +7,7 @@ import { brokenFrame, brokenRows } from './log-salvage.ts'
 import { type FoundSegment, findSegments, type Place } from './log-segments.ts'
 import { PendingRecords } from './pending-records.ts'
 import type { Range } from './record-places.ts'
+import { segmentTailSize } from './segment-tail.ts'
 import { isUnread } from './sqlite-errors.ts'
 
 /** A record that failed for good, and is not listed in a database yet. */
@@ -90,7 +91,10 @@ function* readAll(log: LogBytes, salvage: boolean): Generator<LogContents> {
   let space = Buffer.alloc(0)
   for (const segment of segments) {
     if (segment.bytes > space.length) space = Buffer.allocUnsafe(segment.bytes)
-    readSegment(log.at(segment.offset, segment.bytes, space), segment, contents)
+    const bytes = log.at(segment.offset, segment.bytes, space)
+    readSegment(bytes, segment, contents)
+    // A segment is written in full before its first use.
+    if (bytes.length < segment.bytes) gaps.push({ sequence: segment.sequence, frame: 0 })
     contents.badPages = log.badPages
     yield contents
   }
@@ -99,12 +103,13 @@ function* readAll(log: LogBytes, salvage: boolean): Generator<LogContents> {
 }
 
 function readSegment(
-  buffer: Buffer,
-  { sequence, offset, head, until = Number.POSITIVE_INFINITY }: FoundSegment,
+  bytes: Buffer,
+  { sequence, offset, head, tail, until = Number.POSITIVE_INFINITY }: FoundSegment,
   contents: LogContents,
 ): void {
   // What an earlier use of the segment has left has lower ids.
   const { lastId } = contents
+  const buffer = tail === undefined ? bytes : bytes.subarray(0, -segmentTailSize)
   for (let at = 0, number = 0; at < buffer.length && number <= until; ) {
     const frame = readFrame(buffer, at)
     if (frame !== undefined && frame.sequence === sequence && frame.number >= number) {
@@ -117,7 +122,7 @@ function readSegment(
     }
     // Frames that check behind one that does not were written later: what lies between is damaged.
     const next = nextFrame(buffer, at, sequence, number)
-    const place = { offset: offset + at, sequence, number, clean: head?.clean }
+    const place = { offset: offset + at, sequence, number, clean: head?.clean, written: tail?.written ?? 0 }
     const broken = next === undefined ? brokenFrame(buffer.subarray(at), place) : buffer.subarray(at, next)
     if (broken !== undefined) readBroken(broken, { sequence, frame: number }, lastId, contents)
     if (next === undefined) return
@@ -192,7 +197,9 @@ function readEntry(values: Values, contents: LogContents): void {
   const [kind, id] = values
   switch (kind) {
     case entry.synced:
-      contents.synced = { sequence: id, frame: values[2] }
+      // More may be known to be synced already.
+      if (!wasWritten({ sequence: id, frame: values[2] }, contents))
+        contents.synced = { sequence: id, frame: values[2] }
       return
     case entry.done:
     case entry.moved:

@@ -1,4 +1,5 @@
 import { endMarkOf, endMarkSize, entry, frameHeadSize, parseAccepted, type RecordRow, readFrame } from './log-format.ts'
+import { pageSize } from './segment-tail.ts'
 
 /** The highest number that a segment or a frame may have: higher ones are text. */
 const highest = 2 ** 29
@@ -61,6 +62,8 @@ export interface NextPlace {
   readonly number: number
   /** No earlier use has left frames in the segment; `undefined` in those of earlier releases, whose frames have no end marks. */
   readonly clean: boolean | undefined
+  /** The last frame of which the segment's tail tells that it was written. */
+  readonly written: number
 }
 
 /**
@@ -70,17 +73,15 @@ export interface NextPlace {
  * @returns the bytes of the frame, without its head
  */
 export function brokenFrame(rest: Buffer, place: NextPlace): Buffer | undefined {
-  const { sequence, number, clean } = place
+  const { sequence, number, clean, written } = place
   const end = rest.indexOf(endMarkOf(sequence, number), frameHeadSize)
   if (end !== -1) return rest.subarray(frameHeadSize, end)
+  if (number <= written) return withoutZeros(rest.subarray(frameHeadSize))
   // The end mark of the frame before is where this one would begin.
   const isUnwritten = rest.length < frameHeadSize || rest.subarray(0, 8).equals(endMarkOf(sequence, number - 1))
   if (isUnwritten || clean === undefined || mayBeCut(rest, place)) return undefined
   return clean ? withoutZeros(rest.subarray(frameHeadSize)) : rest.subarray(frameHeadSize)
 }
-
-/** The size of a page in bytes: the system copies a write page by page, and a kill ends it between two of them. */
-const pageSize = 4096
 
 /** A kill may have cut a write short here: that of the frame before, whose end mark is gone, or that of a frame whose beginning is there. */
 function mayBeCut(rest: Buffer, { offset, sequence, number, clean }: NextPlace): boolean {

@@ -2,6 +2,7 @@ import type { LogBytes } from './log-bytes.ts'
 import { logVersion, readFrame, type SegmentHead, segmentUnit } from './log-format.ts'
 import { latestUse } from './log-salvage.ts'
 import { NewerFile } from './newer-file.ts'
+import { readTail, type SegmentTail, segmentTailSize } from './segment-tail.ts'
 
 /** A place in a log. */
 export interface Place {
@@ -16,6 +17,8 @@ export interface FoundSegment {
   readonly bytes: number
   /** The values of its head; `undefined` where that is damaged. */
   readonly head: SegmentHead | undefined
+  /** The values of its tail; `undefined` where it has none, or that is damaged. */
+  readonly tail: SegmentTail | undefined
   /** The last frame that counts; `undefined` where all of them do. */
   readonly until?: number | undefined
 }
@@ -37,7 +40,10 @@ export function findSegments(log: LogBytes): FoundSegments {
   const { segments, gaps } = chainOf(found, oldest)
   // A head that was being written when the power failed is no damage: its segment has no frame that was synced.
   if (isUnreadable && !full) gaps.push({ sequence: 0, frame: 0 })
-  return { segments, gaps, synced: full ? { sequence: oldest, frame: 0 } : undefined }
+  // A tail tells of a segment that is there for certain.
+  const latest = Math.max(oldest, ...segments.map(({ tail }) => tail?.next ?? 0))
+  if (latest > (segments.at(-1)?.sequence ?? latest)) gaps.push({ sequence: latest, frame: 0 })
+  return { segments, gaps, synced: full ? { sequence: latest, frame: 0 } : undefined }
 }
 
 /** Follows the heads from the newest segment on, each of which names the one before: segments between the two were given up. */
@@ -73,7 +79,7 @@ function allSegments(log: LogBytes): { readonly found: FoundSegment[]; readonly 
     if (lost === undefined) return
     const sequence = latestUse(log.at(lost, end - lost))
     if (sequence === undefined) isUnreadable = true
-    else found.push({ sequence, offset: lost, bytes: end - lost, head: undefined })
+    else found.push({ sequence, offset: lost, bytes: end - lost, head: undefined, tail: undefined })
     lost = undefined
   }
   for (let offset = 0; offset < size; ) {
@@ -96,7 +102,9 @@ function segmentAt(log: LogBytes, offset: number): FoundSegment | undefined {
   if (frame?.number !== 0) return undefined
   const head = JSON.parse(String(frame.payload)) as SegmentHead
   if (head.log > logVersion) throw new NewerFile(log.path, head.log, logVersion)
-  return { sequence: frame.sequence, offset, bytes: head.bytes, head }
+  const { sequence } = frame
+  const tail = readTail(log.at(offset + head.bytes - segmentTailSize, segmentTailSize), sequence)
+  return { sequence, offset, bytes: head.bytes, head, tail }
 }
 
 const zeros = Buffer.alloc(segmentUnit)

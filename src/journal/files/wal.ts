@@ -1,5 +1,6 @@
-import { closeSync, copyFileSync, existsSync, fstatSync, openSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, writeFileSync } from 'node:fs'
 import { bytesAt } from './file-read.ts'
+import { type Committed, readCommitted } from './wal-index.ts'
 
 // The file beside a database in which SQLite commits: https://sqlite.org/fileformat2.html#the_write_ahead_log
 
@@ -14,19 +15,28 @@ const magic = 0x377f0682
  * @returns the path of the copy, of one that was made just now
  */
 export function keepDamagedWal(database: string): string | undefined {
-  const path = walOf(database)
   try {
-    if (!existsSync(path) || !isDamaged(bytesOf(path))) return undefined
+    if (damageOf(database) === undefined) return undefined
     // Another process may have been writing meanwhile. Damage stays.
-    const bytes = bytesOf(path)
-    if (!isDamaged(bytes)) return undefined
-    const aside = `${path}.damaged-${bytes.toString('hex', 16, 24)}`
+    const damage = damageOf(database)
+    if (damage === undefined) return undefined
+    const aside = `${walOf(database)}.damaged-${damage.salt.toString('hex')}`
     if (existsSync(aside)) return undefined
-    copyFileSync(path, aside)
+    writeFileSync(aside, damage.bytes, { mode: 0o600 })
     return aside
   } catch {
     return undefined
   }
+}
+
+/** Reads the WAL of a database where it is damaged: its bytes, of which there may be none, and the salt by which its uses are told apart. */
+function damageOf(database: string): { readonly bytes: Buffer; readonly salt: Buffer } | undefined {
+  // The index first: a process that lives commits further transactions meanwhile.
+  const committed = readCommitted(database)
+  const path = walOf(database)
+  const bytes = existsSync(path) ? bytesOf(path) : Buffer.alloc(0)
+  if (!isDamaged(bytes, committed)) return undefined
+  return { bytes, salt: committed?.salt ?? bytes.subarray(16, 24) }
 }
 
 /** Reads a file. An error that passes must not hide damage. */
@@ -43,29 +53,33 @@ function bytesOf(path: string): Buffer {
 export const walOf = (database: string) => `${database}-wal`
 
 /**
- * The WAL has transactions that SQLite can't reach, beyond the one with the first frame that does not check. A process that was killed may
- * have left frames without a transaction, and a power cut one transaction in parts: damage to the last one looks the same.
+ * The WAL has transactions that SQLite can't reach: it lacks some that were committed, or has some beyond the one with the first frame that does
+ * not check. Where it is not known what was committed, damage to the last one is not told: a process that was killed may have left frames without
+ * a transaction, and a power cut one transaction in parts.
  */
-export function isDamaged(bytes: Buffer): boolean {
-  if (bytes.length <= headSize) return false
+export function isDamaged(bytes: Buffer, committed?: Committed): boolean {
+  if (bytes.length <= headSize) return committed !== undefined && !committed.isWrittenBack
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const isBigEndian = (view.getUint32(0) & 1) === 1
   const pageSize = view.getUint32(8)
   const sum = sumOf(view, isBigEndian, [0, 0], 0, headSize - 8)
   const isHead = (view.getUint32(0) & ~1) === magic && pageSize >= 512 && isAt(view, headSize - 8, sum)
   if (!isHead) return true
+  const due = committed?.salt.equals(bytes.subarray(16, 24)) ? committed.frames : 0
   let previous = sum
   let isReached = true
+  let reached = 0
   let beyond = 0
   for (let at = headSize; at + frameHeadSize + pageSize <= bytes.length; at += frameHeadSize + pageSize) {
     const hasSalt = view.getUint32(at + 8) === view.getUint32(16) && view.getUint32(at + 12) === view.getUint32(20)
     const head = sumOf(view, isBigEndian, previous, at, 8)
     const checks = hasSalt && isAt(view, at + 16, sumOf(view, isBigEndian, head, at + frameHeadSize, pageSize))
     if (!checks) isReached = false
-    else if (!isReached && isCommit(view, at) && ++beyond > 1) return true
+    else if (isReached) reached++
+    else if (isCommit(view, at) && ++beyond > 1) return true
     previous = [view.getUint32(at + 16), view.getUint32(at + 20)]
   }
-  return false
+  return reached < due
 }
 
 /** The frame is the last one of a transaction. */

@@ -116,16 +116,17 @@ export class ProcessDatabases implements OwnDatabases {
     let room = mostAtOnce
     for (const slot of this.#all) {
       if (this.#slots.has(slot) || this.#left.has(slot) || this.#asked.has(slot)) continue
-      if (room-- === 0 || this.#slots.size + this.#asked.size > mostAdopted) return true
-      this.#lookInto(slot, release)
+      if (room === 0 || this.#slots.size + this.#asked.size > mostAdopted) return true
+      // Living processes take no room, however many they are.
+      if (this.#lookInto(slot, release)) room--
     }
     return this.#asked.size > 0
   }
 
-  /** Looks into a slot, if its process has died. One that has neither records nor claims is left as it is. */
-  #lookInto(slot: number, release: (slot: number) => boolean): void {
+  /** Looks into a slot, if its process has died: one without records and claims is left as it is. @returns whether it has died */
+  #lookInto(slot: number, release: (slot: number) => boolean): boolean {
     const lock = ProcessLock.tryTake(this.#options.folder, slot)
-    if (lock === undefined) return
+    if (lock === undefined) return false
     let isEmpty = false
     try {
       isEmpty = this.#isEmpty(slot) && release(slot)
@@ -134,9 +135,10 @@ export class ProcessDatabases implements OwnDatabases {
     }
     if (isEmpty) this.#left.set(slot, this.#markOf(slot))
     lock.release()
-    if (isEmpty) return
+    if (isEmpty) return true
     this.#asked.set(slot, clock.now())
     this.#events.orphaned(slot)
+    return true
   }
 
   #isEmpty(slot: number): boolean {
