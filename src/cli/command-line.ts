@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { type State, states } from '../journal/inspection/listed.ts'
 import { nearest } from '../options/validate.ts'
-import { wrongUrl } from '../stores/engine-url.ts'
+import { engineOf, engineStates, wrongUrl } from '../stores/engine-url.ts'
 import { version } from '../version.ts'
 import type { Command, Output } from './command.ts'
 import { backup } from './commands/backup.ts'
@@ -10,10 +10,22 @@ import { list } from './commands/list.ts'
 import { pause, resume } from './commands/pause.ts'
 import { show } from './commands/show.ts'
 import { status } from './commands/status.ts'
+import { top } from './commands/top.ts'
 import { work } from './commands/work.ts'
 import { type HealthAddress, healthAddress } from './health-server.ts'
 
-const commands: Readonly<Record<string, Command>> = { status, list, show, retry, discard, pause, resume, backup, work }
+const commands: Readonly<Record<string, Command>> = {
+  status,
+  top,
+  list,
+  show,
+  retry,
+  discard,
+  pause,
+  resume,
+  backup,
+  work,
+}
 
 const options = {
   help: { type: 'boolean', short: 'h' },
@@ -31,15 +43,16 @@ const options = {
 /** The width of the commands in the usage, in characters. */
 const usageWidth = 68
 
-const usage = `afterword <command> <folder of the journal> [id] [options]
+const usage = `afterword <command> <folder of the journal, or URL of an engine> [id] [options]
 
 ${Object.entries(commands)
   .map(([name, { takes, does }]) => `  ${`${name} ${takes}`.padEnd(usageWidth)}${does}`)
   .join('\n')}
   ${'help'.padEnd(usageWidth)}print this, as --help and -h do
 
-  The folder may be the file of an app's own database, or the URL of a Postgres or a Redis in which an engine keeps the jobs.
-  States: ${states.join(', ')}.
+  The folder may be the file of an app's own database. The URL is that of a Postgres (postgres://, postgresql://) or a Redis
+  (redis://, rediss://) in which an engine keeps the jobs.
+  States: ${states.join(', ')}; of an engine ${engineStates.join(', ')}.
   --json prints for machines, --version and -v the version.
   AFTERWORD_KEY, or several separated by commas, opens what is sealed.
   Exit codes: 0, or 1 if it could not be done, or 2 if it was not understood.
@@ -65,7 +78,7 @@ export function outputOf(args: string[]): Output {
   const refused = Object.keys(values).find((option) => !command.options.includes(option))
   if (refused !== undefined) throw new WrongUsage(`${name} takes no --${refused}.`)
   if (place === undefined) throw new WrongUsage(`${name} expects a ${command.place}.`)
-  const wrongPlace = command.place === 'folder' ? wrongUrl(place) : undefined
+  const wrongPlace = command.place === 'module' ? undefined : wrongUrl(place)
   if (wrongPlace !== undefined) throw new WrongUsage(`${name} ${wrongPlace}`)
   const { all = false, json = false } = values
   const input = {
@@ -76,7 +89,7 @@ export function outputOf(args: string[]): Output {
     concurrency: numberOf('concurrency', values.concurrency),
     jobs: jobsOf(values),
     job: values.job,
-    state: stateOf(values),
+    state: stateOf(values, place),
     limit: numberOf('limit', values.limit),
     health: healthOf(values),
   }
@@ -121,12 +134,15 @@ function healthOf({ health: given }: { readonly health?: string }): HealthAddres
   throw new WrongUsage(`--health expects an address such as 127.0.0.1:9090, got "${given}".`)
 }
 
-function stateOf({ state: given }: { readonly state?: string }): State | undefined {
-  const state = states.find((state) => state === given)
+function stateOf({ state: given }: { readonly state?: string }, place: string): State | undefined {
+  const engine = engineOf(place)
+  const known: readonly State[] = engine === undefined ? states : engineStates
+  const state = known.find((state) => state === given)
   if (state !== undefined || given === undefined) return state
-  const near = nearest(given, [...states])
+  // A state of the other kind of store is no slip.
+  const near = states.some((other) => other === given) ? undefined : nearest(given, known)
   const hint = near === undefined ? '' : ` Did you mean "${near}"?`
-  throw new WrongUsage(`--state expects one of ${states.join(', ')}, got "${given}".${hint}`)
+  throw new WrongUsage(`--state of ${engine ?? 'a journal'} expects one of ${known.join(', ')}, got "${given}".${hint}`)
 }
 
 function* text(text: string): Output {

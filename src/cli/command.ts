@@ -27,7 +27,8 @@ export interface Command {
   readonly takes: string
   /** The effect, for the usage. */
   readonly does: string
-  readonly place: 'folder' | 'module'
+  /** The place that the command expects: of a store, or of jobs. */
+  readonly place: 'folder' | 'folder or URL' | 'module'
   readonly options: readonly string[]
   /** Says what is wrong with the ids, after the name of the command; `undefined` if nothing is. */
   wrong(input: Input): string | undefined

@@ -7,7 +7,10 @@ type Pages<T> = Iterable<readonly T[]> | AsyncIterable<readonly T[]>
 /** The number of rows after which the first lines are printed: these are as wide as they need, and those behind them at least as wide. */
 const firstRows = 500
 
-/** Makes lines of cells. There may be a million: the widths are known from the first rows, and grow where a later page needs more. */
+/**
+ * Makes lines of cells. There may be a million: the widths are known from the first rows, and grow where a later page needs more. Where these are all,
+ * a column that no row fills is left out.
+ */
 export async function* table<T>(
   columns: readonly string[],
   pages: Pages<T>,
@@ -15,9 +18,11 @@ export async function* table<T>(
 ): AsyncGenerator<string> {
   const escaped = (value: T) => cellsOf(value).map(inOneLine)
   let widths = columns.map((column) => column.length)
+  let filled = columns.map(() => true)
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .filter((_cell, i) => filled[i])
       .join('  ')
       .trimEnd()
   const lines = (rows: readonly (readonly string[])[]) => {
@@ -39,6 +44,8 @@ export async function* table<T>(
     yield head() + text
   }
   if (first === undefined) return
+  const all = first
+  if (all.length > 0) filled = columns.map((_column, i) => all.some((row) => row[i] !== ''))
   const text = lines(first)
   yield head() + text
 }

@@ -15,7 +15,7 @@ const words = (text: string) => text.trim().split(/\s+/)
 const engines: readonly KnownEngine[] = [
   {
     name: 'pg-boss',
-    url: /^postgres(ql)?:\/\//,
+    url: /^postgres(ql)?:\/\//i,
     parameters: words(`
       schema host port user password ssl sslmode sslcert sslkey sslrootcert sslpassword sslnegotiation
       uselibpqcompat options client_encoding application_name fallback_application_name statement_timeout
@@ -25,7 +25,7 @@ const engines: readonly KnownEngine[] = [
   },
   {
     name: 'BullMQ',
-    url: /^rediss?:\/\//,
+    url: /^rediss?:\/\//i,
     parameters: words(
       'prefix db family username password connectTimeout commandTimeout socketTimeout keepAlive protocol',
     ),
@@ -41,10 +41,16 @@ export function engineOf(place: string): KnownEngine['name'] | undefined {
   return engineAt(place)?.name
 }
 
-/** Says what is wrong with the URL of an engine; `undefined` if nothing is, or the place is no such URL. */
+/** Says what is wrong with a URL; `undefined` if nothing is, or the place is none. */
 export function wrongUrl(place: string): string | undefined {
   const parameters = engineAt(place)?.parameters
-  if (parameters === undefined) return undefined
+  if (parameters === undefined) {
+    const [, scheme] = /^([a-z][a-z\d+.-]*:\/\/)/i.exec(place) ?? []
+    return (
+      scheme &&
+      `knows no engine at ${scheme}… Engines have URLs with postgres://, postgresql://, redis:// or rediss://.`
+    )
+  }
   // Not every URL that Postgres takes is one for Node: without a host, say. Its client says what is wrong with such a one.
   const query = URL.parse(place)?.searchParams.keys() ?? []
   const unknown = [...query].find((parameter) => !parameters.includes(parameter))

@@ -15,8 +15,8 @@ test.each([['--help'], ['-h'], ['help'], ['help', 'list'], ['status', '--help'],
   async (...args) => {
     const { code, stdout, stderr } = await afterword(...args)
     expect([code, stderr]).toEqual([0, ''])
-    expect(stdout).toMatch(/^afterword <command> <folder of the journal>/)
-    expect(stdout).toMatch(/retry <folder> <id>\|--all +make failed records pending again/)
+    expect(stdout).toMatch(/^afterword <command> <folder of the journal, or URL of an engine>/)
+    expect(stdout).toMatch(/retry <folder\|url> <id>\|--all +make failed records pending again/)
     expect(stdout).toMatch(
       /work <module> \[--concurrency n\] \[--jobs a,b\] \[--health address\] +run the jobs that a module defines/,
     )
@@ -31,16 +31,28 @@ test.each([
   [[], 'A command is expected.'],
   [['stauts', 'folder'], 'There is no command "stauts". Did you mean "status"?'],
   [['constructor', 'folder'], 'There is no command "constructor".'],
-  [['status'], 'status expects a folder.'],
-  [['status', 'folder', 'more'], 'status takes nothing after the folder, got "more".'],
+  [['status'], 'status expects a folder or URL.'],
+  [['status', 'folder', 'more'], 'status takes nothing after the folder or URL, got "more".'],
   [['status', 'folder', '--wrong'], "Unknown option '--wrong'."],
   [['status', 'folder', '--all'], 'status takes no --all.'],
   [['list', 'folder', '--jobs=a'], 'list takes no --jobs.'],
   [['list', 'folder', '--limit=0'], '--limit expects a whole number, 1 or more, got "0".'],
   [
     ['list', 'folder', '--state=runing'],
-    '--state expects one of failed, running, held, pending, paused, unknown, sealed, got "runing". Did you mean "running"?',
+    '--state of a journal expects one of failed, running, held, pending, paused, unknown, sealed, got "runing". Did you mean "running"?',
   ],
+  [
+    ['list', 'postgresql://localhost/app', '--state=done'],
+    '--state of pg-boss expects one of failed, running, pending, got "done".',
+  ],
+  [
+    ['list', 'REDISS://localhost', '--state=done'],
+    '--state of BullMQ expects one of failed, running, pending, got "done".',
+  ],
+  ...['status', 'list', 'show', 'retry', 'pause', 'backup'].map((command): [string[], string] => [
+    [command, 'mysql://localhost/app', 'a'],
+    `${command} knows no engine at mysql://… Engines have URLs with postgres://, postgresql://, redis:// or rediss://.`,
+  ]),
   [['status', 'folder', '--state=failed'], 'status takes no --state.'],
   [['show', 'folder'], 'show expects an id.'],
   [['show', 'folder', 'a', 'b'], 'show expects an id, and only one.'],
@@ -68,7 +80,9 @@ test.each([
     const [said, how, ...more] = stderr.split('\n')
     expect([said, more]).toEqual([sentence, ['']])
     const [command = ''] = args
-    const isKnown = ['status', 'list', 'show', 'retry', 'discard', 'pause', 'resume', 'work'].includes(command)
+    const isKnown = ['status', 'list', 'show', 'retry', 'discard', 'pause', 'resume', 'backup', 'work'].includes(
+      command,
+    )
     expect(how).toMatch(
       isKnown ? new RegExp(`^Usage: afterword ${command} <`) : /^afterword help tells the commands\.$/,
     )

@@ -29,9 +29,9 @@ interface Changing {
 /** Makes a command that changes records. */
 function changing({ does, become, not, change }: Changing): Command {
   return {
-    takes: '<folder> <id>|--all',
+    takes: '<folder|url> <id>|--all',
     does,
-    place: 'folder',
+    place: 'folder or URL',
     options: ['all', 'json'],
     wrong: ({ ids, all }) => (ids.length > 0 !== all ? undefined : `expects ids or --all${all ? ', not both' : ''}`),
     run: onStore(writerOf, async function* (failed, { ids, all, json }) {

@@ -1,5 +1,4 @@
 import { clock } from '../../clock.ts'
-import { engineOf, engineStates } from '../../stores/engine-url.ts'
 import { readerOf } from '../../stores/record-store.ts'
 import { type Command, onStore, takesNoId } from '../command.ts'
 import { date, Reader } from '../printed-record.ts'
@@ -8,16 +7,11 @@ import { jsonArray, table } from '../table.ts'
 const columns = ['id', 'state', 'pid', 'job', 'version', 'attempt', 'created', 'runAt', 'reason', 'args', 'error']
 
 export const list: Command = {
-  takes: '<folder> [--job j] [--state s] [--limit n]',
+  takes: '<folder|url> [--job j] [--state s] [--limit n]',
   does: 'all that has failed, then what runs or waits',
-  place: 'folder',
+  place: 'folder or URL',
   options: ['json', 'job', 'state', 'limit'],
-  wrong(input) {
-    const { place, state } = input
-    if (state === undefined || engineOf(place) === undefined || engineStates.some((known) => known === state))
-      return takesNoId.call(this, input)
-    return `knows the states ${engineStates.join(', ')} of an engine, got "${state}"`
-  },
+  wrong: takesNoId,
   run: onStore(readerOf, async function* (inspector, { json, job, state, limit }) {
     const reader = new Reader()
     const now = clock.date()

@@ -5,9 +5,9 @@ import { forPeople, Reader } from '../printed-record.ts'
 import { complain } from '../terminal.ts'
 
 export const show: Command = {
-  takes: '<folder> <id>',
+  takes: '<folder|url> <id>',
   does: 'one record, with its arguments and its error',
-  place: 'folder',
+  place: 'folder or URL',
   options: ['json'],
   wrong: ({ ids }) => (ids.length === 1 ? undefined : `expects an id${ids.length > 1 ? ', and only one' : ''}`),
   run: onStore(readerOf, async function* (inspector, { ids: [id = ''], json }) {

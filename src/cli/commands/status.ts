@@ -5,9 +5,9 @@ import { type Command, onStore, takesNoId } from '../command.ts'
 import { jsonArray, table } from '../table.ts'
 
 export const status: Command = {
-  takes: '<folder>',
+  takes: '<folder|url>',
   does: 'databases and jobs, each with what runs, waits and has failed',
-  place: 'folder',
+  place: 'folder or URL',
   options: ['json'],
   wrong: takesNoId,
   run: onStore(readerOf, async function* (inspector, { json }) {

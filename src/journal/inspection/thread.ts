@@ -21,7 +21,9 @@ const parts = {
 let files: JournalFiles | undefined
 
 function start({ method: [part, name], args }: Question): Iterator<unknown> {
-  files ??= new JournalFiles(workerData as string)
+  if (files === undefined) files = new JournalFiles(workerData as string)
+  // A look at a journal may last for days: processes that have started since are seen.
+  else files.openNew()
   const target = new parts[part](files)
   const method = target[name as keyof typeof target] as unknown as (...args: readonly unknown[]) => Iterator<unknown>
   return method.apply(target, args as unknown[])
