@@ -146,7 +146,7 @@ export class Http1Response implements RefusableResponse, OpenResponse, EmittingR
     if (req === undefined || res === undefined) return true
     if (this.held || this.#callback !== undefined || !isOver(req, res)) return false
     if (this.#state === 'open') this.#state = this.#isWhole ? 'delivered' : 'aborted'
-    this.#lastly = this.describe()
+    this.#lastly ??= this.describe()
     this.#req = undefined
     this.#res = undefined
     this.answersError = undefined
@@ -184,8 +184,13 @@ export class Http1Response implements RefusableResponse, OpenResponse, EmittingR
     this.#state = state
     // A handler whose client has left may still write, and need not know.
     if (this.#res?.writableEnded) this.discardWrites()
-    this.#callback?.(this.describe())
+    const sent = this.describe()
+    this.#callback?.(sent)
     this.#callback = undefined
+    if (state === 'aborted') return
+    // While the objects are at hand, that costs less than when the next request comes.
+    this.#lastly = sent
+    this.letGo()
   }
 }
 
