@@ -1,10 +1,11 @@
+import type { Answer } from '../adapters/handler/answer.ts'
+import type { Call } from '../adapters/handler/call.ts'
+import { isLoopback, namesLoopback } from '../adapters/handler/peer.ts'
 import { AfterwordError, describe } from '../errors.ts'
 import { report } from '../events.ts'
 import { lostThis } from '../lost-this.ts'
 import type { Authorization, DashboardOptions, DashboardRole } from '../options/dashboard-options.ts'
-import { type Answer, refusal } from './http/answer.ts'
-import type { Call } from './http/call.ts'
-import { isLoopback, namesLoopback } from './http/peer.ts'
+import { refusal } from './answers.ts'
 
 /** The access of who asks. */
 export interface Access {

@@ -1,14 +1,14 @@
+import { type Handler, makeHandler } from '../adapters/handler/handler.ts'
 import type { Afterword } from '../afterword.ts'
 import { instance } from '../instance.ts'
 import { type DashboardOptions, validateDashboard } from '../options/dashboard-options.ts'
 import { Live } from './live.ts'
-import { type DashboardHandler, mount } from './mount.ts'
 import { Actions } from './records/actions.ts'
 import { DeskOpener } from './records/desk-opener.ts'
 import { answerOf } from './routes.ts'
 
+export type { Handler } from '../adapters/handler/handler.ts'
 export type { Authorization, DashboardOptions, DashboardRole } from '../options/dashboard-options.ts'
-export type { DashboardHandler } from './mount.ts'
 
 /** The parts that all dashboards of an instance and a store share: one sampler serves all pages. */
 const shared = new WeakMap<Afterword, Map<string | undefined, ReturnType<typeof partsOf>>>()
@@ -22,20 +22,20 @@ const shared = new WeakMap<Afterword, Map<string | undefined, ReturnType<typeof 
  * @example
  * app.use('/afterword', dashboard({ authorize: (req) => (req.user?.isAdmin ? 'write' : false) }))
  */
-export function dashboard<R = never>(options: DashboardOptions<R> = {}): DashboardHandler {
+export function dashboard<R = never>(options: DashboardOptions<R> = {}): Handler {
   const { authorize, store } = validateDashboard(options)
   const afterword = instance()
   const byStore = shared.get(afterword) ?? new Map()
   shared.set(afterword, byStore)
   const parts = byStore.get(store) ?? partsOf(afterword, store)
   byStore.set(store, parts)
-  return mount((call) => answerOf(call, { options: authorize === undefined ? {} : { authorize }, ...parts }))
+  return makeHandler((call) => answerOf(call, { options: authorize === undefined ? {} : { authorize }, ...parts }))
 }
 
 /** Makes the dashboard of a store that is looked at from outside. @internal */
-export function storeDashboard<R = never>(store: string, options: DashboardOptions<R>): DashboardHandler {
+export function storeDashboard<R = never>(store: string, options: DashboardOptions<R>): Handler {
   const parts = partsOf(undefined, store)
-  return mount((call) => answerOf(call, { options, ...parts }))
+  return makeHandler((call) => answerOf(call, { options, ...parts }))
 }
 
 function partsOf(afterword: Afterword | undefined, store: string | undefined) {

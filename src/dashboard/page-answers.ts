@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { brotliCompress, gzip } from 'node:zlib'
-import { type Answer, answer } from './http/answer.ts'
-import type { Call } from './http/call.ts'
+import type { Answer } from '../adapters/handler/answer.ts'
+import type { Call } from '../adapters/handler/call.ts'
+import { answer } from './answers.ts'
 import { pageFiles } from './page-files.ts'
 
 /** The encodings in the order of their worth. */

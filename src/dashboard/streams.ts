@@ -1,7 +1,7 @@
+import type { StreamOutput } from '../adapters/handler/answer.ts'
 import type { Afterword } from '../afterword.ts'
 import { clock } from '../clock.ts'
 import type { Intake } from '../shutdown.ts'
-import type { StreamOutput } from './http/answer.ts'
 import type { DashboardEvents } from './views.ts'
 
 /** The most streams that are open at once. */

@@ -1,10 +1,10 @@
-import { type Handler, makeHandler } from '../adapters/web/handler.ts'
+import { type Handler, makeHandler } from '../adapters/handler/handler.ts'
 import type { Afterword } from '../afterword.ts'
 import { instance } from '../instance.ts'
 import { type ReadinessOptions, validateReadiness } from '../options/readiness-options.ts'
 import { type Health, liveHealth, notAllowed, readyHealth, written } from './probes.ts'
 
-export type { Handler } from '../adapters/web/handler.ts'
+export type { Handler } from '../adapters/handler/handler.ts'
 export type { ReadinessOptions } from '../options/readiness-options.ts'
 
 /**
@@ -32,9 +32,9 @@ export function readiness(options: ReadinessOptions = {}, of?: Afterword): Handl
 }
 
 function handlerOf(health: () => Health): Handler {
-  return makeHandler(({ method }) => {
+  return makeHandler(async ({ method }) => {
     const answer = method === 'GET' || method === 'HEAD' ? health() : notAllowed
     const { text, headers } = written(answer)
-    return new Response(text, { status: answer.status, headers })
+    return { status: answer.status, headers, body: text }
   })
 }

@@ -48,7 +48,7 @@ const journal = [
 ]
 
 /** The levels within the adapters: organs below, public entries above. Entries may build on each other. */
-const adapters = [['refusal.ts'], ['node', 'web'], ['next'], ['entries']]
+const adapters = [['refusal.ts'], ['handler', 'node', 'web'], ['next'], ['entries']]
 
 const entries = new Set([
   'auto',

@@ -55,7 +55,7 @@ function streamOf(begin: NonNullable<Answer['stream']>): ReadableStream<Uint8Arr
             over()
           },
           destroy: () => {
-            if (isOpen) controller.error(new Error('The stream of the dashboard was broken off'))
+            if (isOpen) controller.error(new Error('The stream was broken off'))
             over()
           },
         }

@@ -1,20 +1,21 @@
-import type { Answer } from './http/answer.ts'
-import type { Call } from './http/call.ts'
-import { fetchCall, fetchResponse } from './http/fetch-exchange.ts'
-import { type NodeRequest, type NodeResponse, nodeCall, sendNode } from './http/node-exchange.ts'
-import { peerOf } from './http/peer.ts'
+import type { Answer } from './answer.ts'
+import type { Call } from './call.ts'
+import { fetchCall, fetchResponse } from './fetch-exchange.ts'
+import { type NodeRequest, type NodeResponse, nodeCall, sendNode } from './node-exchange.ts'
+import { peerOf } from './peer.ts'
 
 /** Answers a call. Never rejects. */
 type AnswerCall = (call: Call) => Promise<Answer>
 
 /**
- * The handler of a dashboard. Each framework calls it in its own way; it tells from what it is given which one that is.
+ * A handler that every framework takes as it is. Each calls it in its own way; the handler tells from what it is given which one that is.
  *
  * @example
- * const handler: DashboardHandler = dashboard()
- * http.createServer((req, res) => (req.url?.startsWith('/afterword') ? handler(req, res) : app(req, res)))
+ * const ready: Handler = readiness()
+ * app.get('/readyz', ready) // Express, Fastify, Hono, h3; Koa: router.get
+ * Bun.serve({ fetch: ready })
  */
-export interface DashboardHandler {
+export interface Handler {
   /** As fetch handlers, Next's route handlers, Bun and Deno call it. */
   (request: Request, ...hosts: unknown[]): Promise<Response>
   /** As Express, Connect, Nest and `node:http` call it. */
@@ -53,8 +54,8 @@ interface WebContext {
   readonly runtime?: unknown
 }
 
-/** Makes the handler that all frameworks can call. */
-export function mount(answerCall: AnswerCall): DashboardHandler {
+/** Makes a handler that all frameworks can call. */
+export function makeHandler(answerCall: AnswerCall): Handler {
   const onNode = async (res: NodeResponse, call: Call): Promise<void> => {
     sendNode(res, await answerCall(call), call.method === 'HEAD')
   }
@@ -85,7 +86,7 @@ export function mount(answerCall: AnswerCall): DashboardHandler {
     const from = isRequest(req) ? req : (req as { raw?: unknown } | undefined)?.raw
     return isRequest(from) ? onFetch(from, first, [env, runtime]) : onKoa(first as KoaContext)
   }
-  return handler as DashboardHandler
+  return handler as Handler
 }
 
 function isRequest(given: unknown): given is Request {

@@ -1,7 +1,7 @@
-/** A call of the dashboard: a request, whichever way a framework hands it over. */
+/** A call of a handler: a request, whichever way a framework hands it over. */
 export interface Call {
   readonly method: string
-  /** The path as the client has it, with a prefix at which the app has mounted the dashboard. */
+  /** The path as the client has it, with a prefix at which the app has mounted the handler. */
   readonly path: string
   readonly query: URLSearchParams
   /** The address at the other end of the connection; `undefined` where the host does not tell it. */
