@@ -6,6 +6,7 @@ import { version } from '../version.ts'
 import type { Command, Output } from './command.ts'
 import { backup } from './commands/backup.ts'
 import { discard, retry } from './commands/change.ts'
+import { dashboard } from './commands/dashboard.ts'
 import { list } from './commands/list.ts'
 import { pause, resume } from './commands/pause.ts'
 import { show } from './commands/show.ts'
@@ -25,6 +26,7 @@ const commands: Readonly<Record<string, Command>> = {
   resume,
   backup,
   work,
+  dashboard,
 }
 
 const options = {
@@ -38,6 +40,8 @@ const options = {
   state: { type: 'string' },
   limit: { type: 'string' },
   health: { type: 'string' },
+  port: { type: 'string' },
+  write: { type: 'boolean' },
 } as const
 
 /** The width of the commands in the usage, in characters. */
@@ -80,7 +84,7 @@ export function outputOf(args: string[]): Output {
   if (place === undefined) throw new WrongUsage(`${name} expects a ${command.place}.`)
   const wrongPlace = command.place === 'module' ? undefined : wrongUrl(place)
   if (wrongPlace !== undefined) throw new WrongUsage(`${name} ${wrongPlace}`)
-  const { all = false, json = false } = values
+  const { all = false, json = false, write = false } = values
   const input = {
     place,
     ids,
@@ -92,6 +96,8 @@ export function outputOf(args: string[]): Output {
     state: stateOf(values, place),
     limit: numberOf('limit', values.limit),
     health: healthOf(values),
+    port: portOf(values),
+    write,
   }
   const wrong = command.wrong(input)
   if (wrong !== undefined) throw new WrongUsage(`${name} ${wrong}.`)
@@ -120,6 +126,12 @@ function numberOf(option: string, given: string | undefined): number | undefined
   const number = Number(given)
   if (Number.isInteger(number) && number > 0) return number
   throw new WrongUsage(`--${option} expects a whole number, 1 or more, got "${given}".`)
+}
+
+function portOf({ port: given }: { readonly port?: string }): number | undefined {
+  const port = numberOf('port', given)
+  if (port === undefined || port <= 65_535) return port
+  throw new WrongUsage(`--port expects a port, up to 65535, got "${given}".`)
 }
 
 function jobsOf({ jobs }: { readonly jobs?: string[] }): string[] | undefined {

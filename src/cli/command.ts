@@ -17,6 +17,8 @@ export interface Input {
   readonly state: State | undefined
   readonly limit: number | undefined
   readonly health: HealthAddress | undefined
+  readonly port: number | undefined
+  readonly write: boolean
 }
 
 /** The output of a command, piece by piece, and whether it succeeded; `undefined` if the command goes on by itself. */

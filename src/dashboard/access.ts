@@ -19,9 +19,13 @@ const forwarded = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwar
 
 const longestActor = 200
 
-/** Decides who may look, and who may act. @returns the access, or the answer of a refusal */
-export async function accessOf<R>(call: Call, { authorize }: DashboardOptions<R>): Promise<Access | Answer> {
-  if (authorize === undefined) return ownMachine(call)
+/** Decides who may look, and who may act. @param machineRole the role of this machine, in production as well @returns the access, or the answer of a refusal */
+export async function accessOf<R>(
+  call: Call,
+  { authorize }: DashboardOptions<R>,
+  machineRole: DashboardRole | undefined,
+): Promise<Access | Answer> {
+  if (authorize === undefined) return ownMachine(call, machineRole)
   let given: Authorization
   try {
     given = await authorize(call.request as R)
@@ -37,15 +41,16 @@ export async function accessOf<R>(call: Call, { authorize }: DashboardOptions<R>
 }
 
 /** Lets this machine in, and nobody else. */
-function ownMachine(call: Call): Access | Answer {
+function ownMachine(call: Call, role: DashboardRole | undefined): Access | Answer {
   const closed = (why: string) => refusal(403, `${why} Give dashboard({ authorize }) to tell who may see it.`)
-  if (process.env.NODE_ENV === 'production') return closed('The dashboard is closed in production.')
+  if (role === undefined && process.env.NODE_ENV === 'production')
+    return closed('The dashboard is closed in production.')
   if (call.peer === undefined)
     return closed('The dashboard is open to this machine only, and the host does not tell who asks.')
   const isOwn = isLoopback(call.peer) && !forwarded.some((name) => call.header(name) !== undefined)
   // A page elsewhere can have its own name lead to this machine: the browser then takes the dashboard for a part of that page.
   if (!isOwn || !namesLoopback(call.header('host') ?? '')) return closed('The dashboard is open to this machine only.')
-  return { role: 'write', actor: undefined }
+  return { role: role ?? 'write', actor: undefined }
 }
 
 /** Tells whether another site makes the browser ask. @returns the answer of a refusal; `undefined` where all is well */

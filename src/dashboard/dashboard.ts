@@ -1,7 +1,7 @@
 import { type Handler, makeHandler } from '../adapters/handler/handler.ts'
 import type { Afterword } from '../afterword.ts'
 import { instance } from '../instance.ts'
-import { type DashboardOptions, validateDashboard } from '../options/dashboard-options.ts'
+import { type DashboardOptions, type DashboardRole, validateDashboard } from '../options/dashboard-options.ts'
 import { Live } from './live.ts'
 import { Actions } from './records/actions.ts'
 import { DeskOpener } from './records/desk-opener.ts'
@@ -32,10 +32,10 @@ export function dashboard<R = never>(options: DashboardOptions<R> = {}): Handler
   return makeHandler((call) => answerOf(call, { options: authorize === undefined ? {} : { authorize }, ...parts }))
 }
 
-/** Makes the dashboard of a store that is looked at from outside. @internal */
-export function storeDashboard<R = never>(store: string, options: DashboardOptions<R>): Handler {
+/** Makes the dashboard of a store that is looked at from outside, for this machine. @internal */
+export function storeDashboard(store: string, machineRole: DashboardRole): Handler {
   const parts = partsOf(undefined, store)
-  return makeHandler((call) => answerOf(call, { options, ...parts }))
+  return makeHandler((call) => answerOf(call, { options: {}, machineRole, ...parts }))
 }
 
 function partsOf(afterword: Afterword | undefined, store: string | undefined) {

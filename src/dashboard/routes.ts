@@ -2,7 +2,7 @@ import type { Answer } from '../adapters/handler/answer.ts'
 import type { Call } from '../adapters/handler/call.ts'
 import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
-import type { DashboardOptions } from '../options/dashboard-options.ts'
+import type { DashboardOptions, DashboardRole } from '../options/dashboard-options.ts'
 import { type Access, accessOf, foreign } from './access.ts'
 import { answer, eventStream, json, refusal } from './answers.ts'
 import type { Live } from './live.ts'
@@ -17,6 +17,8 @@ const mostBody = 64 * 1024
 /** The parts of a dashboard. */
 export interface Parts<R> {
   readonly options: DashboardOptions<R>
+  /** The role of this machine, in production as well: `npx afterword dashboard` serves nobody else. */
+  readonly machineRole?: DashboardRole
   readonly live: Live
   readonly records: DeskOpener
   readonly actions: Actions
@@ -25,7 +27,7 @@ export interface Parts<R> {
 /** Answers a call: first it is decided who asks, then what for. */
 export async function answerOf<R>(call: Call, parts: Parts<R>): Promise<Answer> {
   try {
-    const access = foreign(call) ?? (await accessOf(call, parts.options))
+    const access = foreign(call) ?? (await accessOf(call, parts.options, parts.machineRole))
     return 'status' in access ? access : await routed(call, parts, access)
   } catch (error) {
     if (error instanceof Unreadable) return refusal(error.status, error.message)

@@ -10,6 +10,8 @@ interface Host {
   readonly server?: Host
   /** The runtime of h3 and srvx. */
   readonly node?: { readonly req?: Connected }
+  readonly bun?: { readonly server?: Host }
+  readonly deno?: { readonly info?: Host }
 }
 
 interface Connected {
@@ -20,8 +22,9 @@ interface Connected {
 export function peerOf(request: Request, hosts: readonly unknown[]): string | undefined {
   for (const host of hosts) {
     if (typeof host !== 'object' || host === null) continue
-    const { remoteAddr, incoming, server, node } = host as Host
-    const bun = [host as Host, server].find((each) => typeof each?.requestIP === 'function')
+    const { incoming, server, node, bun: ofBun, deno } = host as Host
+    const { remoteAddr } = deno?.info ?? (host as Host)
+    const bun = [host as Host, server, ofBun?.server].find((each) => typeof each?.requestIP === 'function')
     const peer =
       bun?.requestIP?.(request)?.address ??
       remoteAddr?.hostname ??
