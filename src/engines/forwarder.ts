@@ -7,8 +7,12 @@ import { encodeOptions } from './call-codec.ts'
 import type { EngineCall, EngineClient, EngineHost } from './engine.ts'
 import { WaitingClaims } from './waiting-claims.ts'
 
-/** The most calls that are forwarded at once. */
+/** The most calls of a group. */
 const mostAtOnce = 1000
+/** The most groups on their way: the next one is made ready while the engine has one. */
+const mostGroups = 2
+/** The fewest calls of a group that goes while another one is on its way: fewer wait for more of them. */
+const leastBeside = 200
 /** The shortest and the longest pause in ms before calls are forwarded again. */
 const firstPause = 50
 const longestPause = 2000
@@ -27,11 +31,12 @@ export class Forwarder implements Claimer {
   readonly #options: ForwarderOptions
   readonly #waiting: Claim[] = []
   readonly #since: WaitingClaims
-  /** The group on its way. */
-  #group: Claim[] = []
+  /** The groups on their way. */
+  readonly #groups = new Map<Claim[], Promise<void>>()
   #most = mostAtOnce
+  #pause = firstPause
+  #isPaused = false
   #stopped = false
-  #forwarding: Promise<void> | undefined
 
   constructor(options: ForwarderOptions) {
     this.#options = options
@@ -40,7 +45,9 @@ export class Forwarder implements Claimer {
 
   /** The number of claims that the engine does not have yet. */
   get size(): number {
-    return this.#waiting.length + this.#group.length
+    let size = this.#waiting.length
+    for (const group of this.#groups.keys()) size += group.length
+    return size
   }
 
   take(claims: readonly Claim[]): void {
@@ -51,41 +58,50 @@ export class Forwarder implements Claimer {
     this.#waiting.push(...forwarded)
     this.#since.add(forwarded)
     if (this.#stopped) this.stop()
-    else if (this.#waiting.length > 0) this.#forwarding ??= this.#forward()
+    else this.#forward()
   }
 
-  async #forward(): Promise<void> {
-    for (let pause = firstPause; this.#waiting.length > 0; ) {
-      this.#group = this.#waiting.splice(0, this.#most)
-      if (await this.#add(this.#group)) pause = firstPause
-      else if (!this.#stopped) {
-        await waitFor(pause)
-        pause = Math.min(longestPause, 2 * pause)
-      }
+  #forward(): void {
+    while (!this.#isPaused && this.#groups.size < mostGroups) {
+      const least = this.#groups.size === 0 ? 1 : leastBeside
+      if (this.#waiting.length < least) return
+      const group = this.#waiting.splice(0, this.#most)
+      this.#groups.set(group, this.#add(group))
     }
-    this.#forwarding = undefined
   }
 
-  /** @returns false if the engine did not take the group: then a smaller one is tried, for a single call may be what it does not take */
-  async #add(group: readonly Claim[]): Promise<boolean> {
+  async #add(group: Claim[]): Promise<void> {
     const { name, client, host } = this.#options
     try {
       const answers = await addCalls(name, client, group.map(callOf))
+      this.#groups.delete(group)
       // Where the claims were handed back meanwhile, the group is empty.
-      for (const [index, claim] of this.#group.splice(0).entries()) {
+      for (const [index, claim] of group.entries()) {
         this.#since.delete(claim)
         settle(claim, answers[index] as Added)
       }
       this.#most = mostAtOnce
+      this.#pause = firstPause
       host.reached()
-      return true
     } catch (error) {
+      this.#groups.delete(group)
       host.away(error)
+      // A single call may be what the engine does not take.
       this.#most = Math.max(1, Math.floor(group.length / 2))
-      this.#waiting.push(...this.#group.splice(0))
-      if (this.#stopped) this.stop()
-      return false
+      this.#waiting.push(...group)
+      if (this.#stopped) return this.stop()
+      await this.#waitBeforeNext()
     }
+    this.#forward()
+  }
+
+  async #waitBeforeNext(): Promise<void> {
+    // Another group has failed as well: the pause is that of both.
+    if (this.#isPaused) return
+    this.#isPaused = true
+    await waitFor(this.#pause)
+    this.#pause = Math.min(longestPause, 2 * this.#pause)
+    this.#isPaused = false
   }
 
   /** The time in ms for which the oldest claim has waited; 0 while none waits. */
@@ -101,13 +117,13 @@ export class Forwarder implements Claimer {
 
   /** Resolves when no call is on its way any more. */
   async flushed(): Promise<void> {
-    await this.#forwarding
+    while (this.#groups.size > 0) await Promise.all(this.#groups.values())
   }
 
   /** Hands back what is still on its way. Should the engine have it all the same, it knows the id when it comes again. */
   close(): void {
     this.stop()
-    for (const claim of this.#group.splice(0)) this.#handBack(claim)
+    for (const group of this.#groups.keys()) for (const claim of group.splice(0)) this.#handBack(claim)
   }
 
   #handBack(claim: Claim): void {
@@ -133,7 +149,7 @@ export class Forwarder implements Claimer {
 
   /** A call that is on its way to the engine is not taken back here. */
   withdraw(id: string): boolean | undefined {
-    const isHere = [...this.#waiting, ...this.#group].some(({ record }) => record.id === id)
+    const isHere = [this.#waiting, ...this.#groups.keys()].flat().some(({ record }) => record.id === id)
     return isHere ? false : this.#options.worker.withdraw(id)
   }
 
@@ -149,7 +165,17 @@ function settle({ record, attempt }: Claim, answer: Added): void {
   report(answer)
 }
 
-function callOf({ record, job, version, args, options, expiresAt, attempt, uniqueKey }: Claim): EngineCall {
-  const stored = { args: encode(args), options: encodeOptions(options) }
+function callOf({
+  record,
+  job,
+  version,
+  args,
+  encodedArgs = encode(args),
+  options,
+  expiresAt,
+  attempt,
+  uniqueKey,
+}: Claim): EngineCall {
+  const stored = { args: encodedArgs, options: encodeOptions(options) }
   return { id: record.id, job, version, ...stored, uniqueKey, delay: 0, expiresAt, attempt }
 }

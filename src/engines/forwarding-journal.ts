@@ -30,7 +30,7 @@ export function openEngine(
 }
 
 /** The most claims that are on their way to the engine: what is beyond that waits on the disk. */
-const mostForwarded = 2000
+const mostForwarded = 4000
 
 /**
  * A journal before an engine: calls are accepted on the disk, and those that any process may run go on to the engine in the background. Deferred

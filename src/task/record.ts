@@ -77,6 +77,8 @@ export interface Claim {
   readonly job: string
   readonly version: number
   readonly args: readonly unknown[]
+  /** The arguments as they were encoded, from a journal: an engine behind it gets them so. */
+  readonly encodedArgs?: string | undefined
   readonly options: BoundOptions | undefined
   /** The response on which the `when` of the record depends, as far as it was known when its process ended. */
   readonly response: SentResponse | undefined

@@ -143,7 +143,7 @@ export function describeFaults({ name, startServer, place, url, engine, calls, e
       const ids = [await site.get()]
       for (let call = 1; call < 200; call++) ids.push(await Send.dispatch(call))
       while (afterword.status().engineAway === 0) await reports.next
-      await expect.poll(() => afterword.status().sending).toBeGreaterThan(0)
+      await expect.poll(() => afterword.status().sending, { timeout: 60_000 }).toBeGreaterThan(0)
       await server.restart()
       const runs = await ran
       expect([...runs.keys()].sort()).toEqual(ids.sort())

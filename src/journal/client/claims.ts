@@ -45,11 +45,11 @@ export class Claims {
     const { recordId, orphaned, job, version, attempt } = row
     const of = { claims: this, orphaned, codec, job }
     try {
-      const { args, options, notes } = codec.decode(row)
+      const { args, encodedArgs, options, notes } = codec.decode(row)
       const record = new StoredRecord(queue, recordId, { ...of, bound: options, notes })
       this.add(record)
       const { response, expiresAt, key: uniqueKey } = notes
-      return { record, job, version, attempt, args, options, response, expiresAt, uniqueKey }
+      return { record, job, version, attempt, args, encodedArgs, options, response, expiresAt, uniqueKey }
     } catch (error) {
       const record = new StoredRecord(queue, recordId, of)
       this.add(record)

@@ -49,12 +49,17 @@ export class Codec {
   }
 
   /** @throws AfterwordError `AFTERWORD_UNREADABLE` */
-  decode({ args, options, job, recordId }: Stored): Pick<Claim, 'args' | 'options'> & { readonly notes: Notes } {
+  decode({
+    args,
+    options,
+    job,
+    recordId,
+  }: Stored): Pick<Claim, 'args' | 'encodedArgs' | 'options'> & { readonly notes: Notes } {
     try {
       const text =
         this.#encryption === undefined ? args : this.#encryption.decrypt(args, { what: 'args', job, recordId })
       if (text === undefined) throw new Error('they are encrypted with an unknown key')
-      return { args: decode(text), ...this.#decodeOptions(options, job, recordId) }
+      return { args: decode(text), encodedArgs: text, ...this.#decodeOptions(options, job, recordId) }
     } catch (cause) {
       throw new AfterwordError('AFTERWORD_UNREADABLE', [job, this.ids.idOf(recordId), (cause as Error).message], {
         cause,
