@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { measureAnswerFirst } from './answer-first/part.ts'
+import { measureEngines } from './engines/part.ts'
+import { measureScaling } from './engines/scaling.ts'
 import { measureFrameworks, measureNext } from './frameworks/part.ts'
 import { measureIdle } from './idle/part.ts'
 import { measureJournal } from './journal/part.ts'
@@ -25,6 +27,8 @@ const parts: Readonly<Record<string, () => Promise<Result | readonly Result[]>>>
   journal: measureJournal,
   idle: measureIdle,
   keys: measureKeys,
+  engines: measureEngines,
+  scaling: measureScaling,
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { write: { type: 'boolean' } } })
@@ -52,14 +56,22 @@ function save(name: string, svg: string): void {
   console.log(`Plot: ${file}\n`)
 }
 
-/** Writes the results of a part into the page, in place of its last ones. */
+/** The pages that show results. */
+const pages = ['README.md', '../docs/scaling.md']
+
+/** Writes the results of a part into each page that has its markers, in place of its last ones. */
 function write(part: string, results: string): void {
-  const file = new URL('README.md', import.meta.url)
   const [begin, end] = [`<!-- ${part} -->`, `<!-- /${part} -->`]
-  const text = readFileSync(file, 'utf8')
-  const [before, after] = [text.indexOf(begin), text.indexOf(end)]
-  if (before === -1 || after === -1) fail(`bench/README.md has lost its markers ${begin} and ${end}.`)
-  writeFileSync(file, `${text.slice(0, before + begin.length)}\n\n${results}\n\n${text.slice(after)}`)
+  let isWritten = false
+  for (const page of pages) {
+    const file = new URL(page, import.meta.url)
+    const text = readFileSync(file, 'utf8')
+    const [before, after] = [text.indexOf(begin), text.indexOf(end)]
+    if (before === -1 || after === -1) continue
+    writeFileSync(file, `${text.slice(0, before + begin.length)}\n\n${results}\n\n${text.slice(after)}`)
+    isWritten = true
+  }
+  if (!isWritten) fail(`No page has the markers ${begin} and ${end}.`)
 }
 
 function fail(message: string): never {
