@@ -1,4 +1,5 @@
 import type { ActionView, HelloView, NowView, PointsView, RequestView } from '../views.ts'
+import { ask } from './api.ts'
 import { Connection, type ConnectionState } from './connection.ts'
 import { joinPoints } from './remembered-points.ts'
 import { joinRows, type RememberedRow, withoutProcess } from './remembered-rows.ts'
@@ -25,8 +26,10 @@ export const silence: ServerState = {
 
 const mostActions = 200
 
+type Change = (change: (state: ServerState) => ServerState) => void
+
 /** Hears the events of the server. @returns a function that ends that */
-export function hearServer(changed: (change: (state: ServerState) => ServerState) => void): () => void {
+export function hearServer(changed: Change): () => void {
   const connection = new Connection('events', {
     changed: (connection: ConnectionState) => {
       if (connection.state === 'lost') stopServerTime()
@@ -36,6 +39,7 @@ export function hearServer(changed: (change: (state: ServerState) => ServerState
       const heardAt = serverNow()
       setServerTime(hello.now)
       changed((state) => ({ ...state, hello, rows: withoutProcess(state.rows, hello.pid, heardAt) }))
+      void loadActions(changed)
     },
     now: (now: NowView) => {
       setServerTime(now.now)
@@ -43,13 +47,21 @@ export function hearServer(changed: (change: (state: ServerState) => ServerState
     },
     points: (newer: PointsView) => changed((state) => ({ ...state, points: joinPoints(state.points, newer) })),
     requests: (newer: readonly RequestView[]) => changed((state) => ({ ...state, rows: joinRows(state.rows, newer) })),
-    action: (action: ActionView) => {
-      changed((state) => {
-        const others = state.actions.filter(({ id }) => id !== action.id)
-        const actions = [action, ...others].sort((a, b) => b.at - a.at).slice(0, mostActions)
-        return { ...state, actions }
-      })
-    },
+    action: (action: ActionView) => changed((state) => ({ ...state, actions: joinActions(state.actions, [action]) })),
   })
   return () => connection.close()
+}
+
+/** Loads the log of actions, of which events tell only what is new. */
+async function loadActions(changed: Change): Promise<void> {
+  // Without the log the page is as good: the next connection asks again.
+  const logged = await ask<readonly ActionView[]>('actions').catch(() => [])
+  changed((state) => ({ ...state, actions: joinActions(logged, state.actions) }))
+}
+
+/** Adds actions, the newest first; a newer one takes the place of that of the same id. */
+function joinActions(actions: readonly ActionView[], newer: readonly ActionView[]): readonly ActionView[] {
+  const ids = new Set(newer.map(({ id }) => id))
+  const all = [...newer, ...actions.filter(({ id }) => !ids.has(id))]
+  return all.sort((a, b) => b.at - a.at).slice(0, mostActions)
 }

@@ -1,28 +1,51 @@
+import { useState } from 'preact/hooks'
 import type { ActionView } from '../../views.ts'
+import { order } from '../api.ts'
 import { count, counted, fullDate } from '../printed.ts'
 import { actionWords } from './action-button.tsx'
 
+/** Says an action in words. */
+function inWords({ action, what }: ActionView): string {
+  return `${action === 'reveal' ? 'Reveal' : actionWords[action].word}: ${what}`
+}
+
+interface RunningProps {
+  readonly actions: readonly ActionView[]
+  readonly canWrite: boolean
+}
+
 /** The actions that go on, with their progress. */
-export function RunningActions({ actions }: { readonly actions: readonly ActionView[] }) {
+export function RunningActions({ actions, canWrite }: RunningProps) {
   const running = actions.filter(({ endedAt }) => endedAt === undefined)
   return (
     <ul class="going-on" aria-label="Actions that go on" aria-live="polite">
-      {running.map(({ id, action, what, done, unchanged, total }) => (
-        <li key={id}>
-          <span>
-            {actionWords[action].word}: {what}
-          </span>
-          <progress
-            max={Math.max(1, total)}
-            value={done + unchanged}
-            aria-label={`${actionWords[action].word}: ${what}`}
-          />
-          <span class="number" aria-hidden="true">
-            {count(done + unchanged)} of {count(total)}
-          </span>
-        </li>
+      {running.map((action) => (
+        <Running key={action.id} action={action} canWrite={canWrite} />
       ))}
     </ul>
+  )
+}
+
+function Running({ action, canWrite }: { readonly action: ActionView; readonly canWrite: boolean }) {
+  const { id, done, unchanged, total } = action
+  const [error, setError] = useState('')
+  const end = () => {
+    order(`actions/${encodeURIComponent(id)}`, { cancel: true }).catch((error: Error) => setError(error.message))
+  }
+  return (
+    <li>
+      <span>{inWords(action)}</span>
+      <progress max={Math.max(1, total)} value={done + unchanged} aria-label={inWords(action)} />
+      <span class="number" aria-hidden="true">
+        {count(done + unchanged)} of {count(total)}
+      </span>
+      {canWrite && (
+        <button type="button" onClick={end}>
+          Stop it
+        </button>
+      )}
+      {error !== '' && <span role="alert">{error}</span>}
+    </li>
   )
 }
 
@@ -48,9 +71,7 @@ export function ActionLog({ actions }: { readonly actions: readonly ActionView[]
               <tr key={action.id}>
                 <td class="number nowrap">{fullDate(action.at).replace(/\.\d+$/, '')}</td>
                 <td>{action.who ?? 'not named'}</td>
-                <td>
-                  {actionWords[action.action].word}: {action.what}
-                </td>
+                <td>{inWords(action)}</td>
                 <td>{resultOf(action)}</td>
               </tr>
             ))}
@@ -63,7 +84,8 @@ export function ActionLog({ actions }: { readonly actions: readonly ActionView[]
 
 function resultOf({ action, done, unchanged, isCancelled, error }: ActionView): string {
   if (action === 'reveal') return 'shown'
-  const changed = `${counted(done, 'record')} changed${isCancelled ? ', then it was cancelled' : ''}`
-  const left = unchanged === 0 ? '' : `, ${count(unchanged)} left: another process was faster`
-  return error === undefined ? `${changed}${left}` : `${changed}, then it failed: ${error}`
+  const changed = `${counted(done, 'record')} changed`
+  const left = unchanged === 0 ? '' : `, ${count(unchanged)} left as they were`
+  const end = error !== undefined ? `, then it failed: ${error}` : isCancelled ? ', then it was stopped' : ''
+  return `${changed}${left}${end}`
 }

@@ -1,11 +1,12 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ActionName, JobDetailsView, JobState } from '../../views.ts'
 import { changeValues } from '../address.ts'
+import { Refused } from '../api.ts'
 import { Icon } from '../icon.tsx'
 import { duration, fullDate } from '../printed.ts'
 import { ActionButton } from './action-button.tsx'
 import { JobStateWord } from './job-state.tsx'
-import { useRecord } from './records.ts'
+import { revealArguments, useRecord } from './records.ts'
 
 interface DetailsProps {
   readonly id: string
@@ -15,8 +16,7 @@ interface DetailsProps {
 
 /** A record in full. */
 export function JobDetails({ id, canWrite, version }: DetailsProps) {
-  const [isRevealed, reveal] = useState(false)
-  const { value: job, error } = useRecord(id, isRevealed, version)
+  const { value: job, error } = useRecord(id, version)
   const heading = useRef<HTMLHeadingElement>(null)
   // Where the details take the place of the list, the focus goes with them.
   useEffect(() => {
@@ -36,7 +36,9 @@ export function JobDetails({ id, canWrite, version }: DetailsProps) {
       {error !== undefined && (
         <p class="warning" role="alert">
           <Icon name="notice" />
-          {error}
+          {error instanceof Refused && error.status === 404
+            ? 'The store has this record no more: it is done, or somebody has discarded it.'
+            : error.message}
         </p>
       )}
       {job !== undefined && error === undefined && (
@@ -60,15 +62,7 @@ export function JobDetails({ id, canWrite, version }: DetailsProps) {
               <pre class="stack">{job.stack}</pre>
             </section>
           )}
-          <section>
-            <h3>Arguments</h3>
-            <pre>{job.args}</pre>
-            {canWrite && !job.isRevealed && (
-              <button type="button" onClick={() => reveal(true)}>
-                <Icon name="lock" /> Reveal the arguments
-              </button>
-            )}
-          </section>
+          <Arguments job={job} canWrite={canWrite} />
           <Facts job={job} />
         </>
       )}
@@ -81,6 +75,25 @@ function possible(state: JobState): readonly ActionName[] {
   if (state === 'failed') return ['retry', 'discard']
   if (state === 'running' || state === 'held') return []
   return state === 'later' ? ['run', 'discard'] : ['discard']
+}
+
+/** The arguments of a record, redacted until somebody wants to see them. */
+function Arguments({ job, canWrite }: { readonly job: JobDetailsView; readonly canWrite: boolean }) {
+  const [revealed, show] = useState<string | undefined>(undefined)
+  const [error, setError] = useState('')
+  const reveal = () => revealArguments(job.id).then(show, (error: Error) => setError(error.message))
+  return (
+    <section>
+      <h3>Arguments</h3>
+      <pre>{revealed ?? job.args}</pre>
+      {canWrite && revealed === undefined && (
+        <button type="button" onClick={() => void reveal()}>
+          <Icon name="lock" /> Reveal the arguments
+        </button>
+      )}
+      {error !== '' && <p role="alert">{error}</p>}
+    </section>
+  )
 }
 
 /** The states of a record as a timeline. */

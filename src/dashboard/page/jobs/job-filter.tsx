@@ -50,7 +50,7 @@ export function JobFilterFields({ filter, counts }: FieldsProps) {
         </select>
       </label>
       <label class="field grow">
-        <span>Search ids, keys and errors</span>
+        <span>Search: an id, or a part of a job, key or error</span>
         <input
           type="search"
           data-key="/"

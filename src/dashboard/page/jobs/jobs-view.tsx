@@ -51,10 +51,10 @@ export function JobsView({ hello, actions, values }: ViewProps) {
         {error !== undefined && (
           <p class="warning grave" role="alert">
             <Icon name="warning" />
-            {error}
+            {error.message}
           </p>
         )}
-        <RunningActions actions={actions} />
+        <RunningActions actions={actions} canWrite={canWrite} />
         {page !== undefined && canWrite && page.jobs.length > 0 && (
           <ActionBar
             selected={selected}

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { JobDetailsView, JobFilter, JobState, JobsPage } from '../../views.ts'
 import type { Values } from '../address.ts'
-import { ask, order, queryOf } from '../api.ts'
+import { ask, order, queryOf, Refused } from '../api.ts'
 import { jobStates } from './job-state.tsx'
 
 /** The number of records of a page. */
@@ -13,7 +13,7 @@ const typingPause = 250
 /** An answer of the server, or why there is none. The answer before stays until there is another one. */
 export interface Answer<T> {
   readonly value?: T
-  readonly error?: string
+  readonly error?: Error
   readonly isLoading: boolean
 }
 
@@ -23,12 +23,16 @@ export function filterOf({ state, job, search }: Values): JobFilter {
   return { ...(known && { state: known }), ...(job && { job }), ...(search && { search }) }
 }
 
-/** The number of records that match; `undefined` where it is not known. */
-export function matchingOf({ matching, counts }: JobsPage, { state, job, search }: JobFilter): number | undefined {
-  if (matching !== undefined || search !== undefined) return matching
-  return counts
+/** The number of records that match; `undefined` where it is not known. Records are counted seldom: the page may have more. */
+export function matchingOf(
+  { jobs, matching, counts }: JobsPage,
+  { state, job, search }: JobFilter,
+): number | undefined {
+  if (matching === undefined && search !== undefined) return undefined
+  const counted = counts
     .filter((each) => (state ?? each.state) === each.state && (job ?? each.job) === each.job)
     .reduce((sum, { count }) => sum + count, 0)
+  return Math.max(matching ?? counted, jobs.length)
 }
 
 /** The number of records of each state, of one job or of all. */
@@ -45,12 +49,17 @@ export function useRecords(filter: JobFilter, cursor: string | undefined, versio
   return useAnswer(`jobs${queryOf({ ...filter, cursor, limit: pageSize })}`, version, typingPause)
 }
 
-/** Asks for a record in full, and again while it is looked at. What is revealed is asked for once: the server logs it. */
-export function useRecord(id: string, isRevealed: boolean, version: number): Answer<JobDetailsView> {
-  return useAnswer(`jobs/${encodeURIComponent(id)}`, version, 0, isRevealed)
+/** Asks for a record in full, and again while it is looked at. Its arguments are redacted. */
+export function useRecord(id: string, version: number): Answer<JobDetailsView> {
+  return useAnswer(`jobs/${encodeURIComponent(id)}`, version, 0)
 }
 
-function useAnswer<T>(path: string, version: number, pause: number, isRevealed = false): Answer<T> {
+/** Asks for the arguments of a record. The log of actions tells who did. */
+export async function revealArguments(id: string): Promise<string> {
+  return (await order<JobDetailsView>(`jobs/${encodeURIComponent(id)}`, { reveal: true })).args
+}
+
+function useAnswer<T>(path: string, version: number, pause: number): Answer<T> {
   const [answer, set] = useState<Answer<T>>({ isLoading: true })
   // biome-ignore lint/correctness/useExhaustiveDependencies: another version is another answer
   useEffect(() => {
@@ -59,13 +68,12 @@ function useAnswer<T>(path: string, version: number, pause: number, isRevealed =
     const load = async () => {
       try {
         // A page that is hidden does not work.
-        if (!document.hidden) {
-          const value = isRevealed ? await order<T>(path, { reveal: true }) : await ask<T>(path, controller.signal)
-          if (!controller.signal.aborted) set({ value, isLoading: false })
-          if (isRevealed) return
-        }
+        if (!document.hidden) set({ value: await ask<T>(path, controller.signal), isLoading: false })
       } catch (error) {
-        if (!controller.signal.aborted) set((last) => ({ ...last, error: (error as Error).message, isLoading: false }))
+        if (controller.signal.aborted) return
+        set((last) => ({ ...last, error: error as Error, isLoading: false }))
+        // A record that is no more does not come back.
+        if (error instanceof Refused && error.status === 404) return
       }
       if (!controller.signal.aborted) timer = setTimeout(load, refreshEvery)
     }
@@ -75,6 +83,6 @@ function useAnswer<T>(path: string, version: number, pause: number, isRevealed =
       clearTimeout(timer)
       controller.abort()
     }
-  }, [path, version, isRevealed])
+  }, [path, version])
   return answer
 }

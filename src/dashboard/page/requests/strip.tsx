@@ -12,13 +12,15 @@ function placeOf(from: Moment, to: Moment, scale: TimeScale): Record<string, str
 
 /** The time for which the client waited: it ends at the line. */
 export function Waited({ scale, waited, isOpen }: { scale: TimeScale; waited: number; isOpen: boolean }) {
-  const isLong = waited > scale.before
   const isInside = waited / scale.before > 0.5
-  const kinds = ['waited', isOpen && 'open', isLong && 'cut', isInside && 'inside'].filter(Boolean).join(' ')
+  const kinds = ['waited', isOpen && 'open', waited > scale.before && 'cut'].filter(Boolean).join(' ')
+  const place = placeOf(-waited, 0, scale)
+  const words = <span class={isInside ? 'waited-words inside number' : 'waited-words number'}>{duration(waited)}</span>
   return (
-    <span class={kinds} style={placeOf(-waited, 0, scale)}>
-      <span class="number">{duration(waited)}</span>
-    </span>
+    <div class="wait-lane" style={place}>
+      {!isInside && words}
+      <span class={kinds}>{isInside && words}</span>
+    </div>
   )
 }
 
