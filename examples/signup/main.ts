@@ -2,9 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { startAnalytics, startCompanies } from './apis.ts'
-import { type Entry, most, noteKill } from './entry.ts'
 import { Inbox } from './inbox.ts'
 import { startMailServer } from './mail-server.ts'
+import { Signups } from './signups.ts'
 import type { FromApp, ToApp } from './supervision.ts'
 
 // The world around the app, which goes on while the app is away: an SMTP server and two APIs of others. All of them are real.
@@ -17,7 +17,7 @@ const analytics = await startAnalytics()
 const companies = await startCompanies()
 
 // What the page shows of the past. An app that is killed takes its own memory along.
-const entries = new Map<string, Entry>()
+const signups = new Signups()
 
 const server = fileURLToPath(new URL('server.ts', import.meta.url))
 const fromSource = new URL('from-source.ts', import.meta.url).href
@@ -40,7 +40,7 @@ function start(): ChildProcess {
   const child = fork(server, { execArgv })
   let listens = false
   child.on('message', (message: FromApp) => {
-    if ('entry' in message) return remember(message.entry)
+    if ('signup' in message) return signups.add(message.signup)
     listens = true
     console.log(port === message.port ? news : `The sign-up example: http://localhost:${message.port}`)
     port = message.port
@@ -48,7 +48,6 @@ function start(): ChildProcess {
   // All that it has told is read before its end counts.
   void Promise.all([once(child, 'exit'), once(child, 'disconnect')]).then(([[code, signal]]) => {
     if (listens && !stopping) {
-      noteKill(entries.values())
       app = start()
       news = `The server was killed (${signal ?? code}), with pid ${child.pid}. It is started again, with pid ${app.pid}.`
     } else {
@@ -61,16 +60,11 @@ function start(): ChildProcess {
   })
   const { mails } = inbox
   const world = { smtp: mailServer.port, analytics: analytics.url, companies: companies.url }
-  const beginning = { port: port ?? Number(process.env.PORT ?? 3000), ...world, mails, entries: [...entries.values()] }
+  const beginning = { port: port ?? Number(process.env.PORT ?? 3000), ...world, mails, signups: signups.list }
   child.send({ beginning } satisfies ToApp)
   return child
 }
 
 function send(message: ToApp): void {
   if (app.connected) app.send(message, () => {})
-}
-
-function remember(entry: Entry): void {
-  entries.set(entry.id, entry)
-  for (const oldest of entries.keys()) if (entries.size > most) entries.delete(oldest)
 }

@@ -4,29 +4,35 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { configure, defer, instance, job, onSent } from 'afterword'
+import { configure, defer, instance, job } from 'afterword'
+import { dashboard } from 'afterword/dashboard'
 import { afterword } from 'afterword/express'
 import express, { type ErrorRequestHandler } from 'express'
 import { openAccessLog } from './access-log.ts'
 import { Inbox, summaryOf } from './inbox.ts'
 import { killDuring } from './kill.ts'
 import { openMailer } from './mail.ts'
-import { InvalidSignup, readSignup } from './signup.ts'
+import { InvalidSignup, readSignup, type Signup } from './signup.ts'
+import { type ListedSignup, listedOf, Signups } from './signups.ts'
 import { Stream } from './stream.ts'
 import { supervised, type ToApp, tell } from './supervision.ts'
 import { openThirdParties } from './third-parties.ts'
-import { Timeline } from './timeline.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const data = process.env.DATA ?? here('data')
 const world = await supervised()
 
-// What happens is shown on every open page, and told to the supervisor, who remembers it.
 const stream = new Stream()
-const timeline = new Timeline(world.entries, (entry) => {
-  tell({ entry })
-  stream.send('signup', entry)
-})
+const signups = new Signups(world.signups)
+
+/** Tells every open page who has signed up, and the supervisor, who remembers it. */
+function announce(signup: Signup, way: ListedSignup['way']): void {
+  const listed = listedOf(signup, way)
+  signups.add(listed)
+  tell({ signup: listed })
+  stream.send('signup', listed)
+}
+
 const inbox = new Inbox(world.mails)
 
 const { appendAccessLine, ...log } = await openAccessLog(data, (lines) => stream.send('log', lines))
@@ -37,7 +43,6 @@ const { trackSignup, lookUpCompany } = openThirdParties(world.analytics, world.c
 configure({ journal: join(data, 'journal') })
 const sendWelcome = job('send-welcome', sendWelcomeMail)
 const companyLookUp = job('look-up-company', lookUpCompany)
-timeline.kept.add(sendWelcome.name).add(companyLookUp.name)
 
 const app = express()
 app.use(afterword())
@@ -45,10 +50,9 @@ app.use(express.json({ limit: '10kb' }))
 
 app.post('/signup', (req, res) => {
   const signup = readSignup(req.body) // throws on bad input: the client gets a 400
-  timeline.begin(signup, req)
 
   // All of this runs after the response, in this order.
-  onSent(() => timeline.sent(signup, res.statusCode))
+  defer(announce, signup, 'after')
   sendWelcome.defer(signup)
   defer(appendAccessLine, signup)
   defer.with({ timeout: 1000, retries: 2, backoff: 500 })(trackSignup, signup)
@@ -60,13 +64,12 @@ app.post('/signup', (req, res) => {
 // The same four things without Afterword: the client waits for each, and gets the error of any.
 app.post('/signup/old-way', async (req, res) => {
   const signup = readSignup(req.body)
-  timeline.begin(signup, req, 'before')
-  onSent(() => timeline.sent(signup, res.statusCode))
+  defer.with({ when: 'success' })(announce, signup, 'before')
 
-  await timeline.run('send-welcome', sendWelcomeMail, signup)
-  await timeline.run('appendAccessLine', appendAccessLine, signup)
-  await timeline.run('trackSignup', trackSignup, signup)
-  await timeline.run('lookUpCompany', lookUpCompany, signup)
+  await sendWelcomeMail(signup)
+  await appendAccessLine(signup)
+  await trackSignup(signup)
+  await lookUpCompany(signup)
 
   res.status(201).json({ message: `Welcome, ${signup.name}. A mail was sent.` })
 })
@@ -74,9 +77,8 @@ app.post('/signup/old-way', async (req, res) => {
 // Two of the four things in memory, two kept in the journal, and kill -9 in the middle of the slow one.
 app.post('/signup/and-kill', (req, res) => {
   const signup = readSignup(req.body)
-  timeline.begin(signup, req)
 
-  onSent(() => timeline.sent(signup, res.statusCode))
+  defer(announce, signup, 'after')
   defer(appendAccessLine, signup)
   companyLookUp.defer(signup)
   defer(trackSignup, signup)
@@ -86,6 +88,9 @@ app.post('/signup/and-kill', (req, res) => {
   res.status(201).json({ message: `Welcome, ${signup.name}. This server is about to die.` })
 })
 
+// The dashboard: the page shows its waterfall in a frame, and leads to all of it.
+app.use('/afterword', dashboard({ frameAncestors: "'self'" }))
+
 // The page and what it shows.
 app.use((_req, res, next) => {
   res.set('content-security-policy', "default-src 'self'; frame-ancestors 'none'; form-action 'self'")
@@ -94,7 +99,7 @@ app.use((_req, res, next) => {
 app.use(express.static(here('page')))
 app.get('/events', (_req, res) => {
   const { file, lines } = log
-  stream.open(res, 'state', { signups: timeline.entries(), mails: inbox.list(), log: { file, lines: lines() } })
+  stream.open(res, 'state', { signups: signups.list, mails: inbox.list(), log: { file, lines: lines() } })
 })
 app.get('/inbox', (_req, res) => void res.json(inbox.list()))
 app.get('/inbox/:id', (req, res) => {
@@ -127,13 +132,11 @@ process.on('message', (message: ToApp) => {
 instance().addIntake(stream)
 
 const server = createServer(app)
-timeline.watch(server)
 await listen(world.port).catch((error) => {
   if (error.code !== 'EADDRINUSE') throw error
   return listen(0)
 })
 tell({ port: (server.address() as AddressInfo).port })
-timeline.resume()
 
 async function listen(port: number): Promise<void> {
   server.listen(port, 'localhost')

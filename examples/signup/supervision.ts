@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import type { Entry } from './entry.ts'
 import type { Mail } from './inbox.ts'
+import type { ListedSignup } from './signups.ts'
 
 /** The knowledge with which a process begins. */
 export interface Beginning {
@@ -9,14 +9,14 @@ export interface Beginning {
   readonly analytics: string
   readonly companies: string
   readonly mails: readonly Mail[]
-  readonly entries: readonly Entry[]
+  readonly signups: readonly ListedSignup[]
 }
 
 /** The messages of the supervisor. */
 export type ToApp = { readonly beginning: Beginning } | { readonly mail: Mail }
 
 /** The messages of the app. */
-export type FromApp = { readonly port: number } | { readonly entry: Entry }
+export type FromApp = { readonly port: number } | { readonly signup: ListedSignup }
 
 /** Waits for the first message of the supervisor, then listens to the others. */
 export async function supervised(): Promise<Beginning> {

@@ -15,6 +15,13 @@ const common = {
   'x-frame-options': 'DENY',
 } as const
 
+/** Lets other pages show an answer in a frame. @param ancestors the sources of those pages, as the policy has them */
+export function framed(answer: Answer, ancestors: string): Answer {
+  const { 'x-frame-options': _, ...headers } = answer.headers
+  const csp = policy.replace("frame-ancestors 'none'", `frame-ancestors ${ancestors.replaceAll(/[;,\r\n]/g, ' ')}`)
+  return { ...answer, headers: { ...headers, 'content-security-policy': csp } }
+}
+
 /** Makes an answer. */
 export function answer(status: number, headers: Readonly<Record<string, string>>, body?: string | Uint8Array): Answer {
   return { status, headers: { ...common, ...headers }, ...(body !== undefined && { body }) }

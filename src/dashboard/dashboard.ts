@@ -23,13 +23,13 @@ const shared = new WeakMap<Afterword, Map<string | undefined, ReturnType<typeof 
  * app.use('/afterword', dashboard({ authorize: (req) => (req.user?.isAdmin ? 'write' : false) }))
  */
 export function dashboard<R = never>(options: DashboardOptions<R> = {}): Handler {
-  const { authorize, store } = validateDashboard(options)
+  const { store, ...access } = validateDashboard(options)
   const afterword = instance()
   const byStore = shared.get(afterword) ?? new Map()
   shared.set(afterword, byStore)
   const parts = byStore.get(store) ?? partsOf(afterword, store)
   byStore.set(store, parts)
-  return makeHandler((call) => answerOf(call, { options: authorize === undefined ? {} : { authorize }, ...parts }))
+  return makeHandler((call) => answerOf(call, { options: access, ...parts }))
 }
 
 /** Makes the dashboard of a store that is looked at from outside, for this machine. @internal */

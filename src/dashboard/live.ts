@@ -38,7 +38,7 @@ export class Live {
   #recent: RecentRequests | undefined
   /** The number of changes of requests that pages have been told. */
   #told = 0
-  #seenAt = 0
+  #seenAt = clock.now()
   /** The moment since which responses are held, without a break. */
   #heldSince: number | undefined
   #sampling: NodeJS.Timeout | undefined
@@ -49,6 +49,8 @@ export class Live {
     this.#own = own
     this.#records = records
     this.streams = new Streams(own?.afterword, () => this.#follow())
+    // A page that comes back after a crash sees what the process runs at once: the calls that were left to it.
+    if (own !== undefined) this.#recent = RecentRequests.open(own.metrics)
     this.#follow()
   }
 

@@ -4,7 +4,7 @@ import { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import type { DashboardOptions, DashboardRole } from '../options/dashboard-options.ts'
 import { type Access, accessOf, foreign } from './access.ts'
-import { answer, eventStream, json, refusal } from './answers.ts'
+import { answer, eventStream, framed, json, refusal } from './answers.ts'
 import type { Live } from './live.ts'
 import { isPageFile, pageAnswer } from './page-answers.ts'
 import type { Actions } from './records/actions.ts'
@@ -28,7 +28,9 @@ export interface Parts<R> {
 export async function answerOf<R>(call: Call, parts: Parts<R>): Promise<Answer> {
   try {
     const access = foreign(call) ?? (await accessOf(call, parts.options, parts.machineRole))
-    return 'status' in access ? access : await routed(call, parts, access)
+    const found = 'status' in access ? access : await routed(call, parts, access)
+    const { frameAncestors } = parts.options
+    return frameAncestors === undefined ? found : framed(found, frameAncestors)
   } catch (error) {
     if (error instanceof Unreadable) return refusal(error.status, error.message)
     report(new AfterwordError('AFTERWORD_CALLBACK_FAILED', ['dashboard', ''], { cause: error }))

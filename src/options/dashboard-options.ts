@@ -37,10 +37,16 @@ export interface DashboardOptions<R = never> {
    * the jobs. @default the journal of the process
    */
   readonly store?: string
+  /**
+   * The pages that may show the dashboard in a frame: the sources of `frame-ancestors` in a Content-Security-Policy, such as `'self'` in quotes, or
+   * `https://admin.example`. @default none
+   */
+  readonly frameAncestors?: string
 }
 
 const rules: Rules<DashboardOptions> = {
   authorize: optional('a function that returns a role', isFunction),
+  frameAncestors: optional('sources of a Content-Security-Policy', isText),
   store: optional('the path of a journal, or the URL of an engine', isText),
 }
 

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { Entry } from '../../examples/signup/entry.ts'
+import type { ListedSignup } from '../../examples/signup/signups.ts'
+import type { RequestView } from '../../src/dashboard/views.ts'
 
 const program = fileURLToPath(new URL('../../examples/signup/main.ts', import.meta.url))
 
@@ -59,9 +60,22 @@ export class SignupApp implements AsyncDisposable {
     return readFile(join(this.#data, 'access.log'), 'utf8')
   }
 
-  /** Opens /events, as the page does. */
+  /** The first event of /events, as the page gets it. */
+  async state(): Promise<State> {
+    const messages = messagesOf(await fetch(`${this.url}/events`))
+    const { value } = await messages.next()
+    await messages.return(undefined)
+    return value.data as State
+  }
+
+  /** Hears the dashboard, as its page does. */
   async watch(): Promise<Watcher> {
-    return Watcher.open(await fetch(`${this.url}/events`))
+    return Watcher.open(await fetch(`${this.url}/afterword/events`))
+  }
+
+  /** Resolves when stderr has a text. */
+  async prints(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.#stderr)) await once(this.#child.stderr!, 'data')
   }
 
   /** Resolves when the server was killed, and another one has taken its place. @returns the pids of both */
@@ -93,51 +107,62 @@ async function printed(lines: AsyncIterator<string>, pattern: RegExp): Promise<s
 
 /** The first message of /events. */
 interface State {
-  readonly signups: readonly Entry[]
+  readonly signups: readonly ListedSignup[]
   readonly mails: readonly { to: string }[]
+  readonly log: { readonly lines: readonly string[] }
 }
 
-/** Reads server-sent events, in order. */
+/** Reads the requests that the dashboard tells, in order. */
 export class Watcher {
-  readonly first: State
-  /** Every state of every sign-up, as told. */
-  readonly entries: Entry[] = []
-  readonly #messages: AsyncGenerator<{ event: string; data: unknown }>
+  /** Every state of every request since the watcher has looked, as told. */
+  readonly told: RequestView[] = []
+  readonly #messages: AsyncGenerator<Message>
+  /** The requests of before. */
+  readonly #known: ReadonlySet<string>
 
-  private constructor(first: State, events: AsyncGenerator<{ event: string; data: unknown }>) {
-    this.first = first
-    this.#messages = events
+  private constructor(messages: AsyncGenerator<Message>, known: ReadonlySet<string>) {
+    this.#messages = messages
+    this.#known = known
   }
 
   static async open(response: Response): Promise<Watcher> {
-    const events = messages(response)
-    const { value } = await events.next()
-    return new Watcher(value.data as State, events)
+    const messages = messagesOf(response)
+    const first = await next(messages, 'requests')
+    return new Watcher(messages, new Set(first.map(({ id }) => id)))
   }
 
-  /** The first state of the sign-up of that address which `accepts`, from here on. */
-  async until(email: string, accepts: (entry: Entry) => boolean): Promise<Entry> {
+  /** Resolves with the first state of a request, or of work outside one, that `accepts` it, from here on. */
+  async until(accepts: (row: RequestView) => boolean): Promise<RequestView> {
     for (;;) {
-      const { value, done } = await this.#messages.next()
-      if (done) throw new Error(`The stream ended. The last it told: ${JSON.stringify(this.entries.at(-1))}`)
-      if (value.event !== 'signup') continue
-      const entry = value.data as Entry
-      this.entries.push(entry)
-      if (entry.email === email && accepts(entry)) return entry
+      const rows = (await next(this.#messages, 'requests')).filter(({ id }) => !this.#known.has(id))
+      this.told.push(...rows)
+      const found = rows.find(accepts)
+      if (found !== undefined) return found
     }
   }
 
   /** Resolves when the server has ended the stream. */
   async ended(): Promise<void> {
-    for await (const _ of this.#messages);
-  }
-
-  of(email: string): Entry[] {
-    return this.entries.filter((entry) => entry.email === email)
+    for await (const { event, data } of this.#messages) {
+      if (event === 'requests') this.told.push(...(data as RequestView[]))
+    }
   }
 }
 
-async function* messages(response: Response): AsyncGenerator<{ event: string; data: unknown }> {
+interface Message {
+  readonly event: string
+  readonly data: unknown
+}
+
+async function next(messages: AsyncGenerator<Message>, event: 'requests'): Promise<RequestView[]> {
+  for (;;) {
+    const { value, done } = await messages.next()
+    if (done) throw new Error('The stream has ended.')
+    if (value.event === event) return value.data as RequestView[]
+  }
+}
+
+async function* messagesOf(response: Response): AsyncGenerator<Message> {
   let text = ''
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
     const parts = (text + chunk).split('\n\n')

@@ -2,14 +2,17 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Entry, isOver } from '../../examples/signup/entry.ts'
+import type { RequestView } from '../../src/dashboard/views.ts'
 import { SignupApp } from './signup-app.ts'
 
-const names = ['send-welcome', 'appendAccessLine', 'trackSignup', 'lookUpCompany']
+const names = ['announce', 'send-welcome', 'appendAccessLine', 'trackSignup', 'lookUpCompany']
 
-const states = ({ steps }: Entry) => Object.fromEntries(steps.map(({ name, state }) => [name, state]))
-const isDone = ({ sent, steps }: Entry) => sent !== undefined && steps.every(({ state }) => state === 'done')
-const begun = ({ steps }: Entry) => steps.filter(({ attempts }) => attempts.length > 0).map(({ name }) => name)
+const states = ({ tasks }: RequestView) => Object.fromEntries(tasks.map(({ name, state }) => [name, state]))
+const taskOf = ({ tasks }: RequestView, name: string) => tasks.find((task) => task.name === name)!
+const unfinished = ['waiting', 'running', 'retrying']
+const isOver = ({ sent, tasks }: RequestView) =>
+  sent !== undefined && tasks.length > 0 && tasks.every(({ state }) => !unfinished.includes(state))
+const begun = ({ tasks }: RequestView) => tasks.filter(({ attempts }) => attempts.length > 0).map(({ name }) => name)
 
 describe('the sign-up example', () => {
   let app: SignupApp
@@ -18,28 +21,26 @@ describe('the sign-up example', () => {
   })
   afterAll(() => app[Symbol.asyncDispose]())
 
-  it('answers first, then runs the four tasks in order', async () => {
-    const email = 'ada@analytical.example'
+  it('answers first, then runs the tasks in order', async () => {
     const watcher = await app.watch()
-    const response = await app.signUp({ name: 'Ada Lovelace', email })
+    const response = await app.signUp({ name: 'Ada Lovelace', email: 'ada@analytical.example' })
     expect(response.status).toBe(201)
     expect(await response.json()).toEqual({ message: 'Welcome, Ada Lovelace. A mail is on its way.' })
 
-    const last = await watcher.until(email, isDone)
+    const last = await watcher.until(isOver)
     expect(states(last)).toEqual(Object.fromEntries(names.map((name) => [name, 'done'])))
-    expect(last.sent?.status).toBe(201)
-    const told = watcher.of(email)
-    const answered = told.findIndex(({ sent }) => sent !== undefined)
-    expect(begun(told[answered]!)).toEqual([])
-    expect(told.slice(0, answered).flatMap(begun)).toEqual([])
-    expect([...new Set(told.flatMap(begun))]).toEqual(names)
+    expect(last).toMatchObject({ method: 'POST', path: '/signup', status: 201, delivered: true })
+    const moments = [last.sent, ...last.tasks.flatMap(({ attempts }) => attempts.flatMap(({ from, to }) => [from, to]))]
+    expect(moments).toEqual(moments.toSorted((a = 0, b = 0) => a - b))
+    expect(begun(last)).toEqual(names)
+    expect(watcher.told.filter(({ sent }) => sent === undefined).flatMap(begun)).toEqual([])
   })
 
   it('delivers the mail over SMTP and writes the line with the status of the response', async () => {
     const email = 'grace@mark-one.example'
     const watcher = await app.watch()
     await app.signUp({ name: 'Grace Höpper', email })
-    await watcher.until(email, isDone)
+    await watcher.until(isOver)
 
     const mail = (await app.inbox()).find(({ to }) => to === email)
     expect(mail?.subject).toBe('Welcome, Grace Höpper')
@@ -56,23 +57,20 @@ describe('the sign-up example', () => {
     const response = await app.signUp({ name: 'Alan Turing', email, analyticsFails: true })
     expect(response.status).toBe(201)
 
-    const isFailure = (report: string) => report.startsWith('AFTERWORD_TASK_FAILED')
-    const last = await watcher.until(email, ({ reports }) => reports.some(isFailure))
+    const last = await watcher.until(isOver)
     expect(states(last)).toEqual({
+      announce: 'done',
       'send-welcome': 'done',
       appendAccessLine: 'done',
       trackSignup: 'failed',
       lookUpCompany: 'done',
     })
-    const attempts = last.steps.find(({ name }) => name === 'trackSignup')!.attempts
+    const { attempts } = taskOf(last, 'trackSignup')
     expect(attempts.map(({ status }) => status)).toEqual(['failed', 'failed', 'failed'])
-    expect(last.reports.find(isFailure)).toMatch(
-      /^AFTERWORD_TASK_FAILED: .*trackSignup.*The analytics API answered 503/,
-    )
+    expect(attempts[0]?.error).toContain('The analytics API answered 503')
+    await app.prints(/AFTERWORD_TASK_FAILED: .*trackSignup.*/)
     // The later task did not wait for the retries.
-    const told = watcher.of(email)
-    const retried = told.findIndex(({ steps }) => steps.some(({ attempts }) => attempts.length === 2))
-    expect(states(told[retried]!).lookUpCompany).toBe('done')
+    expect(taskOf(last, 'lookUpCompany').attempts[0]!.from).toBeLessThan(attempts[2]!.from)
   })
 
   it('lets the client wait for all four the old way', async () => {
@@ -80,14 +78,15 @@ describe('the sign-up example', () => {
     const watcher = await app.watch()
     const response = await app.signUp({ name: 'Radia Perlman', email }, '/signup/old-way')
     expect(response.status).toBe(201)
-
-    const answered = await watcher.until(email, ({ sent }) => sent !== undefined)
-    expect(answered.way).toBe('before')
-    expect(states(answered)).toEqual(Object.fromEntries(names.map((name) => [name, 'done'])))
+    expect((await app.inbox())[0]?.to).toBe(email)
     expect(await app.logFile()).toMatch(/ not answered yet radia@spanning\.example\n/)
+
+    // The pages are told afterwards, and nothing else is left.
+    const last = await watcher.until(isOver)
+    expect([last.path, states(last)]).toEqual(['/signup/old-way', { announce: 'done' }])
   })
 
-  it('gives the client the error of the analytics the old way, and never asks the slow API', async () => {
+  it('gives the client the error of the analytics the old way, though the mail was sent', async () => {
     const email = 'barbara@argus.example'
     const watcher = await app.watch()
     const input = { name: 'Barbara Liskov', email, analyticsFails: true }
@@ -96,9 +95,10 @@ describe('the sign-up example', () => {
     expect(await response.json()).toMatchObject({
       message: 'Your sign-up failed: The analytics API answered 503.',
     })
-
-    const answered = await watcher.until(email, ({ sent }) => sent !== undefined)
-    expect(states(answered)).toEqual({ 'send-welcome': 'done', appendAccessLine: 'done', trackSignup: 'failed' })
+    expect((await app.inbox())[0]?.to).toBe(email)
+    const last = await watcher.until(isOver)
+    expect([last.status, states(last)]).toEqual([500, { announce: 'cancelled' }])
+    expect((await app.state()).signups.map((signup) => signup.email)).not.toContain(email)
   })
 
   it.each([
@@ -121,17 +121,11 @@ describe('the sign-up example', () => {
     const email = 'late@x.example'
     const watcher = await app.watch()
     await app.signUp({ name: 'Late', email })
-    await watcher.until(email, isDone)
-    const page = await fetch(`${app.url}/events`)
-    const reader = page.body!.pipeThrough(new TextDecoderStream()).getReader()
-    let text = ''
-    while (!text.includes('\n\n')) text += (await reader.read()).value
-    await reader.cancel()
-    expect(text).toMatch(/^event: state\n/)
-    const state = JSON.parse(text.slice(text.indexOf('{')))
-    expect(state.signups.map((entry: Entry) => entry.email)).toContain(email)
-    expect(state.mails[0].to).toBe(email)
-    expect(state.log.lines.at(-1)).toContain(email)
+    await watcher.until(isOver)
+    const { signups, mails, log } = await app.state()
+    expect(signups[0]).toMatchObject({ name: 'Late', email, way: 'after' })
+    expect(mails[0]?.to).toBe(email)
+    expect(log.lines.at(-1)).toContain(email)
   })
 
   it('shows the route as it runs', async () => {
@@ -150,49 +144,45 @@ describe('kill -9 of the sign-up example', () => {
     expect(response.status).toBe(201)
     // The process breaks the connection off as it dies.
     await expect(first.ended()).rejects.toThrow()
-
-    const pids = await app.restarted()
-    const second = await app.watch()
-    const last = await second.until(email, isOver)
-    expect(last.processes.map(({ pid }) => pid)).toEqual(pids)
-    const [died, next] = last.processes
-    expect(died!.to).toBeLessThan(next!.from)
-    const story = last.steps.map(({ name, kept, state, attempts }) => {
-      return [name, kept, state, attempts.map(({ pid, status }) => [pid === died!.pid ? 'first' : 'second', status])]
-    })
-    expect(story).toEqual([
-      ['appendAccessLine', false, 'done', [['first', 'done']]],
-      [
-        'look-up-company',
-        true,
-        'done',
-        [
-          ['first', 'killed'],
-          ['second', 'done'],
-        ],
-      ],
-      ['trackSignup', false, 'lost', []],
-      ['send-welcome', true, 'done', [['second', 'done']]],
+    const last = first.told.at(-1)!
+    expect(last.tasks.map(({ name, isKept, state }) => [name, isKept, state])).toEqual([
+      ['announce', false, 'done'],
+      ['appendAccessLine', false, 'done'],
+      ['look-up-company', true, 'running'],
+      ['trackSignup', false, 'waiting'],
+      ['send-welcome', true, 'waiting'],
     ])
+
+    const [died, next] = await app.restarted()
+    expect(last.pid).toBe(died)
+    const second = await app.watch()
+    const kept = ['look-up-company', 'send-welcome']
+    const ends = new Map<string, RequestView['tasks'][number]>()
+    while (ends.size < kept.length) {
+      const { pid, tasks } = await second.until(({ tasks }) => tasks.some(({ state }) => state === 'done'))
+      for (const task of tasks) if (task.state === 'done') ends.set(task.name, task)
+      expect(pid).toBe(next)
+    }
+    expect([...ends.keys()].sort()).toEqual(kept)
+    // They are the calls of before.
+    expect(kept.map((name) => ends.get(name)?.id)).toEqual(kept.map((name) => taskOf(last, name).id))
     expect((await app.inbox()).map(({ to }) => to)).toEqual([email])
     app.kill('SIGTERM')
     expect(await app.exited).toBe(0)
   })
 
-  it('keeps the mails and stories of before, and its address', async () => {
+  it('keeps the mails and sign-ups of before, and its address', async () => {
     await using app = await SignupApp.start()
     const before = await app.watch()
     await app.signUp({ name: 'Grace Hopper', email: 'grace@mark-one.example' })
-    await before.until('grace@mark-one.example', isDone)
+    await before.until(isOver)
     await app.signUp({ name: 'Ada Lovelace', email: 'ada@analytical.example' }, '/signup/and-kill')
     await expect(before.ended()).rejects.toThrow()
 
     await app.restarted()
-    const after = await app.watch()
-    expect(after.first.signups.map(({ name }) => name)).toEqual(['Grace Hopper', 'Ada Lovelace'])
-    expect(isDone(after.first.signups[0]!)).toBe(true)
-    expect(after.first.signups[0]!.processes).toHaveLength(1)
-    expect(after.first.mails.map(({ to }) => to)).toContain('grace@mark-one.example')
+    const { signups, mails } = await app.state()
+    expect(signups.map(({ name }) => name)).toEqual(['Ada Lovelace', 'Grace Hopper'])
+    expect(mails.map(({ to }) => to)).toContain('grace@mark-one.example')
   })
 })
 

@@ -1,6 +1,5 @@
-import { byId, duration, element } from './element.js'
+import { byId, duration, element, time } from './element.js'
 import { showInbox, showMail } from './inbox.js'
-import { freezeTimeline, showSignup, showTimeline } from './timeline.js'
 
 /** Filled in for visitors in a hurry. */
 const people = [
@@ -11,6 +10,7 @@ const people = [
   ['Barbara Liskov', 'barbara@argus.example'],
 ]
 let turn = 0
+let listed = []
 
 const form = byId('form')
 const { name, email, way, analyticsFails } = form.elements
@@ -87,17 +87,16 @@ function listen() {
   const on = (type, show) => events.addEventListener(type, ({ data }) => show(JSON.parse(data)))
   on('state', ({ signups, mails, log }) => {
     state('open', 'live')
-    showTimeline(signups)
+    showSignups(signups)
     showInbox(mails)
     byId('log-file').textContent = log.file
     showLog(log.lines)
   })
-  on('signup', showSignup)
+  on('signup', (signup) => showSignups([signup, ...listed]))
   on('mail', showMail)
   on('log', showLog)
   events.addEventListener('error', () => {
     state('closed', 'the server is down')
-    freezeTimeline()
     // Browsers wait for seconds before they ask again, and some do not ask at all.
     events.close()
     setTimeout(listen, 300)
@@ -107,6 +106,21 @@ function listen() {
 function state(value, text) {
   byId('live').dataset.state = value
   byId('live').replaceChildren(element('span', {}, text))
+}
+
+/** Those who have signed up of late, the newest first. */
+function showSignups(signups) {
+  listed = signups.slice(0, 8)
+  const item = ({ name, email, receivedAt, way }) =>
+    element(
+      'li',
+      {},
+      element('span', { className: 'subject' }, name),
+      element('span', { className: 'meta' }, `${email} · ${way === 'after' ? 'after the answer' : 'the old way'}`),
+      element('time', { dateTime: receivedAt }, time(receivedAt)),
+    )
+  byId('signups').replaceChildren(...listed.map(item))
+  byId('signups-empty').hidden = listed.length > 0
 }
 
 function showLog(lines) {

@@ -15,7 +15,9 @@ export function Dashboard() {
   return (
     <Frame view={view} connection={connection} warnings={now?.warnings.length ?? 0}>
       {view === 'now' && <NowView hello={hello} now={now} points={points} />}
-      {view === 'requests' && <RequestsView requests={rows} hello={hello} now={now} values={values} />}
+      {view === 'requests' && (
+        <RequestsView requests={rows} hello={hello} state={connection.state} now={now} values={values} />
+      )}
       {view === 'jobs' && <JobsView hello={hello} actions={actions} values={values} />}
     </Frame>
   )

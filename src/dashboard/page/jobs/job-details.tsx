@@ -49,11 +49,11 @@ export function JobDetails({ id, canWrite, version }: DetailsProps) {
             {job.attempt > 0 && <span class="muted">attempt {job.attempt}</span>}
           </p>
           {canWrite && (
-            <p class="actions">
+            <div class="actions">
               {possible(job.state).map((action) => (
                 <ActionButton key={action} action={action} ids={[id]} total={1} onDone={() => {}} />
               ))}
-            </p>
+            </div>
           )}
           <History job={job} />
           {job.stack !== undefined && (

@@ -1,6 +1,7 @@
 import { useCallback, useRef, useState } from 'preact/hooks'
 import type { HelloView, NowView } from '../../views.ts'
 import { changeValues, type Values } from '../address.ts'
+import type { ConnectionState } from '../connection.ts'
 import { Icon } from '../icon.tsx'
 import { useNarrow } from '../narrow.ts'
 import { counted } from '../printed.ts'
@@ -18,19 +19,20 @@ interface ViewProps {
   /** The newest first. */
   readonly requests: readonly RememberedRow[]
   readonly hello: HelloView | undefined
+  readonly state: ConnectionState['state']
   readonly now: NowView | undefined
   readonly values: Values
 }
 
 /** The requests of late, each with what its client waited for and what ran afterwards. */
-export function RequestsView({ requests, hello, now, values }: ViewProps) {
+export function RequestsView({ requests, hello, state, now, values }: ViewProps) {
   const [isPaused, pause] = useState(false)
   const shown = useHeld(matching(requests, values), isPaused || Boolean(values.open && values.open !== newestOpen))
-  const open = values.open === newestOpen ? shown.rows[0]?.key : values.open
+  const open = values.open === newestOpen ? shown.rows.find(({ method }) => method !== undefined)?.key : values.open
   const scale = useScale(shown.rows)
   const toggle = useCallback((key: string) => changeValues({ open: key === open ? '' : key }, true), [open])
   return (
-    <section aria-labelledby="requests-title" class="requests">
+    <section aria-labelledby="requests-title" class="requests" data-state={state}>
       <header class="heading">
         <h1 id="requests-title">
           Requests{' '}
