@@ -64,7 +64,7 @@ export function Frame({ view, connection, warnings, children }: FrameProps) {
         </>
       )}
       {state === 'lost' && (
-        <p class="lost" role={isBare ? 'status' : undefined}>
+        <p class="away" role={isBare ? 'status' : undefined}>
           <Icon name="warning" />
           The server does not answer.{heardAt !== undefined && ` What you see is of ${clockTime(heardAt)}.`} The page
           tries again until it does.

@@ -27,6 +27,9 @@ export function isLive({ sent, tasks, brokenAt }: RememberedRow): boolean {
   return (sent === undefined && brokenAt === undefined) || tasks.some(({ state }) => unfinished.has(state))
 }
 
+/** Tells a request from work outside one: jobs that were recovered or dispatched, timers. */
+export const isRequest = ({ method }: RememberedRow): boolean => method !== undefined
+
 /** Adds requests, the newest first; a newer row takes the place of that of the same id. */
 export function joinRows(rows: readonly RememberedRow[], newer: readonly RequestView[]): readonly RememberedRow[] {
   const added = newer.map((row) => ({ ...row, key: `${row.pid}-${row.id}` }))

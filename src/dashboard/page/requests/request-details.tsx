@@ -1,5 +1,5 @@
 import { duration, fullDate } from '../printed.ts'
-import type { RememberedRow, RememberedTask } from '../remembered-rows.ts'
+import { isRequest, type RememberedRow, type RememberedTask } from '../remembered-rows.ts'
 import { barsOf, dueOf, originOf, workAfter } from './bars.ts'
 import { StateWord } from './result.tsx'
 import { Axis, Lane, Strip, Waited } from './strip.tsx'
@@ -16,17 +16,19 @@ interface DetailsProps {
 export function RequestDetails({ request, elapsed, end }: DetailsProps) {
   const origin = originOf(request, elapsed)
   const scale = new TimeScale(origin, workAfter(request, elapsed), end)
-  const isSent = request.sent !== undefined
+  const isSent = isRequest(request) && request.sent !== undefined
   return (
     <div class="details">
       <ol class="tasks">
-        <li class="task client">
-          <span class="name">the client</span>
-          <Strip isSent={isSent}>
-            <Waited scale={scale} waited={origin} isOpen={!isSent} />
-          </Strip>
-          <span class="task-result">{clientWords(request)}</span>
-        </li>
+        {isRequest(request) && (
+          <li class="task client">
+            <span class="name">the client</span>
+            <Strip isSent={isSent}>
+              <Waited scale={scale} waited={origin} isOpen={!isSent && request.brokenAt === undefined} />
+            </Strip>
+            <span class="task-result">{clientWords(request)}</span>
+          </li>
+        )}
         {request.tasks.map((task) => (
           <li class="task" key={task.id}>
             <span class="name">
@@ -54,7 +56,7 @@ export function RequestDetails({ request, elapsed, end }: DetailsProps) {
         <Failures key={task.id} task={task} />
       ))}
       <p class="facts">
-        Came in {fullDate(request.at)} · process {request.pid}
+        {isRequest(request) ? 'Came in' : 'Began'} {fullDate(request.at)} · process {request.pid}
         {placesOf(request.tasks).map(([place, names]) => (
           <span key={place}>
             {' '}

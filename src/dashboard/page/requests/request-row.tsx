@@ -1,6 +1,6 @@
 import { memo } from '../memo.ts'
 import { clockTime, counted, duration } from '../printed.ts'
-import { isLive, type RememberedRow } from '../remembered-rows.ts'
+import { isLive, isRequest, type RememberedRow } from '../remembered-rows.ts'
 import { useTicks } from '../ticks.ts'
 import { barsOf, elapsedOf, lastOf, originOf, workAfter } from './bars.ts'
 import { RequestDetails } from './request-details.tsx'
@@ -46,7 +46,9 @@ export const RequestRow = memo(function RequestRow({ request, scale, isOpen, onT
             </span>
           </button>
           <p class="came">
-            <StatusCode status={status} isDelivered={delivered !== false} isBroken={request.brokenAt !== undefined} />
+            {isRequest(request) && (
+              <StatusCode status={status} isDelivered={delivered !== false} isBroken={request.brokenAt !== undefined} />
+            )}
             <time class="number" dateTime={new Date(at).toISOString()}>
               {clockTime(at)}
             </time>
@@ -54,8 +56,8 @@ export const RequestRow = memo(function RequestRow({ request, scale, isOpen, onT
           <p class="visually-hidden">{inWords(request, elapsed)}</p>
         </div>
         {!isOpen && (
-          <Strip isSent={sent !== undefined}>
-            <Waited scale={scale} waited={origin} isOpen={sent === undefined && live} />
+          <Strip isSent={isRequest(request) && sent !== undefined}>
+            {isRequest(request) && <Waited scale={scale} waited={origin} isOpen={sent === undefined && live} />}
             {tasks.slice(0, mostLanes).map((task) => (
               <Lane key={task.id} scale={scale} bars={barsOf(task, origin, elapsed)}>
                 {task === last && <AfterWords after={workAfter(request, elapsed)} scale={scale} />}

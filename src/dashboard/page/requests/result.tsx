@@ -1,6 +1,6 @@
 import { Icon } from '../icon.tsx'
 import { counted, duration } from '../printed.ts'
-import type { RememberedRow, RememberedTask } from '../remembered-rows.ts'
+import { isRequest, type RememberedRow, type RememberedTask } from '../remembered-rows.ts'
 import { originOf, workAfter } from './bars.ts'
 
 /** The states in the order in which they matter. */
@@ -53,15 +53,16 @@ export function Result({ request }: { readonly request: RememberedRow }) {
 
 /** A request in one sentence, for those who do not see its bars. */
 export function inWords(request: RememberedRow, elapsed: number): string {
-  const waited = duration(originOf(request, elapsed))
-  const client =
-    request.brokenAt !== undefined && request.sent === undefined
-      ? 'The client got no answer'
-      : request.sent === undefined
-        ? `The client has waited ${waited} so far`
-        : `The client waited ${waited}`
-  if (request.tasks.length === 0) return `${client}. Nothing was deferred.`
+  if (request.tasks.length === 0) return `${clientWords(request, elapsed)} Nothing was deferred.`
   const results = countsOf(request.tasks).map(([state, number]) => `${number} ${words[state]}`)
   const after = duration(workAfter(request, elapsed))
-  return `${client}. ${counted(request.tasks.length, 'task')} after the response, for ${after}: ${results.join(', ')}.`
+  const tasks = counted(request.tasks.length, 'task')
+  if (!isRequest(request)) return `${tasks} outside a request, for ${after}: ${results.join(', ')}.`
+  return `${clientWords(request, elapsed)} ${tasks} after the response, for ${after}: ${results.join(', ')}.`
+}
+
+function clientWords(request: RememberedRow, elapsed: number): string {
+  const waited = duration(originOf(request, elapsed))
+  if (request.sent !== undefined) return `The client waited ${waited}.`
+  return request.brokenAt === undefined ? `The client has waited ${waited} so far.` : 'The client got no answer.'
 }
