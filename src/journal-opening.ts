@@ -1,3 +1,4 @@
+import { AfterwordError } from './errors.ts'
 import { appDatabaseJournal, folderJournal } from './journals.ts'
 import type { EngineSettings } from './options/engine-option.ts'
 import type { AfterwordSettings } from './options/instance-options.ts'
@@ -20,7 +21,16 @@ export function openJournal(
 
 function openOwn({ path, database, ...options }: OwnSettings, claimer: Claimer): Journal {
   if (database !== undefined) {
-    return appDatabaseJournal().openAppDatabaseJournal({ database, ...options }, claimer)
+    return loaded(appDatabaseJournal, 'database').openAppDatabaseJournal({ database, ...options }, claimer)
   }
-  return folderJournal().openFolderJournal({ path, ...options }, claimer)
+  return loaded(folderJournal, path).openFolderJournal({ path, ...options }, claimer)
+}
+
+/** Loads the module of a journal. Throws where that can't be read: the process may open no more files, for example. */
+function loaded<T>(load: () => T, journal: string): T {
+  try {
+    return load()
+  } catch (cause) {
+    throw new AfterwordError('AFTERWORD_JOURNAL_FOLDER', [journal], { cause })
+  }
 }

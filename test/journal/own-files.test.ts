@@ -85,6 +85,14 @@ describe('a lock file that can not be opened', () => {
   })
 })
 
+test('configure({ journal }) refuses the journal where no file can be opened, not even its own code, and takes it later', async () => {
+  await using program = new Program(new URL('programs/no-file-at-start.ts', import.meta.url), {
+    args: [folder],
+    under: ['sh', '-c', 'ulimit -n 64; exec "$0" "$@"'],
+  })
+  expect(await program.message('configured')).toMatchObject({ code: 'AFTERWORD_JOURNAL_FOLDER' })
+})
+
 test('ProcessLock.tryTake() leaves what is no file alone', () => {
   mkdirSync(join(folder, '7.lock'), { recursive: true })
   expect(ProcessLock.tryTake(folder, 7)).toBeUndefined()
