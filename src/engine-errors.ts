@@ -22,7 +22,7 @@ export const engineErrors = {
   },
   AFTERWORD_ENGINE_AWAY: {
     happened: "%s can't be reached: %s.",
-    next: 'It is tried again. Meanwhile calls of jobs wait in the journal; without one for up to holdTimeout, then they are refused. The cause is attached.',
+    next: 'It is tried again. Meanwhile calls of jobs %s. The cause is attached.',
   },
   AFTERWORD_ENGINE_REFUSED: {
     happened: '%s did not take a call within %s ms: %s.',

@@ -2,8 +2,11 @@ import { AfterwordError } from '../errors.ts'
 import type { EngineCall, EngineClient } from './engine.ts'
 import { plainError } from './plain-error.ts'
 
-/** The answer to a call that was to be added: the id of the call that stands for it, or the error of one that the engine refuses. */
-export type Added = string | AfterwordError
+/**
+ * The answer to a call that was to be added: the id of the call that stands for it, the error of one that the engine refuses, or `undefined` for
+ * one that is to be added again.
+ */
+export type Added = string | AfterwordError | undefined
 
 /**
  * Adds calls. The call that an engine refuses is looked for by halves, and is told apart from the others, which are added. Rejects where the
@@ -12,7 +15,9 @@ export type Added = string | AfterwordError
  */
 export async function addCalls(name: string, client: EngineClient, calls: readonly EngineCall[]): Promise<Added[]> {
   try {
-    return [...(await client.add(calls))]
+    const ids = await client.add(calls)
+    if (ids.length === calls.length) return [...ids]
+    throw new Error(`the client has answered with ${ids.length} ids for ${calls.length} calls`)
   } catch (error) {
     if (!client.refuses?.(error)) throw error
     if (calls.length === 1) return [refusalOf(name, calls[0] as EngineCall, error as Error)]

@@ -105,8 +105,13 @@ export class CallSender implements EngineSender {
   }
 
   #answered(group: readonly SentRecord[], answers: readonly Added[]): void {
+    const later: SentRecord[] = []
     for (const [index, record] of group.entries()) {
-      const answer = answers[index] as Added
+      const answer = answers[index]
+      if (answer === undefined) {
+        later.push(record)
+        continue
+      }
       if (!this.#open.delete(record)) continue
       if (typeof answer === 'string') record.stored(answer)
       else {
@@ -114,6 +119,12 @@ export class CallSender implements EngineSender {
         report(answer)
       }
     }
+    if (later.length === 0) return
+    this.#trouble = 'its unique key is in a transaction that is open'
+    setTimer(() => {
+      this.#waiting.push(...later)
+      this.#sendSoon()
+    }, firstPause)
   }
 
   #sendLater(): void {

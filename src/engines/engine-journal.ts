@@ -183,8 +183,11 @@ export class EngineJournal implements Journal, EngineHost {
   away(error: unknown): void {
     if (this.awaySince !== undefined || this.#stopped) return
     this.awaySince = clock.now()
-    const cause = plainError(error as Error)
-    report(new AfterwordError('AFTERWORD_ENGINE_AWAY', [this.#engine.name, cause.message], { cause }))
+    const cause = plainError(error)
+    const { folder, holdTimeout } = this.#settings
+    const waiting =
+      folder === undefined ? `wait for up to ${holdTimeout} ms, then they are refused` : 'wait in the journal'
+    report(new AfterwordError('AFTERWORD_ENGINE_AWAY', [this.#engine.name, cause.message, waiting], { cause }))
   }
 
   reached(): void {

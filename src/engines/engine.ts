@@ -101,8 +101,11 @@ export interface EngineWork {
 export interface EngineClient {
   /** Connects, and tries again for as long as the engine is away. */
   open(host: EngineHost): void
-  /** Adds calls. Resolves with the id of the call that stands for each: its own, or that of an earlier one with its unique key. */
-  add(calls: readonly EngineCall[]): Promise<readonly string[]>
+  /**
+   * Adds calls. Resolves with the id of the call that stands for each: its own, or that of an earlier one with its unique key; with `undefined` for one
+   * that can't be added yet, though the engine answers, as where a transaction that is open has its key: that one comes again.
+   */
+  add(calls: readonly EngineCall[]): Promise<readonly (string | undefined)[]>
   /**
    * Adds a call in a transaction of the app. Resolves with the id of the call that stands for it. An engine without transactions has no such method.
    * @param time the time in ms for which the engine is waited for, before the transaction is used @throws AfterwordError `AFTERWORD_INVALID_OPTION` for what is no transaction

@@ -1,8 +1,9 @@
+import type { AfterwordError } from '../errors.ts'
 import { report } from '../events.ts'
 import { encode } from '../journal/format/encoding.ts'
 import type { Claim, Claimer } from '../task/record.ts'
 import { waitFor } from '../timers.ts'
-import { type Added, addCalls } from './added-calls.ts'
+import { addCalls } from './added-calls.ts'
 import { encodeOptions } from './call-codec.ts'
 import type { EngineCall, EngineClient, EngineHost } from './engine.ts'
 import { WaitingClaims } from './waiting-claims.ts'
@@ -76,13 +77,19 @@ export class Forwarder implements Claimer {
       const answers = await addCalls(name, client, group.map(callOf))
       this.#groups.delete(group)
       // Where the claims were handed back meanwhile, the group is empty.
+      const later: Claim[] = []
       for (const [index, claim] of group.entries()) {
-        this.#since.delete(claim)
-        settle(claim, answers[index] as Added)
+        const answer = answers[index]
+        if (answer === undefined) later.push(claim)
+        else this.#settle(claim, answer)
       }
+      this.#waiting.push(...later)
+      if (this.#stopped) this.stop()
       this.#most = mostAtOnce
       this.#pause = firstPause
       host.reached()
+      // Others go on meanwhile.
+      if (later.length > 0 && later.length === group.length) await waitFor(firstPause)
     } catch (error) {
       this.#groups.delete(group)
       host.away(error)
@@ -102,6 +109,15 @@ export class Forwarder implements Claimer {
     await waitFor(this.#pause)
     this.#pause = Math.min(longestPause, 2 * this.#pause)
     this.#isPaused = false
+  }
+
+  /** A call that the engine has is done with here. One that it refuses is listed as failed in the folder. */
+  #settle(claim: Claim, answer: string | AfterwordError): void {
+    const { record, attempt } = claim
+    this.#since.delete(claim)
+    if (typeof answer === 'string') return record.finish({ status: 'done', value: undefined }, attempt)
+    record.finish({ status: 'failed', error: answer }, attempt)
+    report(answer)
   }
 
   /** The time in ms for which the oldest claim has waited; 0 while none waits. */
@@ -156,13 +172,6 @@ export class Forwarder implements Claimer {
   running(): string[] {
     return this.#options.worker.running()
   }
-}
-
-/** A call that the engine has is done with here. One that it refuses is listed as failed in the folder. */
-function settle({ record, attempt }: Claim, answer: Added): void {
-  if (typeof answer === 'string') return record.finish({ status: 'done', value: undefined }, attempt)
-  record.finish({ status: 'failed', error: answer }, attempt)
-  report(answer)
 }
 
 function callOf({

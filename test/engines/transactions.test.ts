@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { inspect } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { bullmq } from '../../src/engines/bullmq.ts'
 import { pgBoss } from '../../src/engines/pg-boss.ts'
@@ -122,7 +123,7 @@ describe.each(Object.entries(libraries))('with({ tx }) and a transaction of %s',
   })
 })
 
-test.each(['node-postgres', 'Drizzle'])(
+test.each(Object.keys(libraries))(
   'a call that the database refuses rejects in its transaction of %s, with the cause',
   async (name) => {
     await using afterword = start({ worker: false })
@@ -130,21 +131,52 @@ test.each(['node-postgres', 'Drizzle'])(
     await Ship.dispatch()
     await using tables = new Tables(postgres.url, schema)
     await tables.calls('ship')
-    await tables.boss.getDb().executeSql(`ALTER TABLE ${schema}.job ADD CHECK (data->>'args' <> '["bad"]')`)
+    await tables.boss.getDb().executeSql(`ALTER TABLE ${schema}.job ADD CHECK (data->>'args' <> '["the - secret"]')`)
     await using library = await (libraries[name] as (url: string) => Promise<Library>)(postgres.url)
     const refused = library.transaction(async ({ tx }) => {
       await afterword
         .job('ship', (_what: string) => {})
         .with({ tx })
-        .dispatch('bad')
+        .dispatch('the - secret')
     })
-    await expect(refused).rejects.toMatchObject({ code: 'AFTERWORD_CALL_REFUSED', cause: { code: '23514' } })
+    const error = await refused.catch((error: Error) => error)
+    const words = 'new row for relation "job_common" violates check constraint "job_data_check"'
+    expect(error).toMatchObject({ code: 'AFTERWORD_CALL_REFUSED', cause: { code: '23514', message: words } })
+    expect(inspect(error, { depth: 9 })).not.toContain('secret')
     // The transaction has failed before: that is an answer, and no time-out.
     const late = library.transaction(async ({ tx, count }) => {
       await count('no_such_table').catch(() => {})
       await Ship.with({ tx }).dispatch()
     })
     await expect(late).rejects.toMatchObject({ code: 'AFTERWORD_CALL_REFUSED', cause: { code: '25P02' } })
+  },
+)
+
+test.each(['without', 'behind'])(
+  'a call whose unique key is in an open transaction waits for its end, and holds no other call up: %s a journal',
+  async (place) => {
+    const folder = mkdtempSync(join(tmpdir(), 'afterword-transactions-'))
+    const afterword = start({ worker: false, ...(place === 'behind' && { journal: folder }) })
+    using reports = new Reports()
+    const Sync = afterword.job('sync', (_n: number) => {}, { key: (n) => String(n) })
+    await using library = await (libraries['node-postgres'] as (url: string) => Promise<Library>)(postgres.url)
+    await using tables = new Tables(postgres.url, schema)
+    const calls = async () => (await tables.calls('sync')).map(({ data }) => data.args).sort()
+    let first = ''
+    let second: Promise<string> | undefined
+    await library.transaction(async ({ tx }) => {
+      first = await Sync.with({ tx }).dispatch(1)
+      second = Sync.dispatch(1)
+      for (let n = 2; n < 20; n++) await Sync.dispatch(n)
+      await expect.poll(async () => (await calls()).length, { timeout: 60_000 }).toBe(18)
+      await expect.poll(() => afterword.status(), { timeout: 60_000 }).toMatchObject({ engineAway: 0, sending: 1 })
+    })
+    if (place === 'without') expect(await second).toBe(first)
+    await expect.poll(() => afterword.status().sending, { timeout: 60_000 }).toBe(0)
+    expect((await calls()).filter((args) => args === '[1]')).toHaveLength(1)
+    expect(reports.codes).toEqual([])
+    await afterword.close()
+    rmSync(folder, { recursive: true })
   },
 )
 

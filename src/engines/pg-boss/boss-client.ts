@@ -1,9 +1,10 @@
 import { waitFor, within } from '../../timers.ts'
 import type { EngineCall, EngineClient, EngineHost, EngineWork } from '../engine.ts'
+import { rootOf } from '../plain-error.ts'
 import { queueName, queuesOf } from '../queue-name.ts'
 import { isUuid } from '../stored-call.ts'
 import { until } from '../until.ts'
-import { type Boss, type BossDatabase, withdraw } from './boss.ts'
+import { type Boss, type BossDatabase, inTransaction, withdraw } from './boss.ts'
 import { BossWorkers } from './boss-workers.ts'
 import { insertCalls, singletonKey } from './call-rows.ts'
 import { queueOptions } from './queue-options.ts'
@@ -14,6 +15,11 @@ import { UnworkedQueues } from './unworked-queues.ts'
 
 /** The interval in ms at which a database that was away is looked for. */
 const probeInterval = 500
+
+/** The time in ms for which the insert of a unique key waits for a transaction that is open. */
+const longestLock = 100
+/** The code of Postgres for a lock that was not to be had in that time. */
+const lockNotAvailable = '55P03'
 
 interface BossClientOptions {
   readonly boss: Boss
@@ -87,17 +93,21 @@ export class BossClient implements EngineClient {
     }
   }
 
-  async add(calls: readonly EngineCall[]): Promise<readonly string[]> {
+  async add(calls: readonly EngineCall[]): Promise<readonly (string | undefined)[]> {
     await this.#started
     const ids = new Map<EngineCall, string>()
     const groups = Map.groupBy(calls, ({ job, version }) => queueName(job, version))
     await Promise.all(Array.from(groups, ([queue, group]) => this.#addTo(queue, group, ids)))
-    return calls.map((call) => ids.get(call) as string)
+    return calls.map((call) => ids.get(call))
   }
 
   async #addTo(queue: string, calls: readonly EngineCall[], ids: Map<EngineCall, string>): Promise<void> {
     await this.#queue(queue)
-    for (const [call, id] of await this.#insert(queue, calls)) ids.set(call, id)
+    const [keyed, plain] = [calls.filter(hasKey), calls.filter((call) => !hasKey(call))]
+    const insert = async () => {
+      for (const [call, id] of await this.#insert(queue, plain)) ids.set(call, id)
+    }
+    await Promise.all([plain.length > 0 && insert(), keyed.length > 0 && this.#insertKeyed(queue, keyed, ids)])
     this.#unworked?.filled(queue, calls[0]?.job as string)
   }
 
@@ -111,6 +121,24 @@ export class BossClient implements EngineClient {
       // Somebody has deleted the queue: it is made again.
       await this.#queue(queue)
       return insertCalls(this.#boss, queue, calls, db)
+    }
+  }
+
+  /** Adds calls with unique keys, but for those whose key is in a transaction that is open: nobody knows yet whether that commits. */
+  async #insertKeyed(queue: string, calls: readonly EngineCall[], ids: Map<EngineCall, string>): Promise<void> {
+    try {
+      const added = await inTransaction(this.#boss, async ({ db }) => {
+        const database = db as unknown as BossDatabase
+        await database.executeSql(`SET LOCAL lock_timeout = ${longestLock}`)
+        return this.#insert(queue, calls, database)
+      })
+      for (const [call, id] of added) ids.set(call, id)
+    } catch (error) {
+      if (rootOf(error).code !== lockNotAvailable) throw error
+      if (calls.length === 1) return
+      const half = Math.ceil(calls.length / 2)
+      const halves = [calls.slice(0, half), calls.slice(half)]
+      await Promise.all(halves.map((each) => this.#insertKeyed(queue, each, ids)))
     }
   }
 
@@ -194,3 +222,5 @@ export class BossClient implements EngineClient {
     }
   }
 }
+
+const hasKey = ({ uniqueKey }: EngineCall) => uniqueKey !== undefined

@@ -46,6 +46,8 @@ export class BossWorkers {
   readonly #waiting: EngineClaim[] = []
   #running = 0
   #fillTimer: NodeJS.Timeout | undefined
+  /** A worker could not be started. */
+  #isRefused = false
 
   constructor(boss: Boss, host: EngineHost, endings: RunEndings) {
     this.#boss = boss
@@ -139,10 +141,13 @@ export class BossWorkers {
     } catch (error) {
       // An app may stop its own pg-boss before the instance.
       queue.isServed = false
+      this.#isRefused = true
       this.#host.away(error)
       this.#fillTimer ??= setTimer(this.#fill, polling * 1000).unref()
       return
     }
+    if (this.#isRefused) this.#host.reached()
+    this.#isRefused = false
     // The queue may have been given up meanwhile.
     if (queue.isServed && this.#queues.get(queue.name) === queue) queue.worker = id
     else void this.#boss.offWork(queue.name, { id, wait: false })

@@ -11,7 +11,7 @@ const ofServer = new Set(['08', '0A', '25', '28', '3D', '3F', '40', '42', '53', 
  * @param isFinal any answer of Postgres is a refusal
  */
 export function isRefusal(error: unknown, isFinal = false): boolean {
-  const { code, severity } = rootOf((error ?? {}) as Error) as { code?: unknown; severity?: unknown }
+  const { code, severity } = rootOf(error)
   if (typeof code !== 'string' || typeof severity !== 'string') return false
   return isFinal || !ofServer.has(code.slice(0, 2))
 }

@@ -39,7 +39,7 @@ export function transactionDatabase(job: string, tx: object): BossDatabase {
   }
   if (isFunction(raw)) {
     if (isTransaction !== true) throw refuse('an instance of Knex outside a transaction')
-    return adapters().fromKnex(tx)
+    return withoutQuery(adapters().fromKnex(tx))
   }
   if (isFunction(execute)) {
     if (!isFunction(rollback)) throw refuse('a database of Drizzle outside a transaction')
@@ -55,6 +55,18 @@ export function transactionDatabase(job: string, tx: object): BossDatabase {
 const known = 'a client of node-postgres after BEGIN, or the transaction of Knex, Kysely, Drizzle or Prisma'
 
 const isFunction = (value: unknown) => typeof value === 'function'
+
+/** Knex puts the query before the words of Postgres, with the arguments of the call. */
+function withoutQuery(db: BossDatabase): BossDatabase {
+  return {
+    executeSql: (text, values) =>
+      db.executeSql(text, values).catch((error: Error & { code?: unknown; severity?: unknown }) => {
+        const { message, code, severity } = error
+        const words = message.slice(message.lastIndexOf(' - ') + 1).replace(/^- /, '')
+        throw Object.assign(new Error(words), { code, severity })
+      }),
+  }
+}
 
 /**
  * Drizzle takes a statement by what its `SQLWrapper` is asked for. The adapter of pg-boss wants the function `sql` of the copy of Drizzle that
