@@ -55,11 +55,12 @@ async function kill(servers: Servers, { engine, name }: Entry): Promise<number> 
   {
     // Killed with this block.
     await using worker = servers.start(name, place)
-    await worker.ask({ do: 'work', concurrency: runs, endless: true })
     {
       await using caller = servers.start(name, place)
       await caller.ask({ do: 'add', rate: 1000, duration: runs })
     }
+    // All calls are there: a worker of pg-boss that has got a batch takes no other one before the last job of that has ended.
+    await worker.ask({ do: 'work', concurrency: runs, endless: true })
     await worker.ask({ do: 'begun', runs })
     await other.ask({ do: 'work', concurrency: runs, endless: true })
     killed = now()

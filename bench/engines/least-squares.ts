@@ -1,8 +1,21 @@
 /**
- * Fits a linear model by least squares.
+ * Fits a linear model by least squares, of which no part is negative: nothing costs less than nothing.
  * @param rows the factors of each sample @param values what was measured @returns the coefficient of each factor
  */
 export function leastSquares(rows: readonly (readonly number[])[], values: readonly number[]): number[] {
+  const factors = Array.from(rows[0] ?? [], (_, i) => i)
+  for (;;) {
+    const found = solve(
+      rows.map((row) => factors.map((i) => at(row, i))),
+      values,
+    )
+    const least = Math.min(...found)
+    if (factors.length === 1 || least >= 0) return Array.from(rows[0] ?? [], (_, i) => found[factors.indexOf(i)] ?? 0)
+    factors.splice(found.indexOf(least), 1)
+  }
+}
+
+function solve(rows: readonly (readonly number[])[], values: readonly number[]): number[] {
   const width = rows[0]?.length ?? 0
   const dot = (a: number, b: (row: number) => number) =>
     rows.reduce((sum, row, i) => sum + (row[a] as number) * b(i), 0)

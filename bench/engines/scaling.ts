@@ -25,6 +25,8 @@ const flooded = 4000
 export interface Sample {
   readonly webs: number
   readonly workers: number
+  /** Calls a second that each web process was to make. */
+  readonly asked: number
   /** Calls a second of all web processes. */
   readonly rate: number
   /** CPU time of the engine, in ms a second. */
@@ -144,6 +146,7 @@ class Fleet implements AsyncDisposable {
     return {
       webs: this.#webs.length,
       workers: this.#workers.length,
+      asked: rate,
       rate: each('runs'),
       cpu: each('cpu'),
       connections: after.connections,
@@ -196,13 +199,13 @@ class Fleet implements AsyncDisposable {
 
 function toResult({ engine, samples, floods }: EngineScaling): Result {
   const busiest = rates.at(-1) as number
-  const at = (count: number, rate: number) =>
-    samples.find((sample) => sample.webs === count && sample.workers === 1 && Math.abs(sample.rate / count - rate) < 10)
+  const at = (count: number, asked: number) =>
+    samples.find((sample) => sample.webs === count && sample.workers === 1 && sample.asked === asked)
   const flood = (count: number) => floods.find((each) => each.webs === count) as Flood
   const log = engine === 'bullmq' ? 'log of Redis' : 'WAL of Postgres'
   const cell = (value: number | undefined, digits: number) =>
     value === undefined || Number.isNaN(value) ? '–' : value.toFixed(digits)
-  const quiet = (count: number) => samples.find((s) => s.webs === count && s.workers === 1 && s.rate < 1)
+  const quiet = (count: number) => at(count, 0)
   return {
     title: `Scaling: ${titles[engine]}`,
     columns: ['web processes, each with a journal', ...webs.map((count) => `${count}`)],
