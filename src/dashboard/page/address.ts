@@ -14,7 +14,7 @@ export interface Address {
 }
 
 /** Reads an address: `#jobs?state=failed&search=ada`. */
-export function readAddress(hash: string): Address {
+function readAddress(hash: string): Address {
   const [name = '', query = ''] = hash.replace(/^#/, '').split('?', 2)
   const view = views.find((each) => each === name) ?? 'now'
   return { view, values: Object.fromEntries(new URLSearchParams(query)) }
