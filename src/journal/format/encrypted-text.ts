@@ -30,7 +30,8 @@ export function keyIdOf(text: string): string | undefined {
   return text.startsWith(encryptedMark) ? text.slice(encryptedMark.length, encryptedMark.length + idLength) : undefined
 }
 
-const isEncryptedSql = (column: string) => `substr(${column}, 1, ${encryptedMark.length}) = '${encryptedMark}'`
+/** In SQL: a column is encrypted. */
+export const isEncryptedSql = (column: string) => `substr(${column}, 1, ${encryptedMark.length}) = '${encryptedMark}'`
 const idSql = (column: string) => `substr(${column}, ${encryptedMark.length + 1}, ${idLength})`
 
 /** In SQL: the id of the key that decrypts a column; null where the column is stored as it is. */

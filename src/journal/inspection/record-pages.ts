@@ -6,7 +6,7 @@ import type { JournalFiles } from './journal-files.ts'
 import type { PageQuery, RecordPage, ShownRecord } from './listed.ts'
 import { readCursor, writeCursor } from './page-cursor.ts'
 import { RecordReader } from './record-reader.ts'
-import { type Part, type Position, RecordSource, type SourceRow } from './record-source.ts'
+import { type Part, type Position, RecordSource, type SourceQuery, type SourceRow } from './record-source.ts'
 
 /** The time in ms for which records are looked through for one page: then the page ends, and the next one goes on from there. */
 const longest = 200
@@ -56,7 +56,12 @@ export class RecordPages {
     { part, at }: Cursor,
     until: number,
   ): Cursor | undefined {
-    const sources = this.#sources(reader, part, query, at)
+    const sources = this.#sources(
+      reader,
+      part,
+      { ...query, known: knownIn(reader), paused: reader.states.pausedJobs },
+      at,
+    )
     const end = (): Cursor => ({ part, at: Object.fromEntries(sources.map(({ name, position }) => [name, position])) })
     for (;;) {
       for (const source of sources) if (!source.fill(until)) return end()
@@ -65,7 +70,8 @@ export class RecordPages {
       if (taken === undefined) return undefined
       const shown = this.#shown(reader.listed(taken.row, taken.holder), taken.row.owner)
       if (query.state === undefined || shown.state === query.state) records.push(shown)
-      if (records.length === query.limit) return end()
+      // Few of the rows may be in the state that is asked for.
+      if (records.length === query.limit || clock.now() > until) return end()
     }
   }
 
@@ -78,7 +84,7 @@ export class RecordPages {
     return { records: records.slice(0, limit), next: undefined }
   }
 
-  #sources(reader: RecordReader, part: Part, query: PageQuery, at: Cursor['at']): RecordSource[] {
+  #sources(reader: RecordReader, part: Part, query: SourceQuery, at: Cursor['at']): RecordSource[] {
     return [
       ...this.#files.each((database: DatabaseSync, name) => {
         const log = reader.log(database, name)
@@ -101,4 +107,9 @@ export class RecordPages {
 
 function isCursor({ part, at }: Partial<Cursor>): boolean {
   return part !== undefined && parts.includes(part) && typeof at === 'object' && at !== null
+}
+
+/** The jobs that the living processes know, each with its latest version; `undefined` where none lives. */
+function knownIn({ holders: { living } }: RecordReader): SourceQuery['known'] {
+  return living.length === 0 ? undefined : living.flatMap(({ jobs }) => jobs)
 }

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { clock } from '../../clock.ts'
 import { owner } from '../files/schema.ts'
+import { isEncryptedSql } from '../format/encrypted-text.ts'
 import type { Holder } from './holders.ts'
 import type { PageQuery } from './listed.ts'
 import type { LoggedRecords } from './logged-records.ts'
@@ -13,13 +14,20 @@ const readSize = 200
 export type Part = 'failed' | 'records'
 export type SourceRow = Row
 
+/** The query of a page to a source. The states of records that wait depend on what is known of the processes. */
+export interface SourceQuery extends PageQuery {
+  /** The jobs that living processes know, each with its latest version; `undefined` where none lives. */
+  readonly known: readonly (readonly [name: string, version: number])[] | undefined
+  readonly paused: readonly string[]
+}
+
 /** The position of a source: the time and the key of the last row that was taken; `undefined` at its begin. `null`: nothing is left. */
 export type Position = readonly [time: number, key: number] | null | undefined
 
 /** The rows that a source is to yield, and the position from which on. */
 interface SourceOptions {
   readonly part: Part
-  readonly query: PageQuery
+  readonly query: SourceQuery
   readonly position: Position
 }
 
@@ -144,8 +152,16 @@ const orders = {
   },
 } as const
 
+/** In SQL: no living process knows the job in that version. */
+const isUnknown = 'NOT EXISTS (SELECT 1 FROM json_each(:known) WHERE value ->> 0 = job AND value ->> 1 >= version)'
+
 /** Finds rows in a window of a table: however few match, no statement takes long. */
-function findRows(database: DatabaseSync, part: Part, query: PageQuery, [time, key]: readonly [number, number]): Found {
+function findRows(
+  database: DatabaseSync,
+  part: Part,
+  query: SourceQuery,
+  [time, key]: readonly [number, number],
+): Found {
   const { time: timeSql, order, after, from } = orders[part]
   const table = `afterword_${part}`
   const low = database
@@ -153,7 +169,7 @@ function findRows(database: DatabaseSync, part: Part, query: PageQuery, [time, k
       `SELECT ${timeSql} AS time, key FROM ${table} WHERE ${after} ORDER BY ${order} LIMIT 1 OFFSET ${windowSize}`,
     )
     .get({ time, key }) as { time: number; key: number } | undefined
-  const { job, search, state } = query
+  const { job, search, state, known, paused } = query
   const conditions = [
     job !== undefined && 'job = :job',
     search !== undefined &&
@@ -161,6 +177,10 @@ function findRows(database: DatabaseSync, part: Part, query: PageQuery, [time, k
     state === 'later' && `run_at > ${clock.date()} AND owner <> ${owner.queued}`,
     state === 'pending' && `run_at <= ${clock.date()} AND owner <> ${owner.queued}`,
     state === 'queued' && `owner = ${owner.queued}`,
+    // A page is read from a million records of which few are in the state.
+    state === 'sealed' && isEncryptedSql('args'),
+    state === 'paused' && 'job IN (SELECT value FROM json_each(:paused))',
+    state === 'unknown' && (known === undefined ? 'false' : isUnknown),
   ].filter((condition) => condition !== false)
   const rows = database
     .prepare(
@@ -172,6 +192,8 @@ function findRows(database: DatabaseSync, part: Part, query: PageQuery, [time, k
       key,
       ...(low && { lowTime: low.time, lowKey: low.key }),
       ...(job !== undefined && { job }),
+      ...(state === 'paused' && { paused: JSON.stringify(paused) }),
+      ...(state === 'unknown' && known !== undefined && { known: JSON.stringify(known) }),
       ...(search !== undefined && { search: `%${search.replaceAll(/[\\%_]/g, '\\$&')}%` }),
     }) as unknown as Row[]
   const last = rows.length === readSize ? rows.at(-1) : undefined
