@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { RecordDesk } from '../../src/dashboard/records/record-desk.ts'
+import type { JobView } from '../../src/dashboard/views.ts'
 import type { Afterword } from '../../src/index.ts'
 import { ended } from '../../src/testing/store-watch.ts'
 import { Command } from '../support/command.ts'
@@ -44,6 +46,34 @@ export interface EngineCommand {
 
 /** The tests of the command line that each engine passes. */
 export function describeEngineCommand({ engine, parameter, backup, place, start, whenDiscarded }: EngineCommand): void {
+  test(`the dashboard pages through what ${engine} keeps, counts it, and makes calls due`, async () => {
+    const { failed, waiting } = await fill(start())
+    await using desk = new RecordDesk(place())
+    const all: JobView[] = []
+    for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
+      const page = await desk.page({ limit: 1, ...(cursor !== undefined && { cursor }) })
+      all.push(...page.jobs)
+      cursor = page.next
+    }
+    expect(all.map(({ id }) => id).sort()).toEqual([...failed, waiting].sort())
+    expect(all.map(({ state }) => state)).toEqual(['failed', 'failed', 'later'])
+    expect(all[0]).toMatchObject({ job: 'fail', error: 'TypeError: no luck' })
+    const { jobs, counts } = await desk.page({ state: 'failed', search: 'NO LUCK', limit: 10 })
+    expect(jobs).toHaveLength(2)
+    expect(counts.toSorted((a, b) => (a.job < b.job ? -1 : 1))).toEqual([
+      { job: 'fail', state: 'failed', count: 2 },
+      { job: 'later', state: 'later', count: 1 },
+    ])
+    expect((await desk.page({ job: 'later', limit: 10 })).jobs.map(({ id }) => id)).toEqual([waiting])
+    expect(await desk.find(waiting, true)).toMatchObject({ args: '3', isRevealed: true })
+    const changed: boolean[] = []
+    await desk.change(async (writer) => {
+      for await (const page of writer.run([waiting, ...failed])) changed.push(...page.map(({ done }) => done))
+    })
+    expect(changed).toEqual([true, false, false])
+    expect((await desk.page({ state: 'pending', limit: 10 })).jobs.map(({ id }) => id)).toEqual([waiting])
+  })
+
   test(`afterword status, list and show look into what ${engine} keeps`, async () => {
     const { failed, waiting } = await fill(start())
     expect(await json('status', place())).toEqual([

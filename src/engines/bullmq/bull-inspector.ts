@@ -23,6 +23,8 @@ import { removeCall, retryCall } from './redis-scripts.ts'
 
 /** The most calls of a page. */
 const pageSize = 500
+/** The most reads for one page of calls. */
+const mostLooked = 20
 /** The number of keys that Redis looks at before it answers something else. */
 const scanSize = 1000
 
@@ -129,22 +131,22 @@ export class BullInspector implements AsyncDisposable {
       (job === undefined || name === job) &&
       (wanted === undefined || [name, key, error].some((text) => text?.toLowerCase().includes(wanted)))
     let { part, queue, start } = readCursor<Cursor>(cursor, isCursor) ?? { part: 0, queue: 0, start: 0 }
-    for (; part < parts.length; part++, queue = 0) {
-      for (; queue < this.#queues.length; queue++, start = 0) {
-        const from = this.#queues[queue] as BullQueue
-        const jobs = await from.getJobs([parts[part]] as never, start, start + pageSize - 1, false)
-        const inState = parts[part] as string
-        const found = jobs.flatMap((each) => (each?.id ? [this.#found(from, each, inState)] : []))
-        const all = (await Promise.all(found)).map((each) => shownCall(listed(each)))
-        const records = all.filter(isWanted).slice(0, limit)
-        const isCut = records.length === limit && records.at(-1)?.id !== all.at(-1)?.id
-        const past = isCut ? 1 + all.findIndex(({ id }) => id === records.at(-1)?.id) : jobs.length
-        const next =
-          isCut || jobs.length === pageSize
-            ? { part, queue, start: start + past }
-            : { part, queue: queue + 1, start: 0 }
-        if (all.length > 0) return { records, next: writeCursor(next) }
+    for (let looked = 0; part < parts.length; ) {
+      const from = this.#queues[queue]
+      if (from === undefined) {
+        ;[part, queue, start] = [part + 1, 0, 0]
+        continue
       }
+      const inState = parts[part] as string
+      const jobs = await from.getJobs([inState] as never, start, start + pageSize - 1, false)
+      const found = jobs.flatMap((each) => (each?.id ? [this.#found(from, each, inState)] : []))
+      const all = (await Promise.all(found)).map((each) => shownCall(listed(each)))
+      const records = all.filter(isWanted).slice(0, limit)
+      const isCut = records.length === limit && records.at(-1)?.id !== all.at(-1)?.id
+      if (isCut) start += 1 + all.findIndex(({ id }) => id === records.at(-1)?.id)
+      else if (jobs.length === pageSize) start += pageSize
+      else [queue, start] = [queue + 1, 0]
+      if (records.length > 0 || ++looked === mostLooked) return { records, next: writeCursor({ part, queue, start }) }
     }
     return { records: [], next: undefined }
   }
