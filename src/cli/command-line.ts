@@ -7,6 +7,7 @@ import type { Command, Output } from './command.ts'
 import { backup } from './commands/backup.ts'
 import { discard, retry } from './commands/change.ts'
 import { dashboard } from './commands/dashboard.ts'
+import { doctor } from './commands/doctor.ts'
 import { list } from './commands/list.ts'
 import { pause, resume } from './commands/pause.ts'
 import { show } from './commands/show.ts'
@@ -27,6 +28,7 @@ const commands: Readonly<Record<string, Command>> = {
   backup,
   work,
   dashboard,
+  doctor,
 }
 
 const options = {
@@ -42,6 +44,7 @@ const options = {
   health: { type: 'string' },
   port: { type: 'string' },
   write: { type: 'boolean' },
+  token: { type: 'string' },
 } as const
 
 /** The width of the commands in the usage, in characters. */
@@ -82,7 +85,7 @@ export function outputOf(args: string[]): Output {
   const refused = Object.keys(values).find((option) => !command.options.includes(option))
   if (refused !== undefined) throw new WrongUsage(`${name} takes no --${refused}.`)
   if (place === undefined) throw new WrongUsage(`${name} expects a ${command.place}.`)
-  const wrongPlace = command.place === 'module' ? undefined : wrongUrl(place)
+  const wrongPlace = command.place.startsWith('folder') ? wrongUrl(place) : undefined
   if (wrongPlace !== undefined) throw new WrongUsage(`${name} ${wrongPlace}`)
   const { all = false, json = false, write = false } = values
   const input = {
@@ -98,6 +101,7 @@ export function outputOf(args: string[]): Output {
     health: healthOf(values),
     port: portOf(values),
     write,
+    token: values.token,
   }
   const wrong = command.wrong(input)
   if (wrong !== undefined) throw new WrongUsage(`${name} ${wrong}.`)

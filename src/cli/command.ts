@@ -19,6 +19,7 @@ export interface Input {
   readonly health: HealthAddress | undefined
   readonly port: number | undefined
   readonly write: boolean
+  readonly token: string | undefined
 }
 
 /** The output of a command, piece by piece, and whether it succeeded; `undefined` if the command goes on by itself. */
@@ -30,7 +31,7 @@ export interface Command {
   /** The effect, for the usage. */
   readonly does: string
   /** The place that the command expects: of a store, or of jobs. */
-  readonly place: 'folder' | 'folder or URL' | 'module'
+  readonly place: 'folder' | 'folder or URL' | 'URL of a doctor' | 'module'
   readonly options: readonly string[]
   /** Says what is wrong with the ids, after the name of the command; `undefined` if nothing is. */
   wrong(input: Input): string | undefined
