@@ -14,12 +14,13 @@ class Lines extends Writable {
     done()
   }
 
-  /** The lines as JSON. */
+  /** The lines as JSON. A busy machine may interrupt any task for a while: lines of slow tasks are left out. */
   get all(): Record<string, unknown>[] {
     return this.#text
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line))
+      .filter(({ code }) => code !== 'AFTERWORD_SLOW_TASK')
   }
 }
 
