@@ -11,6 +11,7 @@ import { measureJournal } from './journal/part.ts'
 import { measureKeys } from './keys/part.ts'
 import { machine } from './machine.ts'
 import { measureMemory } from './memory/part.ts'
+import { measureObserve } from './observe/part.ts'
 import { measureProtect } from './protect/part.ts'
 import { type Result, toMarkdown } from './result.ts'
 import { measureTaskCost } from './task-cost/part.ts'
@@ -27,6 +28,7 @@ const parts: Readonly<Record<string, () => Promise<Result | readonly Result[]>>>
   journal: measureJournal,
   idle: measureIdle,
   keys: measureKeys,
+  observe: measureObserve,
   engines: measureEngines,
   scaling: measureScaling,
 }

@@ -31,6 +31,12 @@ interface Sample {
   readonly p99: number
 }
 
+/**
+ * The number of times that the servers are started anew: two processes of the same server may differ by a quarter for as long as they live, by what V8
+ * compiled first and where its code lies.
+ */
+const generations = 3
+
 /** All servers live at once and get their slices in turn, so that what disturbs the machine disturbs all of them. */
 export async function compare(comparison: Comparison): Promise<Result> {
   const { server: file, variants, rounds, slice = 250, connections = 50, shared, env = {} } = comparison
@@ -38,21 +44,24 @@ export async function compare(comparison: Comparison): Promise<Result> {
   const client = programs.use(new Program(new URL('client.ts', import.meta.url), [], { core: 1 }))
   const names = Object.keys(variants)
   const options = shared ? { env } : { core: 0, env }
-  const servers = new Map(names.map((name) => [name, programs.use(new Program(file, [name], options))]))
   const samples = new Map<string, Sample[]>(names.map((name) => [name, []]))
-  const take = (name: string, duration: number) =>
-    sample(servers.get(name) as Program, client, {
-      path: variants[name]?.path ?? '/',
-      connections,
-      duration,
-      sleeps: shared,
-    })
-  for (const name of names) await warmUp((duration) => take(name, duration))
-  for (let round = 0; round < rounds; round++) {
-    // Each round begins with another variant: none always follows the same one.
-    for (let i = 0; i < names.length; i++) {
-      const name = names[(round + i) % names.length] as string
-      samples.get(name)?.push(await take(name, slice))
+  for (let generation = 0; generation < generations; generation++) {
+    await using started = new AsyncDisposableStack()
+    const servers = new Map(names.map((name) => [name, started.use(new Program(file, [name], options))]))
+    const take = (name: string, duration: number) =>
+      sample(servers.get(name) as Program, client, {
+        path: variants[name]?.path ?? '/',
+        connections,
+        duration,
+        sleeps: shared,
+      })
+    for (const name of names) await warmUp((duration) => take(name, duration))
+    for (let round = 0; round < rounds / generations; round++) {
+      // Each round begins with another variant: none always follows the same one.
+      for (let i = 0; i < names.length; i++) {
+        const name = names[(round + i) % names.length] as string
+        samples.get(name)?.push(await take(name, slice))
+      }
     }
   }
   return toResult(samples, comparison)
@@ -114,7 +123,7 @@ function toResult(
     ],
     rows,
     notes: [
-      `Median of ${rounds} rounds of ${slice / 1000} s for each server, ${connections} connections. The ratio is taken in each round. p99: the median over the rounds of what 99 of 100 requests took at most, with all connections busy all the time.`,
+      `Median of ${rounds} rounds of ${slice / 1000} s for each server, ${connections} connections, in ${generations} generations of processes. The ratio is taken in each round. p99: the median over the rounds of what 99 of 100 requests took at most, with all connections busy all the time.`,
       ...notes,
       ...(undisturbed
         ? []
