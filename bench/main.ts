@@ -33,6 +33,9 @@ const parts: Readonly<Record<string, () => Promise<Result | readonly Result[]>>>
   scaling: measureScaling,
 }
 
+/** The pages that show results. */
+const pages = ['README.md', '../docs/scaling.md']
+
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { write: { type: 'boolean' } } })
 const unknown = positionals.filter((name) => !Object.hasOwn(parts, name))
 if (unknown.length > 0) fail(`Unknown part: ${unknown.join(', ')}. Parts: ${Object.keys(parts).join(', ')}.`)
@@ -57,9 +60,6 @@ function save(name: string, svg: string): void {
   writeFileSync(file, svg)
   console.log(`Plot: ${file}\n`)
 }
-
-/** The pages that show results. */
-const pages = ['README.md', '../docs/scaling.md']
 
 /** Writes the results of a part into each page that has its markers, in place of its last ones. */
 function write(part: string, results: string): void {

@@ -11,7 +11,7 @@ export function measureFrameworks(): Promise<Result> {
     title: 'Frameworks',
     server,
     variants: frameworkVariants,
-    rounds: 40,
+    rounds: 42,
     env: { NODE_ENV: 'production' },
     notes: [
       ratios,
@@ -28,7 +28,7 @@ export async function measureNext(): Promise<Result> {
     title: 'Next',
     server,
     variants: nextVariants,
-    rounds: 25,
+    rounds: 24,
     slice: 1000,
     env: { NODE_ENV: 'production', NEXT_APP: build.app },
     notes: [ratios],

@@ -23,7 +23,7 @@ export function measureAnswers(servers: Servers): Promise<Result> {
       'pg-boss': { title: 'pg-boss', against: 'bare' },
       plainjob: { title: 'plainjob', against: 'bare' },
     },
-    rounds: 20,
+    rounds: 21,
     connections: 64,
     shared: true,
     env: { BENCH_SERVERS: JSON.stringify(servers) },
