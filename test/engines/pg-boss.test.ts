@@ -436,7 +436,9 @@ test('calls that were added before are looked for by one statement', async () =>
   const first = await Promise.all(users.map((user) => Sync.dispatch(user)))
   statements.length = 0
   expect(await Promise.all(users.map((user) => Sync.dispatch(user)))).toEqual(first)
-  expect(statements.filter((text) => !text.includes('INSERT'))).toHaveLength(1)
+  // pg-boss has statements of its own at times, on other tables.
+  const looks = statements.filter((text) => text.includes('job_common') && !text.includes('INSERT'))
+  expect(looks).toHaveLength(1)
   await afterword.close()
   await boss.stop({ graceful: false })
   await pool.end()

@@ -4,7 +4,7 @@ import { rootOf } from '../plain-error.ts'
 import { queueName, queuesOf } from '../queue-name.ts'
 import { isUuid } from '../stored-call.ts'
 import { until } from '../until.ts'
-import { type Boss, type BossDatabase, inTransaction, withdraw } from './boss.ts'
+import { type Boss, type BossDatabase, hasTransactions, inTransaction, withdraw } from './boss.ts'
 import { BossWorkers } from './boss-workers.ts'
 import { insertCalls, singletonKey } from './call-rows.ts'
 import { queueOptions } from './queue-options.ts'
@@ -124,14 +124,20 @@ export class BossClient implements EngineClient {
     }
   }
 
-  /** Adds calls with unique keys, but for those whose key is in a transaction that is open: nobody knows yet whether that commits. */
+  /**
+   * Adds calls with unique keys, but for those whose key is in a transaction that is open: nobody knows yet whether that commits. A database that
+   * the app has given pg-boss may have no transactions: there the calls wait for that one.
+   */
   async #insertKeyed(queue: string, calls: readonly EngineCall[], ids: Map<EngineCall, string>): Promise<void> {
+    const insert = (db?: BossDatabase) => this.#insert(queue, calls, db)
     try {
-      const added = await inTransaction(this.#boss, async ({ db }) => {
-        const database = db as unknown as BossDatabase
-        await database.executeSql(`SET LOCAL lock_timeout = ${longestLock}`)
-        return this.#insert(queue, calls, database)
-      })
+      const added = await (hasTransactions(this.#boss)
+        ? inTransaction(this.#boss, async ({ db }) => {
+            const database = db as unknown as BossDatabase
+            await database.executeSql(`SET LOCAL lock_timeout = ${longestLock}`)
+            return insert(database)
+          })
+        : insert())
       for (const [call, id] of added) ids.set(call, id)
     } catch (error) {
       if (rootOf(error).code !== lockNotAvailable) throw error

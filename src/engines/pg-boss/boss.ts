@@ -81,6 +81,11 @@ export function hasChangedAll(response: object, count: number): boolean {
   return affected >= count
 }
 
+/** The database of pg-boss has transactions: that of its own pool has, one that the app has given need not. */
+export function hasTransactions(boss: Boss): boolean {
+  return typeof boss.getDb().beginTransaction === 'function'
+}
+
 /** Calls `fn` in a transaction. @param fn gets what makes a call of pg-boss part of it */
 export async function inTransaction<T>(boss: Boss, fn: (options: InTransaction) => Promise<T>): Promise<T> {
   const database = boss.getDb()
