@@ -18,8 +18,20 @@ const common = {
 /** Lets other pages show an answer in a frame. @param ancestors the sources of those pages, as the policy has them */
 export function framed(answer: Answer, ancestors: string): Answer {
   const { 'x-frame-options': _, ...headers } = answer.headers
-  const csp = policy.replace("frame-ancestors 'none'", `frame-ancestors ${ancestors.replaceAll(/[;,\r\n]/g, ' ')}`)
-  return { ...answer, headers: { ...headers, 'content-security-policy': csp } }
+  const allowed = `frame-ancestors ${ancestors.replaceAll(/[;,\r\n]/g, ' ')}`
+  return { ...answer, headers: { ...headers, ...policyWith(headers, "frame-ancestors 'none'", allowed) } }
+}
+
+/** Lets the page of an answer name the address to which its own are relative. */
+export function based(answer: Answer): Answer {
+  return {
+    ...answer,
+    headers: { ...answer.headers, ...policyWith(answer.headers, "base-uri 'none'", "base-uri 'self'") },
+  }
+}
+
+function policyWith(headers: Answer['headers'], rule: string, other: string): Answer['headers'] {
+  return { 'content-security-policy': (headers['content-security-policy'] ?? policy).replace(rule, other) }
 }
 
 /** Makes an answer. */

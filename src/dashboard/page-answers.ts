@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import { brotliCompress, gzip } from 'node:zlib'
 import type { Answer } from '../adapters/handler/answer.ts'
 import type { Call } from '../adapters/handler/call.ts'
-import { answer } from './answers.ts'
+import { answer, based } from './answers.ts'
 import { pageFiles } from './page-files.ts'
 
 /** The encodings in the order of their worth. */
@@ -36,6 +36,19 @@ export async function pageAnswer(name: string, call: Call): Promise<Answer> {
   const encoding = (Object.keys(encodings) as Encoding[]).find((each) => accepts(accepted, each))
   if (encoding === undefined) return answer(200, headers, text)
   return answer(200, { ...headers, 'content-encoding': encoding }, await compress(name, text, encoding))
+}
+
+/**
+ * Answers with the page at a path without a slash at its end: the addresses in it are relative to the path with one.
+ *
+ * @param segment the last segment of the path, as it is encoded in a URL
+ */
+export function pageBelow(segment: string): Answer {
+  const { type, text } = pageFiles['index.html'] as { type: string; text: string }
+  const base = `<base href="./${segment.replaceAll('&', '&amp;').replaceAll('"', '%22').replaceAll('<', '%3C')}/">`
+  return based(
+    answer(200, { 'content-type': type, 'cache-control': 'no-cache' }, text.replace('<head>', `<head>${base}`)),
+  )
 }
 
 function accepts(header: string, encoding: Encoding): boolean {

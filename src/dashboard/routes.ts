@@ -6,7 +6,7 @@ import type { DashboardOptions, DashboardRole } from '../options/dashboard-optio
 import { type Access, accessOf, foreign } from './access.ts'
 import { answer, eventStream, framed, json, refusal } from './answers.ts'
 import type { Live } from './live.ts'
-import { isPageFile, pageAnswer } from './page-answers.ts'
+import { isPageFile, pageAnswer, pageBelow } from './page-answers.ts'
 import type { Actions } from './records/actions.ts'
 import type { DeskOpener } from './records/desk-opener.ts'
 import { actionRequest, pageRequest, Unreadable } from './requests.ts'
@@ -51,8 +51,8 @@ function routed<R>(call: Call, parts: Parts<R>, access: Access): Answer | Promis
   if (last === 'actions') return json(parts.actions.log)
   if (before === 'jobs') return job(last, parts, false)
   if (last === 'jobs') return jobs(call, parts)
-  // The addresses in the page are relative to it.
-  return answer(308, { location: `${last}/${call.query.size > 0 ? `?${call.query}` : ''}` })
+  // The path of the dashboard without a slash at its end, which frameworks may cut off.
+  return pageBelow(last)
 }
 
 async function posted<R>(call: Call, parts: Parts<R>, access: Access, before: string, last: string): Promise<Answer> {

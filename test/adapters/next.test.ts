@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { SentResponse } from '../../src/index.ts'
+import { EventStream } from '../dashboard/event-stream.ts'
 import { run } from '../support/account.ts'
 import { NextApp, type NextSite } from '../support/next-site.ts'
 import type { Ask } from '../support/visit.ts'
@@ -40,6 +41,31 @@ describe.each([
     site = await start()
     return () => site[Symbol.asyncDispose]()
   }, patience)
+
+  test('dashboard() is mounted by a route for all paths below it, closed but for whom `authorize` lets in', async () => {
+    const url = `${site.origin}/afterword`
+    expect((await fetch(url)).status).toBe(403)
+    const headers = { 'x-admin': 'ada' }
+    // Next redirects a path with a slash at its end to that without.
+    for (const address of [url, `${url}/`]) {
+      const page = await fetch(address, { headers })
+      expect([page.status, page.url]).toEqual([200, url])
+      const base = new URL(/<base href="(.*?)">/.exec(await page.clone().text())?.[1] ?? '', page.url)
+      const [script = ''] = /[\w-]+\.js/.exec(await page.text()) ?? []
+      const file = await fetch(new URL(script, base), { headers })
+      expect([file.status, file.headers.get('content-type')]).toEqual([200, 'text/javascript; charset=utf-8'])
+    }
+    await using events = await EventStream.open(`${url}/events`, headers)
+    expect(await events.next('hello')).toMatchObject({ role: 'write' })
+    expect(await site.ask('/t/defer')).toMatchObject({ status: 200 })
+    const [row] = await events.next('requests', ([row]) => row?.tasks[0]?.state === 'done')
+    expect(row).toMatchObject({ method: 'GET', path: '/t/defer', tasks: [{ state: 'done' }] })
+    const order = { method: 'POST', body: JSON.stringify({ action: 'retry', ids: ['1'], expected: 1 }) }
+    const sent = { ...headers, 'content-type': 'application/json', origin: site.origin }
+    const acted = await fetch(`${url}/actions`, { ...order, headers: sent })
+    expect([acted.status, await acted.json()]).toMatchObject([202, { action: 'retry', who: 'ada' }])
+    await site.account()
+  })
 
   test.each([
     { title: 'a route handler', path: '/t/defer', tasks: ['route'] },

@@ -14,9 +14,9 @@ export class EventStream implements AsyncDisposable {
     this.#reader = (response.body as ReadableStream<Uint8Array>).getReader()
   }
 
-  static async open(url: string): Promise<EventStream> {
+  static async open(url: string, headers: Record<string, string> = {}): Promise<EventStream> {
     const controller = new AbortController()
-    return new EventStream(await fetch(url, { signal: controller.signal }), controller)
+    return new EventStream(await fetch(url, { headers, signal: controller.signal }), controller)
   }
 
   /** Waits for an event of that name, for which `accepts` is true. */

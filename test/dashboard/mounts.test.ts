@@ -25,9 +25,10 @@ test.each(mounts)('dashboard() is mounted in %s on %s', async (framework, runtim
   await using app = await MountedApp.start(framework, runtime)
   const url = `${app.origin}/afterword`
 
-  // The addresses in the page are relative to it.
+  // The addresses in the page are relative to that with a slash.
   const bare = await fetch(url, { redirect: 'manual' })
-  expect([bare.status, bare.headers.get('location')]).toEqual([308, 'afterword/'])
+  expect([bare.status, await bare.text()]).toEqual([200, expect.stringContaining('<base href="./afterword/">')])
+  expect(bare.headers.get('content-security-policy')).toContain("base-uri 'self'")
   const page = await fetch(`${url}/`)
   expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
   expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")

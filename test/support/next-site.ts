@@ -71,6 +71,7 @@ export interface NextAccount {
 /** A Next server in a process of its own, with a client in this one. */
 export class NextSite implements AsyncDisposable {
   readonly program: Program
+  readonly origin: string
   readonly #marks = new Marks()
   readonly #client: Client
   #accounts = 0
@@ -78,6 +79,7 @@ export class NextSite implements AsyncDisposable {
 
   private constructor(program: Program, port: number) {
     this.program = program
+    this.origin = `http://127.0.0.1:${port}`
     this.#client = createClient('HTTP/1.1', port, this.#marks)
   }
 
