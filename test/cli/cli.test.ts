@@ -59,11 +59,12 @@ test('afterword status counts records', async () => {
   expect(code).toBe(0)
   expect(stdout.replace(/\d+ KiB/g, 'n KiB')).toBe(
     [
-      'name    alive  pid  running  pending  failed  size',
-      '1       no          0        0        2       n KiB',
-      'shared              0        1        0       n KiB',
+      // Columns that no row fills are left out.
+      'name    alive  running  pending  failed  size',
+      '1       no     0        0        2       n KiB',
+      'shared         0        1        0       n KiB',
       '',
-      'job    due  later  queued  failed  oldest',
+      'job    due  later  queued  failed',
       'fail   0    0      0       2',
       'later  0    1      0       0',
       '',
@@ -79,7 +80,7 @@ test('afterword status counts records', async () => {
 test('afterword list and show print each record', async () => {
   const { stdout } = await afterword('list', folder)
   const [head, first, , third] = stdout.split('\n')
-  expect(head).toMatch(/^id +state +pid +job +version +attempt +created +runAt +reason +args +error$/)
+  expect(head).toMatch(/^id +state +job +version +attempt +created +runAt +reason +args +error$/)
   const args = '\\{ n: 1, at: 1970-01-01T00:00:00.000Z \\}'
   expect(first).toMatch(
     new RegExp(`^${ids[0]} +failed +fail +1 +1 +\\d{4}-[^ ]*Z +failed +${args} +TypeError: no luck$`),
