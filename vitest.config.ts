@@ -18,6 +18,7 @@ export default defineConfig({
     // Tests wait for events. This bound only ends a test that waits for ever, also on a machine with ten times as much to do.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     // `.ci/run` counts the tests in the report.
     reporters: process.env.CI ? ['default', ['json', { outputFile: '.ci/report.json' }]] : ['default'],
   },
