@@ -42,7 +42,7 @@ export interface Sample {
 }
 
 /** As many calls as the processes get through. */
-export interface Flood {
+interface Flood {
   readonly webs: number
   /** Calls a second from the first call to the last run. */
   readonly perSecond: number

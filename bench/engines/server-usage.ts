@@ -5,7 +5,7 @@ import type { EngineName } from './contender.ts'
 import { ofBench } from './engine-table.ts'
 
 /** The numbers of the server of an engine. */
-export interface ServerUsage {
+interface ServerUsage {
   /** CPU time of all its processes since it started, in ms. */
   readonly cpu: number
   /** Connections, without those of the benchmark. */

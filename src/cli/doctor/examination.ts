@@ -18,7 +18,7 @@ const mostQuestions = 40
 const interval = 100
 
 /** The moment of the last byte: before the work began, while it kept the thread, or when it had ended. */
-export type Arrival = 'before' | 'during' | 'after'
+type Arrival = 'before' | 'during' | 'after'
 
 /** The findings about one kind of response. */
 export interface Finding {

@@ -38,7 +38,7 @@ export function readCommitted(database: string): Committed | undefined {
 }
 
 /** Reads the heads of an index. */
-export function committedIn(index: Buffer): Committed | undefined {
+function committedIn(index: Buffer): Committed | undefined {
   if (index.length < writtenBackAt + 4) return undefined
   const word = (at: number) => (isLittleEndian ? index.readUInt32LE(at) : index.readUInt32BE(at))
   const found = heads.filter((at) => word(at) === version && isWhole(word, at))
