@@ -25,8 +25,9 @@ const answerWith =
 
 // Loaded as an application would: nothing that the variant does not use.
 const servers: Record<string, () => Promise<Server>> = {
-  before: earlier,
-  'before-again': earlier,
+  before: () => built(process.env.BEFORE),
+  'before-again': () => built(process.env.BEFORE),
+  today: () => built(process.env.TODAY),
   quiet: deferring,
   metrics: async () => {
     const { instance } = await import('afterword')
@@ -65,9 +66,8 @@ async function deferring(): Promise<Server> {
   return server
 }
 
-/** The server of an earlier build, whose folder the part names. */
-async function earlier(): Promise<Server> {
-  const { EARLIER: folder } = process.env
+/** The server of a build, whose folder the part names. */
+async function built(folder = ''): Promise<Server> {
   const { defer } = await import(`${folder}/src/index.js`)
   const { attach } = await import(`${folder}/src/adapters/node-http.js`)
   const server = createServer(answerWith(defer))

@@ -6,7 +6,8 @@ export const before = '09b2d99^'
 export const variants: Readonly<Record<string, Variant>> = {
   before: { title: 'one `defer`, the release before', against: 'before' },
   'before-again': { title: 'the same, a second server (A/A)', against: 'before' },
-  quiet: { title: 'one `defer`, nobody looks', against: 'before', target: 0.98 },
+  today: { title: 'one `defer`, this release, built as that one, nobody looks', against: 'before', target: 0.98 },
+  quiet: { title: 'one `defer`, the package, nobody looks', against: 'quiet' },
   metrics: { title: '`metrics()`, read each 10 s', against: 'quiet' },
   prometheus: { title: '`afterword/prometheus`, read each 10 s', against: 'quiet' },
   mounted: { title: '`afterword/dashboard`, no page is open', against: 'quiet' },
