@@ -60,6 +60,19 @@ describe.skipIf(missing)(`the dashboard${missing}`, () => {
     await page.screenshot({ path: `${screenshots}waterfall.png` })
   })
 
+  it('is the same page at its path without a slash, where links to views load nothing anew', async () => {
+    const page = await open('#requests')
+    await page.goto(`${app.url.replace(/\/$/, '')}?from=elsewhere#jobs`)
+    await page.getByText('live', { exact: true }).waitFor()
+    await page.getByRole('heading', { name: 'Jobs', exact: true }).waitFor()
+    expect(page.url()).toBe(`${app.url}#jobs`)
+    let loads = 0
+    page.on('load', () => loads++)
+    await page.getByRole('link', { name: 'Now' }).click()
+    await page.getByRole('heading', { name: /late|due/ }).first().waitFor()
+    expect([page.url(), loads]).toEqual([`${app.url}#now`, 0])
+  })
+
   it('retries a job that has failed, after its error was read, and shows that it is done', async () => {
     app.isMailDown = true
     const page = await open('#jobs?state=failed')
