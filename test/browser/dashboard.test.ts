@@ -69,7 +69,10 @@ describe.skipIf(missing)(`the dashboard${missing}`, () => {
     let loads = 0
     page.on('load', () => loads++)
     await page.getByRole('link', { name: 'Now' }).click()
-    await page.getByRole('heading', { name: /late|due/ }).first().waitFor()
+    await page
+      .getByRole('heading', { name: /late|due/ })
+      .first()
+      .waitFor()
     expect([page.url(), loads]).toEqual([`${app.url}#now`, 0])
   })
 

@@ -7,7 +7,6 @@ import './style/jobs.css'
 import { Dashboard } from './dashboard.tsx'
 
 // At an address without a slash at its end, links to views would lead to another document: the one with a slash shows the same.
-if (!location.href.startsWith(document.baseURI))
-  history.replaceState(null, '', document.baseURI + location.hash)
+if (!location.href.startsWith(document.baseURI)) history.replaceState(null, '', document.baseURI + location.hash)
 
 render(<Dashboard />, document.getElementById('page')!)
