@@ -1,0 +1,34 @@
+import { afterAll, expect, test } from 'vitest'
+import { dashboard } from '../../src/dashboard/dashboard.ts'
+import { configure, defer, instance } from '../../src/index.ts'
+import { serve } from '../support/local-site.ts'
+import { EventStream } from './event-stream.ts'
+
+afterAll(() => instance().close())
+
+test('without a store, the tasks in memory are listed, and those that wait can be discarded', async () => {
+  configure({ concurrency: 1, signals: false })
+  const first = Promise.withResolvers<void>()
+  const ran: string[] = []
+  const handler = dashboard()
+  await using site = await serve(instance(), (req, res) => {
+    if (req.url?.startsWith('/afterword')) return void handler(req, res)
+    defer(() => first.promise)
+    defer(function second() {
+      ran.push('second')
+    })
+    res.end()
+  })
+  await site.get('/')
+  const url = `${site.url}/afterword`
+  await using events = await EventStream.open(`${url}/events`)
+  const { jobs } = (await (await fetch(`${url}/jobs?state=pending`)).json()) as { jobs: { id: string; job: string }[] }
+  expect(jobs.map(({ job }) => job)).toEqual(['second'])
+  const order = { action: 'discard', ids: jobs.map(({ id }) => id), expected: 1 }
+  const headers = { 'content-type': 'application/json', origin: site.url }
+  await fetch(`${url}/actions`, { method: 'POST', headers, body: JSON.stringify(order) })
+  expect(await events.next('action', ({ endedAt }) => endedAt !== undefined)).toMatchObject({ done: 1, unchanged: 0 })
+  first.resolve()
+  await instance().drain()
+  expect(ran).toEqual([])
+})
