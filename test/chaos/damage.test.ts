@@ -22,7 +22,8 @@ test(
   'files of a folder that are damaged: each record runs, or its loss is reported',
   async () => {
     let reported = 0
-    for (let number = 1; number <= 12; number++) {
+    // Damage may strike bytes that nobody needs: the sample ends once a record was struck.
+    for (let number = 1; number <= 12 || (reported === 0 && number <= 100); number++) {
       const { damage, wrong, reported: more } = await trials.try(7, number)
       expect({ damage: describeDamage(damage), wrong }).toEqual({ damage: expect.any(String), wrong: undefined })
       reported += more
