@@ -51,6 +51,8 @@ function routed<R>(call: Call, parts: Parts<R>, access: Access): Answer | Promis
   if (last === 'actions') return json(parts.actions.log)
   if (before === 'jobs') return job(last, parts, false)
   if (last === 'jobs') return jobs(call, parts)
+  // A file of an earlier version, whose page is still open somewhere.
+  if (/\.(js|css|svg)$/.test(last)) return notFound()
   // The path of the dashboard without a slash at its end, which frameworks may cut off.
   return pageBelow(last)
 }

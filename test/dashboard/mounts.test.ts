@@ -38,6 +38,8 @@ test.each(mounts)('dashboard() is mounted in %s on %s', async (framework, runtim
   expect(file.headers.get('cache-control')).toContain('immutable')
   expect((await file.text()).length).toBeGreaterThan(1000)
 
+  expect((await fetch(`${url}/page-of-before.js`)).status).toBe(404)
+
   await using events = await EventStream.open(`${url}/events`)
   expect(await events.next('hello')).toMatchObject({ role: 'write', pid: app.pid, store: 'none' })
   expect(await (await fetch(`${app.origin}/signup`, { method: 'POST' })).text()).toBe('welcome')
