@@ -63,10 +63,10 @@ test('kill -9 of a worker: its claims are handed back since its lock is free, an
   expect(words).toEqual([{ error: 'the process of the worker has died' }])
 })
 
-test('a worker that starts after the only one was killed hands its claims back', async () => {
+test('a worker that starts after the only one was killed as soon as a run began hands its claims back', async () => {
   await using first = await startWorker({ waits: true })
   await running(first, 'a')
-  await expect.poll(async () => claims(await owners())).toBe(1)
+  // The claim is in the table before its run begins.
   first.kill()
   await first.exited
   await using second = await startWorker({ waits: true })

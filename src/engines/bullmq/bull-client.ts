@@ -2,7 +2,7 @@ import { rootContext } from '../../schedule/current.ts'
 import type { EngineCall, EngineClient, EngineHost, EngineWork } from '../engine.ts'
 import { digest, queueName, queuesOf } from '../queue-name.ts'
 import { isUuid, storedCall } from '../stored-call.ts'
-import type { BullPackage, BullQueue, NewJob } from './bull.ts'
+import type { BullJob, BullPackage, BullQueue, NewJob } from './bull.ts'
 import { BullWorkers } from './bull-workers.ts'
 import type { MakeClient } from './redis.ts'
 import { RedisConnections } from './redis-connections.ts'
@@ -47,7 +47,7 @@ export class BullClient implements EngineClient {
   async #addTo(queue: BullQueue, calls: readonly EngineCall[], ids: Map<EngineCall, string>): Promise<void> {
     for (const part of parts(calls)) {
       // The id is that of the call with the same key, if there is one. A second call with the same id adds nothing.
-      const jobs = await queue.addBulk(part.map(jobOf))
+      const jobs = await addTo(queue, part.map(jobOf))
       for (const [index, call] of part.entries()) ids.set(call, jobs[index]?.id as string)
     }
   }
@@ -88,6 +88,13 @@ export class BullClient implements EngineClient {
     await Promise.all(Array.from(this.#queues.values(), (queue) => queue.close().catch(() => {})))
     this.#connections?.close()
   }
+}
+
+/** A single job takes one command; `addBulk` is a transaction of Redis, with two commands more. */
+async function addTo(queue: BullQueue, jobs: NewJob[]): Promise<readonly BullJob[]> {
+  const [first, ...more] = jobs
+  if (first === undefined || more.length > 0) return queue.addBulk(jobs)
+  return [await queue.add(first.name, first.data, first.opts)]
 }
 
 function jobOf(call: EngineCall): NewJob {

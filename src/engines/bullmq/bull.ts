@@ -58,6 +58,7 @@ interface BullBase {
 
 export interface BullQueue extends BullBase {
   on(event: 'error', listener: (error: Error) => void): unknown
+  add(name: string, data: object, options: JobOptions): Promise<BullJob>
   addBulk(jobs: NewJob[]): Promise<readonly BullJob[]>
   getJob(id: string): Promise<BullJob | undefined>
   getJobs(types: never, start: number, end: number, ascending: boolean): Promise<readonly (BullJob | undefined)[]>

@@ -78,10 +78,10 @@ export class BossWorkers {
         this.#queues.set(name, { name, job, isServed: false, worker: undefined, batch: firstBatch, isFull: false })
       }
     }
-    const [first] = this.#queues.keys()
-    if (first !== undefined) this.#owner.open(first)
     this.#runWaiting()
-    this.#fill()
+    const [first] = this.#queues.keys()
+    // Claims have their owner from the first one on.
+    if (first !== undefined) void this.#owner.open(first).then(this.#fill)
   }
 
   #stop(queue: Queue): void {
@@ -159,12 +159,12 @@ export class BossWorkers {
    */
   async #run(queue: Queue, jobs: readonly BossJob[]): Promise<void> {
     this.#claimed += jobs.length
-    const isOver = this.#owner.claimed(queue.name, jobs)
+    this.#fill()
+    const isOver = await this.#owner.claim(queue.name, jobs)
     const over = jobs.map(
       (job) => new Promise<boolean>((resolve) => this.#waiting.push(this.#claimOf(queue, job, resolve))),
     )
     this.#runWaiting()
-    this.#fill()
     const stored = await Promise.all(over)
     isOver()
     if (stored.includes(false)) throw new Error('the end of a run could not be stored')

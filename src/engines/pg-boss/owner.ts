@@ -10,8 +10,8 @@ import { isOwnSession, makeSession, type Session } from './session.ts'
 /** The shortest and the longest pause in ms before a connection is made again: shorter than the time after which an owner is taken for dead. */
 const firstPause = 50
 const longestPause = 400
-/** The time in ms after which claims are written: runs that are over by then cost nothing. */
-const writeDelay = 20
+/** The time in ms for which a run waits at most until the table knows its claim: calls go on where the connection gives no answer. */
+const longestWrite = 1000
 /** The time in ms after which a connection without an answer is given up. */
 const longestAnswer = 5000
 
@@ -29,12 +29,15 @@ export class Owner {
   /** The batches that the table does not know yet, and those that are over which it knows. */
   #begun = new Map<number, BatchClaims>()
   #over: number[] = []
-  #writeTimer: NodeJS.Timeout | undefined
+  /** The statements of this connection, one after another. */
+  #writing: Promise<void> = Promise.resolve()
   #held: Held | undefined
   #session: Session | undefined
   /** The number of the owner that this process was last. */
   #number: number | undefined
   #isOpen = false
+  /** Resolves when the first try to hold the lock is over. */
+  readonly #tried = Promise.withResolvers<void>()
   #closed = false
 
   /** @param wake lets the workers of a queue look for calls */
@@ -43,20 +46,24 @@ export class Owner {
     this.#wake = wake
   }
 
-  /** Begins to hold the lock. @param queue the name of one that is there */
-  open(queue: string): void {
-    if (this.#isOpen) return
+  /** Begins to hold the lock. Resolves when it is held, or can't be at the moment. @param queue the name of one that is there */
+  async open(queue: string): Promise<void> {
+    if (!this.#isOpen) void rootContext.runInAsyncScope(() => this.#keep(queue)).finally(this.#tried.resolve)
     this.#isOpen = true
-    void rootContext.runInAsyncScope(() => this.#keep(queue))
+    await within(longestAnswer, this.#tried.promise)
   }
 
-  /** Notes the claims of a batch. @returns what is called when its runs are over */
-  claimed(queue: string, attempts: readonly BossAttempt[]): () => void {
+  /**
+   * Notes the claims of a batch. Resolves when the table knows them, so that a run which has begun is found when this process dies; or without
+   * that, where there is no connection at the moment.
+   * @returns what is called when its runs are over
+   */
+  async claim(queue: string, attempts: readonly BossAttempt[]): Promise<() => void> {
     const batch = ++this.#batches
     const claims = { queue, attempts }
     this.#claims.set(batch, claims)
     this.#begun.set(batch, claims)
-    this.#writeSoon()
+    await within(longestWrite, this.#write())
     return () => {
       this.#claims.delete(batch)
       // Other claims take the news with them: that of an end alone is not worth a statement.
@@ -85,10 +92,12 @@ export class Owner {
         if (!(await isOwnSession(session))) break
         const held = await this.#hold(session, queue)
         pause = firstPause
+        this.#tried.resolve()
         await Promise.race([lost, this.#look(held)])
       } catch (error) {
         if (isForGood(error)) break
       }
+      this.#tried.resolve()
       this.#held = undefined
       void session.end().catch(() => {})
       if (!this.#closed) await waitFor(pause)
@@ -110,7 +119,9 @@ export class Owner {
     if (this.#number !== undefined) await table.forget(session, this.#number)
     this.#number = number
     this.#held = { session, table, number, channel }
-    this.#writeSoon()
+    // Nothing that the connection before has left without an answer is waited for.
+    this.#writing = Promise.resolve()
+    void this.#write()
     return this.#held
   }
 
@@ -126,22 +137,17 @@ export class Owner {
     }
   }
 
-  #writeSoon(): void {
-    if (this.#held === undefined || this.#begun.size === 0) return
-    this.#writeTimer ??= setTimer(() => void this.#write(), writeDelay).unref()
-  }
-
-  /** Writes what the table does not know. */
-  async #write(): Promise<void> {
-    const [held, begun, over] = [this.#held, this.#begun, this.#over]
-    if (held !== undefined && begun.size > 0) {
+  /** Writes what the table does not know. Batches that come while a statement is on its way share the next one. */
+  #write(): Promise<void> {
+    this.#writing = this.#writing.then(async () => {
+      const [held, begun, over] = [this.#held, this.#begun, this.#over]
+      if (held === undefined || begun.size === 0) return
       this.#begun = new Map()
       this.#over = []
       // Where the connection is lost, or the table, all that is known is written again once there is one.
       await held.table.change(held.session, held.number, begun, over).catch(() => held.session.end().catch(() => {}))
-    }
-    this.#writeTimer = undefined
-    this.#writeSoon()
+    })
+    return this.#writing
   }
 }
 
