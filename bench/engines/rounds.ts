@@ -44,23 +44,24 @@ interface Plan<Answer> {
   readonly entries: readonly Entry[]
   readonly rounds: number
   readonly question: Question
+  /** Asked of each before the rounds. @default `question` */
+  readonly warmUp?: Question
   readonly value: (answer: Answer) => number
 }
 
 /** All contenders live at once and have their turns, so that what disturbs the machine disturbs all of them. */
 export async function takeRounds<Answer>(servers: Servers, plan: Plan<Answer>): Promise<Samples> {
-  const { entries, rounds, question, value } = plan
+  const { entries, rounds, question, warmUp = question, value } = plan
   await using programs = new AsyncDisposableStack()
   const running: [Entry, Program][] = []
   for (const entry of entries)
     running.push([entry, programs.use(servers.start(entry.name, servers.place(entry.engine)))])
   const samples = new Samples()
-  // The first round warms up.
   for (let round = -1; round < rounds; round++) {
     // Each begins with another one: none always follows the same one.
     for (let i = 0; i < running.length; i++) {
       const [entry, program] = running[(round + 1 + i) % running.length] as [Entry, Program]
-      const answer = await program.ask<Answer>(entry.question ?? question)
+      const answer = await program.ask<Answer>(entry.question ?? (round < 0 ? warmUp : question))
       if (round >= 0) samples.add(entry, value(answer))
     }
   }
