@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import express from 'express'
 import { expect, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
 import { families } from '../../src/observe/families.ts'
 import { prometheus } from '../../src/observe/prometheus.ts'
 import { serve } from '../support/local-site.ts'
 import { hasPromtool } from '../support/promtool.ts'
+import { Reports } from '../support/reports.ts'
 
 const run = promisify(execFile)
 const rules = fileURLToPath(new URL('../../docs/prometheus/alerts.yml', import.meta.url))
@@ -21,25 +23,43 @@ interface Series {
   readonly values: string
 }
 
+/** An expression, and the samples that it has to have at the end. */
+interface Expectation {
+  readonly expr: string
+  readonly samples: readonly { readonly labels: string; readonly value: number }[]
+}
+
 /** Plays series for so many minutes. Resolves with the answer of promtool. */
-async function play(input: readonly Series[], minutes: number, firing: readonly string[]): Promise<string> {
+async function evaluate(input: readonly Series[], minutes: number, expected: readonly Expectation[]): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'afterword-alerts-'))
   using _folder = { [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
-  const samples = firing.map((name) => ({ labels: `{alertname="${name}"}`, value: 1 }))
-  const expr = 'count by (alertname) (ALERTS{alertstate="firing"})'
-  const tests = [
-    {
-      interval: '1m',
-      input_series: input,
-      promql_expr_test: [{ expr, eval_time: `${minutes}m`, exp_samples: samples }],
-    },
-  ]
+  const promql_expr_test = expected.map(({ expr, samples }) => ({
+    expr,
+    eval_time: `${minutes}m`,
+    exp_samples: samples,
+  }))
+  const tests = [{ interval: '1m', input_series: input, promql_expr_test }]
   const file = join(folder, 'test.json')
   writeFileSync(file, JSON.stringify({ rule_files: [rules], evaluation_interval: '1m', tests }))
   const { stdout } = await run('promtool', ['test', 'rules', file]).catch((error) => {
     throw new Error(`${error.message}\n${error.stdout}`)
   })
   return stdout
+}
+
+/** Plays series, after which these alerts fire, and no others. */
+function play(input: readonly Series[], minutes: number, firing: readonly string[]): Promise<string> {
+  const samples = firing.map((name) => ({ labels: `{alertname="${name}"}`, value: 1 }))
+  return evaluate(input, minutes, [{ expr: 'count by (alertname) (ALERTS{alertstate="firing"})', samples }])
+}
+
+/** The series that Prometheus makes of a text, each of which keeps its value for so many minutes. */
+function seriesOf(text: string, minutes: number): Series[] {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  return lines.map((line) => ({
+    series: line.slice(0, line.lastIndexOf(' ')),
+    values: `${line.split(' ').at(-1)}x${minutes}`,
+  }))
 }
 
 const at = 'instance="app:3000",job="app"'
@@ -99,17 +119,61 @@ test.skipIf(!hasPromtool)(
     let text = ''
     while (!text.includes('state="later"} 1') || !text.includes('state="retrying"} 1')) text = await metrics.text()
     expect(text).toContain('state="unsent"} 1')
-    const series = text
-      .split('\n')
-      .filter((line) => line !== '' && !line.startsWith('#'))
-      .map((line) => {
-        const [name = '', value] = [line.slice(0, line.lastIndexOf(' ')), line.split(' ').at(-1)]
-        return { series: name, values: `${value}x600` }
-      })
+    const series = seriesOf(text, 600)
     expect(series.length).toBeGreaterThan(20)
     expect(await play(series, 600, [])).toContain('SUCCESS')
     failing.cancel()
     stream.abort()
+  },
+)
+
+interface GrafanaPanel {
+  readonly id: number
+  readonly title: string
+  readonly targets: readonly { readonly expr: string }[]
+}
+
+/** The panels of the dashboard, with the expressions as Grafana asks them where all of a variable is chosen. */
+function panelsOf(file: URL): GrafanaPanel[] {
+  const text = readFileSync(file, 'utf8')
+    .replaceAll(/\$(job|instance)\b/g, '.+')
+    .replaceAll('$__rate_interval', '5m')
+  return (JSON.parse(text) as { panels: GrafanaPanel[] }).panels
+}
+
+test.skipIf(!hasPromtool)(
+  'each expression of the dashboard of Grafana has values, by the metrics of an app',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'afterword-alerts-'))
+    using _folder = { [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
+    using _reports = new Reports()
+    await using afterword = new Afterword({ journal: folder, worker: false, signals: false })
+    using metrics = prometheus({ loopDelay: true }, afterword)
+    const app = express()
+    app.get('/metrics', metrics.handler)
+    await using site = await serve(afterword, app)
+    await afterword.job('fails', () => Promise.reject(new Error('away')), { retries: 0 }).defer().outcome
+    await afterword.job('waits', () => {}).dispatch()
+    const running = Promise.withResolvers<void>()
+    afterword.defer(() => running.promise)
+    let text = ''
+    while (!/state="failed"} 1/.test(text) || !/kept_records.*state="due"} 1/.test(text)) {
+      text = await (await fetch(`${site.url}/metrics`)).text()
+    }
+    running.resolve()
+    // Prometheus adds the labels of the target.
+    const series = seriesOf(text, 10).map(({ series, values }) => {
+      const [name = ''] = series.split('{', 1)
+      const labels = series.slice(name.length + 1, -1)
+      return { series: `${name}{${[at, labels].filter((each) => each !== '').join(',')}}`, values }
+    })
+    const asked = panelsOf(dashboard).flatMap(({ targets }) => targets.map(({ expr }) => expr))
+    expect(asked.length).toBeGreaterThan(10)
+    const expected = asked.map((expr) => ({
+      expr: `count(${expr}) > bool 0`,
+      samples: [{ labels: '{}', value: 1 }],
+    }))
+    expect(await evaluate(series, 10, expected)).toContain('SUCCESS')
   },
 )
 
@@ -118,6 +182,20 @@ test('the dashboard of Grafana and the rules ask for metrics that there are', ()
   const known = new Set(families.map(({ name }) => name))
   const unknown = Array.from(asked, ([name]) => name.replace(/_bucket$/, '')).filter((name) => !known.has(name))
   expect(unknown).toEqual([])
-  const { panels } = JSON.parse(readFileSync(dashboard, 'utf8')) as { panels: { id: number; title: string }[] }
+})
+
+test('the dashboard of Grafana has panels with ids of their own, none of which covers another one', () => {
+  const panels = panelsOf(dashboard) as (GrafanaPanel & { gridPos: Record<'x' | 'y' | 'w' | 'h', number> })[]
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length)
+  const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+    Array.from({ length: w * h }, (_, cell) => `${x + (cell % w)},${y + Math.floor(cell / w)}`),
+  )
+  expect(new Set(cells).size).toBe(cells.length)
+  expect(Math.max(...panels.map(({ gridPos: { x, w } }) => x + w))).toBeLessThanOrEqual(24)
+})
+
+test('docs/operating.md has the steps for each alert, and no others', () => {
+  const alerts = Array.from(readFileSync(rules, 'utf8').matchAll(/- alert: (\w+)/g), ([, name]) => name)
+  const page = readFileSync(new URL('../../docs/operating.md', import.meta.url), 'utf8')
+  expect(Array.from(page.matchAll(/^### (Afterword\w+)$/gm), ([, name]) => name)).toEqual(alerts)
 })
