@@ -59,19 +59,21 @@ export class Streams implements Intake {
   }
 
   abort(): void {
-    for (const output of [...this.#open.keys()]) {
-      output.destroy()
-      this.#ended(output)
-    }
+    for (const output of [...this.#open.keys()]) this.#breakOff(output)
   }
 
   #write(text: string): void {
-    // A page that reads too slowly connects again when it can.
-    for (const output of [...this.#open.keys()]) if (!output.write(text)) this.#end(output)
+    // A page that reads too slowly connects again when it can. Its stream is broken off: one that is ended keeps what waits until the page has read it.
+    for (const output of [...this.#open.keys()]) if (!output.write(text)) this.#breakOff(output)
   }
 
   #end(output: StreamOutput): void {
     output.end()
+    this.#ended(output)
+  }
+
+  #breakOff(output: StreamOutput): void {
+    output.destroy()
     this.#ended(output)
   }
 
