@@ -19,6 +19,8 @@ export interface Events {
   'task:deferred': { readonly task: Task }
   /** A call of `dispatch` goes to the journal instead, for whichever process has room: there it becomes a task of that `id`. */
   'call:dispatched': { readonly id: string; readonly name: string; readonly args: readonly unknown[] }
+  /** This process runs a call of a job that another one has left by its end: it comes once for each process that takes the call over, ahead of its run. */
+  'task:recovered': { readonly task: Task }
   /** An attempt begins. */
   'task:started': { readonly task: Task }
   /** An attempt failed or timed out, and another one follows after `delay` ms. */
@@ -38,6 +40,7 @@ export interface Events {
 export const channels = {
   'task:deferred': channel('afterword:task:deferred'),
   'call:dispatched': channel('afterword:call:dispatched'),
+  'task:recovered': channel('afterword:task:recovered'),
   'task:started': channel('afterword:task:started'),
   'task:retrying': channel('afterword:task:retrying'),
   'task:ended': channel('afterword:task:ended'),

@@ -71,7 +71,7 @@ interface Fields {
 const warnings = new Set<string>(['AFTERWORD_SLOW_TASK', 'AFTERWORD_STALLED', 'AFTERWORD_NO_SCOPE'])
 
 /**
- * Logs what goes wrong: a line for each report, and for each attempt that is tried again, with the name of the task, its attempt, its request, and the
+ * Logs what goes wrong: a line for each report, for each attempt that is tried again, and for each call that another process has left by its end, with the name of the task, its attempt, its request, and the
  * place where it was deferred. Of each code and name, five lines within 10 s, then the number of those that were left out. Nothing is
  * printed to stderr meanwhile.
  *
@@ -98,6 +98,7 @@ export function logTo(logger: PinoLike | WinstonLike | ConsoleLike, options: Log
       // A batch fails for many items at once: its report tells of those that are lost.
       if (!task.definition.buffer?.runsTasks) log(retried(task, outcome, delay))
     }),
+    subscribe('task:recovered', ({ task }) => log(recovered(task))),
   ]
   return () => {
     for (const end of ends) end()
@@ -121,6 +122,15 @@ function retried(task: Task, outcome: Outcome, delay: number): Line {
   const message = `The task ${task.title} ${why} in attempt ${task.attempt}, and is tried again in ${retryIn} ms.`
   const fields = { ...fieldsOf('AFTERWORD_TASK_RETRIED', task, knownPlace(task)), retryIn }
   return { level: 'warn', message, ...error, fields }
+}
+
+function recovered(task: Task): Line {
+  const { attempt: _, ...fields } = fieldsOf('AFTERWORD_RECOVERED', task, undefined)
+  return {
+    level: 'warn',
+    message: `The task ${task.title} was left by a process that has ended, and runs here.`,
+    fields,
+  }
 }
 
 function fieldsOf(code: string, task: Task | undefined, place: string | undefined): Fields {

@@ -164,7 +164,8 @@ export class EngineJournal implements Journal, EngineHost {
       if (crashes >= mostCrashes) throw new AfterwordError('AFTERWORD_CRASHED', [job, record.id, crashes])
       if (!this.#names.has(job)) throw new AfterwordError('AFTERWORD_UNREADABLE', [job, record.id, unknownJob])
       const { args, options } = decodeCall(claim)
-      return { record, job, version, args, options, response: undefined, expiresAt, attempt, host }
+      const isRecovered = crashes > 0
+      return { record, job, version, args, options, response: undefined, expiresAt, attempt, isRecovered, host }
     } catch (error) {
       record.finish({ status: 'failed', error }, attempt)
       report(error as AfterwordError)

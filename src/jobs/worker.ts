@@ -1,4 +1,5 @@
 import { clearTimeout, setImmediate } from '../clock.ts'
+import { channels, isHeard } from '../events.ts'
 import { validateWork, type WorkOptions } from '../options/instance-options.ts'
 import { isolatesRequests } from '../platform.ts'
 import { rootContext } from '../schedule/current.ts'
@@ -149,7 +150,7 @@ export class Worker {
   /** Runs each claim in a scope of its own. @internal */
   take(claims: readonly Claim[]): void {
     if (this.#scheduler.lifecycle.state === 'closed') return
-    for (const { record, job, version, args, options, response, attempt, expiresAt, host } of claims) {
+    for (const { record, job, version, args, options, response, attempt, expiresAt, isRecovered, host } of claims) {
       const known = this.#registry.find(job)
       if (known === undefined) continue
       const { tasks } = options === undefined ? known : known.with(options)
@@ -162,6 +163,7 @@ export class Worker {
       task.isDue = !tasks.buffer?.runsTasks
       this.expect(task, job)
       scope.add(task)
+      if (isRecovered && isHeard('task:recovered')) channels['task:recovered'].publish({ task })
     }
   }
 }

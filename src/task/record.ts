@@ -88,6 +88,8 @@ export interface Claim {
   readonly uniqueKey?: string | undefined
   /** The number of runs that have failed. */
   readonly attempt: number
+  /** The process that had the record before has ended, and has left it. */
+  readonly isRecovered: boolean
   /** The host that ends the run by itself, if there is one. */
   readonly host?: Host | undefined
 }

@@ -1,8 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import { expect, test, vi } from 'vitest'
 import winston from 'winston'
-import { Afterword, logTo } from '../../src/index.ts'
+import { Afterword, logTo, subscribe } from '../../src/index.ts'
+import { Sibling } from '../journal/sibling.ts'
 import { serve } from '../support/local-site.ts'
 
 /** A stream that keeps the lines which are written to it. */
@@ -132,6 +136,30 @@ test('logTo(): names and errors of several lines make one line of JSON, and none
   expect(texts).toHaveLength(1)
   expect(texts[0]?.split('\n')[0]).toContain('two\\nlines')
   expect(texts[0]).not.toContain('\x1b')
+})
+
+test('logTo(): a call that a killed process has left has one line, and no report besides', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'afterword-recovered-'))
+  using _folder = { [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
+  await using killed = await Sibling.start(folder, { options: { worker: false } })
+  const id = await killed.defer('hang', ['left']).id
+  await killed.ran('left')
+  await killed.kill()
+  const lines = new Lines()
+  const end = logTo(pino(lines))
+  const reported: string[] = []
+  const silence = subscribe('report', ({ error }) => void reported.push(error.code))
+  await using afterword = new Afterword({ journal: folder, signals: false })
+  const ran = Promise.withResolvers<void>()
+  const Hang = afterword.job('hang', (_what: string) => ran.resolve())
+  await ran.promise
+  await Hang.defer('its own').outcome
+  await afterword.drain()
+  end()
+  silence()
+  expect(lines.all).toMatchObject([{ level: 40, code: 'AFTERWORD_RECOVERED', task: 'hang', id }])
+  expect(lines.all[0]?.msg).toMatch(/^The task "hang" \(.*\) was left by a process that has ended, and runs here\.$/)
+  expect(reported.filter((code) => code !== 'AFTERWORD_SLOW_TASK')).toEqual([])
 })
 
 test('logTo({ shape }) says how the logger is called', async () => {

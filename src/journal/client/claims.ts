@@ -49,7 +49,8 @@ export class Claims {
       const record = new StoredRecord(queue, recordId, { ...of, bound: options, notes })
       this.add(record)
       const { response, expiresAt, key: uniqueKey } = notes
-      return { record, job, version, attempt, args, encodedArgs, options, response, expiresAt, uniqueKey }
+      const call = { record, job, version, attempt, isRecovered: orphaned, args, encodedArgs, options }
+      return { ...call, response, expiresAt, uniqueKey }
     } catch (error) {
       const record = new StoredRecord(queue, recordId, of)
       this.add(record)
