@@ -29,7 +29,17 @@ async function main(args: string[]): Promise<number | undefined> {
       process.stderr.write(`${usageOf(args)}\n`)
       return 2
     }
-    if (cause !== undefined) process.stderr.write(`${escapeControls(inspect(cause))}\n`)
+    const text = causeText(cause, message)
+    if (text !== undefined) process.stderr.write(`${escapeControls(text)}\n`)
     process.exit(1)
   }
+}
+
+/** The text of a cause. A package that is not there, or a server that does not answer, has no stack that tells more; code that throws has. */
+function causeText(cause: unknown, message: string): string | undefined {
+  if (cause === undefined) return undefined
+  const { code } = cause as { code?: unknown }
+  if (!(cause instanceof Error) || typeof code !== 'string') return inspect(cause)
+  const [line = ''] = cause.message.split('\n', 1)
+  return message.includes(line) ? undefined : line
 }

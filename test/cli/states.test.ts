@@ -87,6 +87,41 @@ test('afterword list says of records whose process does not answer that they are
   expect(await listed(['job', 'state', 'pid'])).toEqual([['block', 'held', blocked.pid]])
 })
 
+test('afterword status and top count what a dead process has left in its log', async () => {
+  const program = fileURLToPath(new URL('programs/left.ts', import.meta.url))
+  const flags = ['--disable-warning=ExperimentalWarning']
+  await using left = new ConsoleProgram([process.execPath, ...flags, program], { env: { LEFT_FOLDER: folder } })
+  await left.exited
+  const rows = (await afterword('status', folder)).split('\n\n')[1]?.split('\n')
+  expect(rows?.map((row) => row.split(/ +/).slice(0, 5))).toMatchObject([
+    ['job', 'due', 'later', 'queued', 'failed'],
+    ['fail', '0', '0', '0', '1'],
+    ['hang', '1', '0', '0', '0'],
+    [''],
+  ])
+  const { totals } = JSON.parse(await afterword('top', folder, '--json', '--limit', '1'))
+  expect(totals).toMatchObject({ due: 1, failed: 1 })
+})
+
+test('afterword status names the process that takes over the slot of a dead one', async () => {
+  const program = fileURLToPath(new URL('programs/left.ts', import.meta.url))
+  const flags = ['--disable-warning=ExperimentalWarning']
+  await using left = new ConsoleProgram([process.execPath, ...flags, program], { env: { LEFT_FOLDER: folder } })
+  await left.exited
+  await using afterwords = new Afterword({ journal: folder, signals: false })
+  const begun = Promise.withResolvers<void>()
+  const work = Promise.withResolvers<void>()
+  afterwords.job('hang', () => {
+    begun.resolve()
+    return work.promise
+  })
+  await begun.promise
+  const databases = JSON.parse(await afterword('status', folder, '--json')) as { name: string; pid?: number }[]
+  work.resolve()
+  const slots = databases.filter(({ name }) => name !== 'shared')
+  expect(slots.map(({ pid }) => pid)).toEqual(slots.map(() => process.pid))
+})
+
 test('afterword list takes a job, a state and a limit', async () => {
   using _reports = new Reports()
   {

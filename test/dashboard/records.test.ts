@@ -2,12 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { Actions } from '../../src/dashboard/records/actions.ts'
 import { RecordDesk } from '../../src/dashboard/records/record-desk.ts'
 import type { ActionRequest, ActionView, JobFilter, JobView } from '../../src/dashboard/views.ts'
 import { Afterword } from '../../src/index.ts'
 import type { JournalOptions } from '../../src/options/journal-options.ts'
+import { ConsoleProgram } from '../support/console-program.ts'
 import { Reports } from '../support/reports.ts'
 
 function newFolder(): string {
@@ -175,6 +177,17 @@ test('an action can be cancelled, and the log tells who did what', async () => {
   expect(await ended.promise).toMatchObject({ isCancelled: true, done: 0 })
   expect(actions.cancel('none')).toBeUndefined()
   expect(actions.log).toMatchObject([{ id, who: 'ada', action: 'retry', what: 'all failed records of send' }])
+})
+
+test('a page is full beside a process that does not answer', async () => {
+  const folder = newFolder()
+  await leave(folder, { failed: 60 })
+  const program = fileURLToPath(new URL('../cli/programs/blocked.ts', import.meta.url))
+  const flags = ['--disable-warning=ExperimentalWarning']
+  await using blocked = new ConsoleProgram([process.execPath, ...flags, program], { env: { BLOCKED_FOLDER: folder } })
+  await blocked.printed(/blocked/)
+  await using desk = new RecordDesk(folder)
+  expect((await desk.page({ limit: 50 })).jobs).toHaveLength(50)
 })
 
 test('a place that is no journal is told in words, and a cursor that is none', async () => {

@@ -130,7 +130,7 @@ export class Examination {
     }
     if (told.doctor === undefined)
       throw new Error(
-        `There is no doctor at that URL (status ${status}). Mount one: app.get('/afterword/doctor', doctor()), of afterword/doctor.`,
+        `There is no doctor at that URL (status ${status}). Mount one, ahead of a dashboard at '/afterword': app.get('/afterword/doctor', doctor()), of afterword/doctor.`,
       )
     if (status === 403)
       throw new Error(`The doctor does not answer. ${told.error} Give it a token: doctor({ token }), and --token.`)

@@ -163,6 +163,12 @@ function ownerOf(lock: string): string | undefined {
   }
 }
 
+/** The process that has a slot, as it has noted; `undefined` where none has. */
+export function pidOf(folder: string, slot: number): number | undefined {
+  const pid = Number(ownerOf(lockOf(folder, slot))?.split(' ')[0])
+  return Number.isNaN(pid) ? undefined : pid
+}
+
 /** Lists the slots that some process has taken, now or before. */
 export function slotsIn(folder: string): number[] {
   return readdirSync(folder)

@@ -8,7 +8,7 @@ import { logOf } from '../files/log-format.ts'
 import { LogNotes } from '../files/log-notes.ts'
 import { failuresOf, isDamaged, type LogContents, readLog } from '../files/log-reader.ts'
 import { pause } from '../files/pause.ts'
-import { locksOf, ProcessLock, slotsIn } from '../files/process-lock.ts'
+import { locksOf, ProcessLock, pidOf, slotsIn } from '../files/process-lock.ts'
 import { idOf, recordIdOf } from '../files/record-id.ts'
 import { versionOf } from '../files/schema.ts'
 import {
@@ -154,6 +154,11 @@ export class JournalFiles implements Disposable {
       // The lock is another user's, and may be held.
       return true
     }
+  }
+
+  /** The process that has noted that it has the slot; `undefined` where the system does not tell. */
+  pidOf(slot: number): number | undefined {
+    return pidOf(this.#locks, slot)
   }
 
   /** Reads the log beside the database of a slot; `undefined` where there is none. */

@@ -8,7 +8,7 @@ import { readCursor, writeCursor } from './page-cursor.ts'
 import { RecordReader } from './record-reader.ts'
 import { type Part, type Position, RecordSource, type SourceQuery, type SourceRow } from './record-source.ts'
 
-/** The time in ms for which records are looked through for one page: then the page ends, and the next one goes on from there. */
+/** The time in ms after which no more records are looked through in vain: then the page ends, and the next one goes on from there. */
 const longest = 200
 
 /** The end of a page: the part that it is in, and the position in each source of it. */
@@ -36,26 +36,19 @@ export class RecordPages {
     if (query.state === 'running') return yield this.#running(reader, query)
     const found = query.search === undefined ? undefined : [...reader.find(query.search)][0]
     if (found !== undefined) return yield { records: [this.#shown(found, undefined)], next: undefined }
-    const until = clock.now() + longest
     const records: ShownRecord[] = []
     let cursor = readCursor(query.cursor, isCursor) ?? { part: 'failed', at: {} }
     for (const part of parts.slice(parts.indexOf(cursor.part))) {
       if (part !== cursor.part) cursor = { part, at: {} }
       if ((query.state === 'failed') !== (part === 'failed') && query.state !== undefined) continue
-      const next = this.#fill(records, reader, query, cursor, until)
+      const next = this.#fill(records, reader, query, cursor)
       if (next !== undefined) return yield { records, next: writeCursor(next) }
     }
     yield { records, next: undefined }
   }
 
   /** Adds records of a part to a page. @returns the end of the page; `undefined` where the part has no more */
-  #fill(
-    records: ShownRecord[],
-    reader: RecordReader,
-    query: PageQuery,
-    { part, at }: Cursor,
-    until: number,
-  ): Cursor | undefined {
+  #fill(records: ShownRecord[], reader: RecordReader, query: PageQuery, { part, at }: Cursor): Cursor | undefined {
     const sources = this.#sources(
       reader,
       part,
@@ -63,6 +56,8 @@ export class RecordPages {
       at,
     )
     const end = (): Cursor => ({ part, at: Object.fromEntries(sources.map(({ name, position }) => [name, position])) })
+    // Processes that do not answer have been waited for by now.
+    const until = clock.now() + longest
     for (;;) {
       for (const source of sources) if (!source.fill(until)) return end()
       const newest = sources.reduce<RecordSource | undefined>((best, source) => source.newerThan(best), undefined)
@@ -71,7 +66,8 @@ export class RecordPages {
       const shown = this.#shown(reader.listed(taken.row, taken.holder), taken.row.owner)
       if (query.state === undefined || shown.state === query.state) records.push(shown)
       // Few of the rows may be in the state that is asked for.
-      if (records.length === query.limit || clock.now() > until) return end()
+      else if (clock.now() > until) return end()
+      if (records.length === query.limit) return end()
     }
   }
 

@@ -176,11 +176,13 @@ export class RecordReader {
     const failed = log?.failed.filter(({ key }) => inFailed.get(key) === undefined) ?? []
     const logged = kindsOf(log?.pending() ?? [], moved)
     const running = [...this.#runningIn(database, name, undefined)].reduce((sum, { rows }) => sum + rows.length, 0)
-    const holder = isShared ? undefined : this.holders.bySlot(Number(name))
+    const alive = isShared ? undefined : this.#files.isAlive(Number(name))
+    // A process has the slots of dead ones as well, while it takes over their records.
+    const pid = alive ? (this.holders.bySlot(Number(name))?.pid ?? this.#files.pidOf(Number(name))) : undefined
     return {
       name,
-      alive: isShared ? undefined : this.#files.isAlive(Number(name)),
-      ...(holder !== undefined && { pid: holder.pid }),
+      alive,
+      ...(pid !== undefined && { pid }),
       running,
       pending: count(database, 'records') + logged.reduce((sum, { count }) => sum + count, 0) - running,
       failed: count(database, 'failed') + failed.length,
