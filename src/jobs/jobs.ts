@@ -175,9 +175,7 @@ export class Jobs {
   #create(journal: Journal, call: JobCall): JobRecord {
     const tracer = this.#scheduler.current.tracers.at(-1)
     if (tracer === undefined) return journal.create(call)
-    return tracer.call(call.job, (trace) =>
-      journal.create(trace === undefined ? call : { ...call, options: { ...call.options, trace } }),
-    )
+    return tracer.call(call.job, (trace) => journal.create(traced(call, trace)))
   }
 
   /** Adds a call as a task of this process. */
@@ -243,8 +241,9 @@ export class Jobs {
       const place = journal === undefined ? 'memory' : (journal.engine ?? 'a journal in a folder')
       throw new AfterwordError('AFTERWORD_NO_TRANSACTIONS', [name, place])
     }
-    const call = definition.call(args, definition.uniqueKey(args))
-    const id = await journal.enqueue({ delay: settings.delay, ...call, shared: true }, tx)
+    const call = { delay: settings.delay, ...definition.call(args, definition.uniqueKey(args)), shared: true }
+    const add = async (trace?: string) => (await journal.enqueue?.(traced(call, trace), tx)) as string
+    const id = await (this.#scheduler.current.tracers.at(-1)?.enqueue(name, add) ?? add())
     this.#tellDispatched(id, name, args)
     return id
   }
@@ -254,6 +253,11 @@ export class Jobs {
     const { scope, recorder } = this.#scheduler.current
     if (scope !== undefined) recorder?.dispatched(scope, id, name)
   }
+}
+
+/** The call with its trace context, if it is traced. */
+function traced(call: JobCall, trace: string | undefined): JobCall {
+  return trace === undefined ? call : { ...call, options: { ...call.options, trace } }
 }
 
 /** The option of a call that only `dispatch` knows. */

@@ -64,8 +64,7 @@ class Spans implements CallTracer {
   }
 
   call(job: string, create: (trace: string | undefined) => JobRecord): JobRecord {
-    const attributes = messagingOf(job, 'send')
-    const span = this.#tracer.startSpan(`send ${job}`, { kind: SpanKind.PRODUCER, attributes })
+    const span = this.#producerSpan(job)
     try {
       const spanContext = span.spanContext()
       const record = create(traceparentOf(spanContext))
@@ -78,6 +77,25 @@ class Spans implements CallTracer {
     } finally {
       span.end()
     }
+  }
+
+  async enqueue(job: string, add: (trace: string | undefined) => Promise<string>): Promise<string> {
+    const span = this.#producerSpan(job)
+    try {
+      const id = await add(traceparentOf(span.spanContext()))
+      span.setAttribute('messaging.message.id', id)
+      return id
+    } catch (error) {
+      fail(span, error)
+      throw error
+    } finally {
+      span.end()
+    }
+  }
+
+  #producerSpan(job: string): Span {
+    const attributes = messagingOf(job, 'send')
+    return this.#tracer.startSpan(`send ${job}`, { kind: SpanKind.PRODUCER, attributes })
   }
 
   run(run: () => RunResult, task: Task): RunResult | Promise<RunResult> {

@@ -95,7 +95,10 @@ export function addHook(place: Hooked, hook: RunHook, tracer?: CallTracer): () =
   const own: RunHook = (run, task) => hook(run, task)
   place.hooks = place.hooks?.with(own) ?? RunHooks.of([own])
   // The same tracer may be added twice, too.
-  const ownTracer: CallTracer | undefined = tracer && { call: (job, create) => tracer.call(job, create) }
+  const ownTracer: CallTracer | undefined = tracer && {
+    call: (job, create) => tracer.call(job, create),
+    enqueue: (job, add) => tracer.enqueue(job, add),
+  }
   if (ownTracer !== undefined) place.tracers = [...place.tracers, ownTracer]
   return () => {
     place.hooks = place.hooks?.without(own)

@@ -42,6 +42,8 @@ export interface JobRecord {
 export interface CallTracer {
   /** Calls `create` with the trace context that is stored with the call of a job. Throws what `create` throws. */
   call(job: string, create: (trace: string | undefined) => JobRecord): JobRecord
+  /** Calls `add` for a call in a transaction of the app, which has no record here. Rejects as `add` does. @returns the id that `add` resolves with */
+  enqueue(job: string, add: (trace: string | undefined) => Promise<string>): Promise<string>
 }
 
 /** A call of a job that is to be stored. */

@@ -13,14 +13,18 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics'
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
+import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { bullmq } from '../../src/engines/bullmq.ts'
 import { pgBoss } from '../../src/engines/pg-boss.ts'
 import { Afterword } from '../../src/index.ts'
 import { Inspector } from '../../src/journal/inspector.ts'
 import { openTelemetry } from '../../src/observe/opentelemetry.ts'
 import { freshSchema } from '../engines/boss.ts'
+import { freshPrefix } from '../engines/bull.ts'
 import { serve } from '../support/local-site.ts'
 import { testPostgres } from '../support/postgres.ts'
+import { testRedis } from '../support/redis.ts'
 import { Reports } from '../support/reports.ts'
 import { Turns } from '../support/turns.ts'
 
@@ -173,22 +177,67 @@ test('openTelemetry(): the trace context is stored with the record, and no bagga
   expect(run.links).toMatchObject([{ context: { traceId, spanId, isRemote: true } }])
 })
 
-test('openTelemetry(): the trace context goes through pg-boss, which makes no span of its own', async () => {
-  await using postgres = await testPostgres()
-  const engine = () => pgBoss({ connectionString: postgres.url, schema: freshSchema() })
-  const afterword = new Afterword({ engine: engine(), signals: false })
-  await using _closed = { [Symbol.asyncDispose]: () => afterword.close() }
+test.each([
+  ['pg-boss', async () => onPostgres()],
+  ['BullMQ', async () => onRedis()],
+] as const)(
+  'openTelemetry(): the trace context goes through %s, which makes no span of its own',
+  async (_name, open) => {
+    await using server = await open()
+    await using afterword = new Afterword({ engine: server.engine, signals: false })
+    const end = openTelemetry({}, afterword)
+    const ran = Promise.withResolvers<number>()
+    const Mail = afterword.job('mail', (n: number) => ran.resolve(n))
+    await Mail.dispatch(1)
+    expect(await ran.promise).toBe(1)
+    await afterword.drain()
+    end()
+    expectLinked()
+  },
+)
+
+test('openTelemetry(): a call in a transaction has a PRODUCER span, to which its run is linked', async () => {
+  await using server = await onPostgres()
+  await using afterword = new Afterword({ engine: server.engine, signals: false })
   const end = openTelemetry({}, afterword)
   const ran = Promise.withResolvers<number>()
   const Mail = afterword.job('mail', (n: number) => ran.resolve(n))
-  await Mail.dispatch(1)
+  const client = new pg.Client(server.url)
+  await client.connect()
+  await client.query('BEGIN')
+  const id = await Mail.with({ tx: client }).dispatch(1)
+  await client.query('COMMIT')
+  await client.end()
   expect(await ran.promise).toBe(1)
   await afterword.drain()
+  expectLinked()
+  expect(spanOf('send mail').attributes['messaging.message.id']).toBe(id)
+  exporter.reset()
+  await expect(Mail.with({ tx: {} } as never).dispatch(2)).rejects.toThrow()
   end()
-  const { traceId, spanId } = spanOf('send mail').spanContext()
-  expect(spanOf('process mail').links).toMatchObject([{ context: { traceId, spanId, isRemote: true } }])
-  expect(exporter.getFinishedSpans().map(({ name }) => name)).toEqual(['send mail', 'process mail'])
+  expect(spanOf('send mail').status.code).toBe(SpanStatusCode.ERROR)
 })
+
+async function onPostgres() {
+  const postgres = await testPostgres()
+  const engine = pgBoss({ connectionString: postgres.url, schema: freshSchema() })
+  return { ...postgres, engine }
+}
+
+async function onRedis() {
+  const redis = await testRedis()
+  const engine = bullmq({ connection: redis.url, prefix: freshPrefix() })
+  return { ...redis, engine }
+}
+
+/** Expects one span of a call, and one of its run, which is linked to it. */
+function expectLinked(): void {
+  const [send, run] = [spanOf('send mail'), spanOf('process mail')]
+  expect([send.kind, run.kind]).toEqual([SpanKind.PRODUCER, SpanKind.CONSUMER])
+  const { traceId, spanId } = send.spanContext()
+  expect(run.links).toMatchObject([{ context: { traceId, spanId, isRemote: true } }])
+  expect(exporter.getFinishedSpans().map(({ name }) => name)).toEqual(['send mail', 'process mail'])
+}
 
 test('openTelemetry(): a record that was stored without a trace context runs, and its calls are not changed', async () => {
   await using afterword = new Afterword({ journal: folder })
