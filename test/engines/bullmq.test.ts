@@ -1,6 +1,9 @@
 import { Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { BullQueue } from '../../src/engines/bullmq/bull.ts'
+import type { RedisClient } from '../../src/engines/bullmq/redis.ts'
+import { isIdle } from '../../src/engines/bullmq/redis-scripts.ts'
 import { bullmq } from '../../src/engines/bullmq.ts'
 import { Afterword, type AfterwordOptions, type Job, subscribe } from '../../src/index.ts'
 import { ended } from '../../src/testing/store-watch.ts'
@@ -250,6 +253,14 @@ test('a Redis that is full refuses calls; runs that end meanwhile are settled wh
   const admin = new Redis(redisUrl(full))
   await using afterword = start({ port: full.port, holdTimeout: 500 })
   using reports = new Reports()
+  const First = afterword.job('first', () => {})
+  // The connections may take longer than a short holdTimeout.
+  const isAccepted = () =>
+    First.dispatch().then(
+      () => true,
+      () => false,
+    )
+  while (!(await isAccepted()));
   const { handler, begun, open } = gated()
   const Slow = afterword.job('slow', handler)
   const id = await Slow.dispatch()
@@ -273,6 +284,29 @@ test('a Redis that is full refuses calls; runs that end meanwhile are settled wh
   admin.disconnect()
 })
 
+test('a process that only waits for jobs knows when a Redis that was full has room again', async () => {
+  await using full = await startRedis({ appendfsync: 'everysec' })
+  const admin = new Redis(redisUrl(full))
+  await using afterword = start({ port: full.port })
+  using reports = new Reports()
+  const told = reports.next
+  const Send = afterword.job('send', () => {})
+  const first = ended('send')
+  await Send.dispatch()
+  await first
+  await using other = start({ port: full.port, worker: false })
+  // A call that waits makes the worker write, which a full Redis refuses.
+  await other
+    .job('send', () => {})
+    .with({ delay: 200 })
+    .dispatch()
+  await admin.config('SET', 'maxmemory', '1mb')
+  expect((await told).error.code).toBe('AFTERWORD_ENGINE_AWAY')
+  await admin.config('SET', 'maxmemory', '0')
+  await expect.poll(() => afterword.status().engineAway, { timeout: 60_000 }).toBe(0)
+  admin.disconnect()
+})
+
 test('connections on which nothing comes any more are given up, those of the workers as well', async () => {
   await using proxy = await TcpProxy.start(redis.port)
   await using afterword = start({ port: proxy.port, holdTimeout: 60_000 })
@@ -285,6 +319,58 @@ test('connections on which nothing comes any more are given up, those of the wor
   const second = ended('send')
   const id = await Send.dispatch()
   expect((await second)[0]?.id).toBe(id)
+})
+
+test.each([
+  ['is tried again', 1, 'delayed'],
+  ['has failed for good', 0, 'failed'],
+])(
+  'an end by which a call %s, and whose answer was lost, is not told of as that of a lost claim',
+  async (_end, retries, state) => {
+    await using proxy = await TcpProxy.start(redis.port)
+    const afterword = start({ port: proxy.port })
+    using reports = new Reports()
+    const { handler, begun, open } = gated()
+    const fail = () =>
+      handler().then(() => {
+        throw new Error('no luck')
+      })
+    await afterword.job('fail', fail, { retries, backoff: 3_600_000 }).dispatch()
+    await begun
+    proxy.loseAnswers()
+    open()
+    await using queues = new Queues(redisUrl(redis), prefix)
+    const states = async () => (await queues.calls('fail')).map((call) => call.state)
+    await expect.poll(states, { timeout: 60_000 }).toEqual([state])
+    proxy.forward()
+    await afterword.close()
+    expect(reports.codes).not.toContain('AFTERWORD_CLAIM_LOST')
+  },
+)
+
+test('a queue whose calls nobody takes is known, delayed calls too, and one that is worked on is none', async () => {
+  await using afterword = start({ worker: false })
+  const [Idle, Late, Busy] = ['idle', 'late', 'busy'].map((name) => afterword.job(name, () => {})) as [Job, Job, Job]
+  await Promise.all([Idle.dispatch(), Late.with({ delay: 1 }).dispatch(), Busy.dispatch(), Busy.dispatch()])
+  await using queues = new Queues(redisUrl(redis), prefix)
+  const client = new Redis(redisUrl(redis))
+  const known = (job: string, time: number) =>
+    isIdle(client as unknown as RedisClient, queues.of(job) as unknown as BullQueue, Date.now() - time)
+  // Each of the two processes has a clock of its own: to be due is a matter of milliseconds.
+  for (const job of ['idle', 'late', 'busy']) {
+    expect(await known(job, 60_000)).toBe(false)
+    expect(await known(job, -60_000)).toBe(true)
+  }
+  const { handler, begun, open } = gated()
+  const worker = new Worker(queues.of('busy').name, handler, { connection: { url: redisUrl(redis) }, prefix })
+  await begun
+  expect(await known('busy', -60_000)).toBe(false)
+  open()
+  await expect
+    .poll(async () => (await queues.calls('busy')).map(({ state }) => state))
+    .toEqual(['completed', 'completed'])
+  await worker.close()
+  client.disconnect()
 })
 
 test('close() ends in time while Redis is away, with a run that goes on', async () => {

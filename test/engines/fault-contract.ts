@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Afterword, type AfterwordOptions, type EngineOption, subscribe } from '../../src/index.ts'
 import type { Daemon } from '../support/daemon.ts'
 import { serve } from '../support/local-site.ts'
-import { type Message, Program } from '../support/program.ts'
+import { type Message, Program, type ProgramOptions } from '../support/program.ts'
 import { Reports } from '../support/reports.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 import type { WorkerSettings } from './programs/worker.ts'
@@ -46,9 +46,9 @@ export function describeFaults({ name, startServer, place, url, engine, calls, e
   }
 
   /** A process that works on the place of this test. */
-  async function startWorker(more: Partial<WorkerSettings> = {}): Promise<Program> {
+  async function startWorker(more: Partial<WorkerSettings> = {}, options: ProgramOptions = {}): Promise<Program> {
     const args = [JSON.stringify({ ...settings, ...more })]
-    const program = new Program(new URL('programs/worker.ts', import.meta.url), { args })
+    const program = new Program(new URL('programs/worker.ts', import.meta.url), { ...options, args })
     await program.message('ready')
     return program
   }
@@ -175,6 +175,32 @@ export function describeFaults({ name, startServer, place, url, engine, calls, e
       rmSync(folder, { recursive: true })
     })
 
+    test('behind a journal: a full disk and an engine that is away refuse calls with 503, and lose none that was accepted', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'afterword-faults-'))
+      await server.kill()
+      await using program = await startWorker({ folder }, { fileSize: 400 })
+      const accepted: unknown[] = []
+      let refusal: Message | undefined
+      for (let call = 0; refusal === undefined; call++) {
+        const what = `${call} ${'x'.repeat(2000)}`
+        program.send({ type: 'dispatch', what })
+        const isAnswer = (message: Message) => message.what === what
+        const answer = program.message('accepted', isAnswer).then(({ id }) => void accepted.push(id))
+        refusal = (await Promise.race([answer, program.message('refused', isAnswer)])) ?? undefined
+      }
+      expect(refusal).toMatchObject({ status: 503 })
+      await program.message('report', ({ code }) => code === 'AFTERWORD_ENGINE_AWAY')
+      program.kill()
+      await program.exited
+      await server.restart()
+      const afterword = start({ journal: folder })
+      const ran = ranAll('note', accepted.length)
+      afterword.job('note', (_what: string) => {})
+      expect([...(await ran).keys()].sort()).toEqual(accepted.sort())
+      await afterword.close()
+      rmSync(folder, { recursive: true })
+    })
+
     test('a call whose answer was lost is sent again, and added once', async () => {
       await using proxy = await TcpProxy.start(server.port)
       await using afterword = start({ port: proxy.port, worker: false, holdTimeout: 60_000 })
@@ -193,6 +219,29 @@ export function describeFaults({ name, startServer, place, url, engine, calls, e
       expect(stored.map(({ args }) => args).sort()).toEqual(['[0]', '[1]', '[2]'])
       expect(stored.map(({ id }) => id)).toEqual(expect.arrayContaining([one, two]))
       expect((await calls(settings, 'keyed')).map(({ id }) => id).sort()).toEqual([first, keyed].sort())
+    })
+
+    test('an end whose answer was lost is stored, and not told of as that of a lost claim', async () => {
+      await using proxy = await TcpProxy.start(server.port)
+      const afterword = start({ port: proxy.port })
+      using reports = new Reports()
+      const begun = Promise.withResolvers<void>()
+      const gate = Promise.withResolvers<void>()
+      const Wait = afterword.job('wait', () => {
+        begun.resolve()
+        return gate.promise
+      })
+      await Wait.dispatch()
+      await begun.promise
+      // Both engines have the word in the command that stores such an end.
+      proxy.loseAnswers('completed')
+      gate.resolve()
+      const states = async () => (await calls(settings, 'wait')).map(({ state }) => state)
+      await expect.poll(states, { timeout: 60_000 }).toEqual(['done'])
+      proxy.forward()
+      // The end is told of, if ever, before the instance is closed.
+      await afterword.close()
+      expect(reports.codes).not.toContain('AFTERWORD_CLAIM_LOST')
     })
 
     test('a network that forwards nothing any more keeps no response for longer than holdTimeout', async () => {

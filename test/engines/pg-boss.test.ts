@@ -2,8 +2,9 @@ import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'
 import { PgBoss } from 'pg-boss'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { UnworkedQueues } from '../../src/engines/pg-boss/unworked-queues.ts'
+import { isIdle } from '../../src/engines/pg-boss/idle-queue.ts'
 import { type Boss, pgBoss } from '../../src/engines/pg-boss.ts'
+import { UnworkedQueues } from '../../src/engines/unworked-queues.ts'
 import { Afterword, type AfterwordOptions, Retry } from '../../src/index.ts'
 import { ended } from '../../src/testing/store-watch.ts'
 import { serve } from '../support/local-site.ts'
@@ -236,33 +237,6 @@ test('cancel() withdraws a call that waits, by its id or its key, and none that 
   expect(await ran).toMatchObject([{ id: running, status: 'done' }])
 })
 
-test('a call of a version that a process does not know waits for one that does', async () => {
-  await using older = start()
-  await using newer = start({ worker: false })
-  const seen: unknown[] = []
-  older.job('mail', (to: string) => void seen.push(['older', to]))
-  const Mail = newer.job('mail', (to: { address: string }) => void seen.push(['newer', to]), {
-    version: 2,
-    upgrade: (args: [string]) => [{ address: args[0] }],
-  })
-  const first = ended('mail')
-  await Mail.with<[string]>({ version: 1 }).dispatch('ada')
-  await first
-  await Mail.dispatch({ address: 'bob' })
-  // The older process works on, and leaves it alone.
-  const another = ended('mail')
-  await Mail.with<[string]>({ version: 1 }).dispatch('eve')
-  await another
-  expect(seen).toEqual([
-    ['older', 'ada'],
-    ['older', 'eve'],
-  ])
-  const last = ended('mail')
-  newer.work()
-  await last
-  expect(seen.slice(2)).toEqual([['newer', { address: 'bob' }]])
-})
-
 test('options that are bound to a call are stored with it', async () => {
   await using afterword = start({ worker: false })
   using _reports = new Reports()
@@ -480,14 +454,16 @@ test('a queue that this process fills, and nobody works on, is told of once', as
   await tables.boss.fetch('afterword/busy/1')
   const told = Promise.withResolvers<string>()
   const jobs: string[] = []
-  const queues = new UnworkedQueues(
-    tables.boss as unknown as Boss,
-    (job) => {
-      jobs.push(job)
-      told.resolve(job)
+  const queues = new UnworkedQueues({
+    isIdle: (queue, time) => isIdle(tables.boss as unknown as Boss, queue, time),
+    host: {
+      unworked(job) {
+        jobs.push(job)
+        told.resolve(job)
+      },
     },
-    50,
-  )
+    wait: 50,
+  })
   queues.filled('afterword/busy/1', 'busy')
   queues.filled('afterword/idle/1', 'idle')
   expect(await told.promise).toBe('idle')

@@ -6,6 +6,8 @@ export class TcpProxy implements AsyncDisposable {
   readonly #server: Server
   readonly #pairs = new Set<readonly [client: Socket, server: Socket]>()
   #mode: 'forward' | 'stop' | 'lose-answers' = 'forward'
+  /** A text of the commands whose answers are lost. */
+  #command = ''
   /** The time in ms that answers take longer. */
   #delay = 0
 
@@ -21,9 +23,13 @@ export class TcpProxy implements AsyncDisposable {
           to.destroy()
         })
       }
-      client.on('data', (bytes) => server.write(bytes))
+      let isAsked = false
+      client.on('data', (bytes) => {
+        server.write(bytes)
+        isAsked ||= this.#mode === 'lose-answers' && bytes.includes(this.#command)
+      })
       server.on('data', (bytes) => {
-        if (this.#mode === 'lose-answers') client.destroy()
+        if (this.#mode === 'lose-answers' && (isAsked || this.#command === '')) client.destroy()
         else if (this.#delay === 0) client.write(bytes)
         else setTimeout(() => client.write(bytes), this.#delay)
       })
@@ -47,8 +53,12 @@ export class TcpProxy implements AsyncDisposable {
     this.#set('stop')
   }
 
-  /** Breaks each connection when an answer comes: what was asked has been done, and nobody hears of it. */
-  loseAnswers(): void {
+  /**
+   * Breaks each connection when an answer comes: what was asked has been done, and nobody hears of it.
+   * @param command a text of commands: only connections on which one with it was sent, while answers are lost, are broken @default all
+   */
+  loseAnswers(command = ''): void {
+    this.#command = command
     this.#set('lose-answers')
   }
 

@@ -1,12 +1,14 @@
+import { clock } from '../../clock.ts'
 import { rootContext } from '../../schedule/current.ts'
 import type { EngineCall, EngineClient, EngineHost, EngineWork } from '../engine.ts'
 import { digest, queueName, queuesOf } from '../queue-name.ts'
 import { isUuid, storedCall } from '../stored-call.ts'
+import { UnworkedQueues } from '../unworked-queues.ts'
 import type { BullJob, BullPackage, BullQueue, NewJob } from './bull.ts'
 import { BullWorkers } from './bull-workers.ts'
 import type { MakeClient } from './redis.ts'
 import { RedisConnections } from './redis-connections.ts'
-import { holderOf, removeCall } from './redis-scripts.ts'
+import { holderOf, isIdle, removeCall } from './redis-scripts.ts'
 
 /** The most characters of arguments that go in one message to Redis: all of it is one text on its way. */
 const mostAtOnce = 8 * 1024 * 1024
@@ -22,6 +24,7 @@ export class BullClient implements EngineClient {
   readonly #options: BullClientOptions
   #connections: RedisConnections | undefined
   #workers: BullWorkers | undefined
+  #unworked: UnworkedQueues | undefined
   readonly #queues = new Map<string, BullQueue>()
 
   constructor(options: BullClientOptions) {
@@ -34,6 +37,10 @@ export class BullClient implements EngineClient {
     const connections = rootContext.runInAsyncScope(() => new RedisConnections(makeClient, host))
     this.#connections = connections
     this.#workers = new BullWorkers({ bull, connections, prefix, host })
+    this.#unworked = new UnworkedQueues({
+      host,
+      isIdle: (queue, time) => isIdle(connections.commands, this.#queue(queue), clock.date() - time),
+    })
   }
 
   async add(calls: readonly EngineCall[]): Promise<readonly string[]> {
@@ -50,6 +57,7 @@ export class BullClient implements EngineClient {
       const jobs = await addTo(queue, part.map(jobOf))
       for (const [index, call] of part.entries()) ids.set(call, jobs[index]?.id as string)
     }
+    this.#unworked?.filled(queue.name, calls[0]?.job as string)
   }
 
   #queue(name: string): BullQueue {
@@ -66,6 +74,7 @@ export class BullClient implements EngineClient {
   }
 
   work(work: EngineWork): void {
+    if (work.concurrency > 0) this.#unworked?.worked(queuesOf(work.jobs))
     this.#workers?.work(work)
   }
 
@@ -84,6 +93,7 @@ export class BullClient implements EngineClient {
   }
 
   async close(time: number): Promise<void> {
+    this.#unworked?.close()
     await this.#workers?.close(time)
     await Promise.all(Array.from(this.#queues.values(), (queue) => queue.close().catch(() => {})))
     this.#connections?.close()

@@ -7,10 +7,13 @@ import { readCall } from '../stored-call.ts'
 import type { BullJob, BullPackage, BullWorker } from './bull.ts'
 import { workerOptions } from './queue-settings.ts'
 import type { RedisConnections } from './redis-connections.ts'
+import { takesWrites } from './redis-scripts.ts'
 import { type BullRun, RunEndings } from './run-endings.ts'
 
 /** The time in ms for which room that has come is waited with for more. */
 const fillInterval = 10
+/** The interval in ms at which a Redis that refused a worker is asked again. */
+const probeInterval = 1000
 /** The time in ms for which a claim beyond the concurrency waits for room here. */
 const longestWait = 1000
 
@@ -59,12 +62,13 @@ export class BullWorkers {
   #waiting: WaitingClaim[] = []
   #fillTimer: NodeJS.Timeout | undefined
   #waitTimer: NodeJS.Timeout | undefined
-  /** A worker could not take a job, for Redis refused it. */
-  #isRefused = false
+  /** A worker could not take a job, for Redis refused it: set until it takes what is written. */
+  #probeTimer: NodeJS.Timeout | undefined
+  #closed = false
 
   constructor(options: BullWorkersOptions) {
     this.#options = options
-    this.#endings = new RunEndings(options.bull, options.host)
+    this.#endings = new RunEndings(options.bull, options.host, options.connections.working)
   }
 
   /** Sets what is worked on. */
@@ -107,13 +111,24 @@ export class BullWorkers {
   // Without a listener BullMQ would print each error. Connections have listeners of their own, and runs that were lost begin again.
   readonly #onError = (error: Error): void => {
     if (error.name !== 'ReplyError') return
-    this.#isRefused = true
     this.#options.host.away(error)
+    this.#probeTimer ??= this.#probeLater()
+  }
+
+  #probeLater(): NodeJS.Timeout {
+    return setTimer(() => void this.#probe(), probeInterval).unref()
+  }
+
+  /** Looks whether Redis takes what is written again: a worker without jobs hears of nothing. */
+  async #probe(): Promise<void> {
+    const { connections, prefix, host } = this.#options
+    const answered = await takesWrites(connections.commands, prefix).catch(() => false)
+    if (this.#closed) return
+    this.#probeTimer = answered ? undefined : this.#probeLater()
+    if (answered) host.reached()
   }
 
   #claim(queue: Queue, job: BullJob): void {
-    if (this.#isRefused) this.#options.host.reached()
-    this.#isRefused = false
     queue.claims.add(job)
     queue.untaken.add(job)
     // The other workers hear of it before they take the next one.
@@ -230,6 +245,8 @@ export class BullWorkers {
     this.#endings.close()
     clearTimeout(this.#fillTimer)
     clearTimeout(this.#waitTimer)
+    clearTimeout(this.#probeTimer)
+    this.#closed = true
     const workers = Array.from(this.#queues.values(), ({ worker }) => worker)
     const closed = Promise.all(workers.map((worker) => worker.close().catch(() => {})))
     // Where Redis is away a worker would wait for it.

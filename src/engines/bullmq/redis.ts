@@ -6,6 +6,7 @@ export interface RedisClient {
   connect(): Promise<unknown>
   disconnect(): void
   get(key: string): Promise<string | null>
+  hmget(key: string, ...fields: string[]): Promise<(string | null)[]>
   zscore(key: string, member: string): Promise<string | null>
   eval(script: string, keys: number, ...values: (string | number)[]): Promise<unknown>
   scanStream(options: { match: string; count: number }): AsyncIterable<string[]>

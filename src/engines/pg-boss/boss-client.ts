@@ -4,14 +4,15 @@ import { rootOf } from '../plain-error.ts'
 import { queueName, queuesOf } from '../queue-name.ts'
 import { isUuid } from '../stored-call.ts'
 import { until } from '../until.ts'
+import { UnworkedQueues } from '../unworked-queues.ts'
 import { type Boss, type BossDatabase, hasTransactions, inTransaction, withdraw } from './boss.ts'
 import { BossWorkers } from './boss-workers.ts'
 import { insertCalls, singletonKey } from './call-rows.ts'
+import { isIdle } from './idle-queue.ts'
 import { queueOptions } from './queue-options.ts'
 import { isQueueGone, isRefusal } from './refusal.ts'
 import { RunEndings } from './run-endings.ts'
 import { transactionDatabase } from './transaction-database.ts'
-import { UnworkedQueues } from './unworked-queues.ts'
 
 /** The interval in ms at which a database that was away is looked for. */
 const probeInterval = 500
@@ -57,7 +58,7 @@ export class BossClient implements EngineClient {
     this.#host = host
     this.#endings = new RunEndings(this.#boss, host)
     this.#workers = new BossWorkers(this.#boss, host, this.#endings)
-    this.#unworked = new UnworkedQueues(this.#boss, (job, seconds) => host.unworked(job, seconds))
+    this.#unworked = new UnworkedQueues({ host, isIdle: (queue, time) => isIdle(this.#boss, queue, time) })
     this.#boss.on('error', this.#onError)
     this.#started = this.#start(host)
   }

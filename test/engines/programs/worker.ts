@@ -51,7 +51,7 @@ process.on('message', async (message: { type: string; what: string }) => {
   const { what } = message
   await Note.dispatch(what).then(
     (id) => process.send?.({ type: 'accepted', what, id }),
-    (error) => process.send?.({ type: 'refused', what, code: error.code }),
+    ({ code, status }) => process.send?.({ type: 'refused', what, code, status }),
   )
 })
 process.send?.({ type: 'ready' })

@@ -1,15 +1,21 @@
-import { clearTimeout } from '../../clock.ts'
-import { setTimer } from '../../timers.ts'
-import type { Boss } from './boss.ts'
-import { tableOf } from './call-rows.ts'
+import { clearTimeout } from '../clock.ts'
+import { setTimer } from '../timers.ts'
+import type { EngineHost } from './engine.ts'
 
 /** The time in ms for which a call may be due before its queue counts as one that nobody works on, and the interval at which that is looked for. */
 const longestWait = 60_000
 
+interface UnworkedOptions {
+  /** A call of the queue has been due for so many ms, and none runs, nor has one been begun or ended meanwhile. */
+  readonly isIdle: (queue: string, time: number) => Promise<boolean>
+  readonly host: Pick<EngineHost, 'unworked'>
+  readonly wait?: number
+}
+
 /** The queues that this process fills and does not work on: should nobody else do, that is told once. */
 export class UnworkedQueues {
-  readonly #boss: Boss
-  readonly #tell: (job: string, seconds: number) => void
+  readonly #isIdle: UnworkedOptions['isIdle']
+  readonly #host: UnworkedOptions['host']
   /** The jobs of the queues, by the names of these, until they are told. */
   readonly #filled = new Map<string, string>()
   readonly #told = new Set<string>()
@@ -17,10 +23,9 @@ export class UnworkedQueues {
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
-  /** @param tell tells of a job whose calls nobody takes */
-  constructor(boss: Boss, tell: (job: string, seconds: number) => void, wait = longestWait) {
-    this.#boss = boss
-    this.#tell = tell
+  constructor({ isIdle, host, wait = longestWait }: UnworkedOptions) {
+    this.#isIdle = isIdle
+    this.#host = host
     this.#wait = wait
   }
 
@@ -49,25 +54,13 @@ export class UnworkedQueues {
     this.#filled.clear()
     this.#timer = undefined
     for (const [queue, job] of filled) {
-      // A database that is away is told by others, and calls that come later have the queue looked at again.
-      const isIdle = await this.#isIdle(queue).catch(() => false)
+      // An engine that is away is told by others, and calls that come later have the queue looked at again.
+      const isIdle = await this.#isIdle(queue, this.#wait).catch(() => false)
       if (this.#closed) return
       if (isIdle) {
         this.#told.add(queue)
-        this.#tell(job, this.#wait / 1000)
+        this.#host.unworked(job, this.#wait / 1000)
       }
     }
-  }
-
-  /** A call of the queue has been due for long, and none runs, nor has one been begun or ended meanwhile. */
-  async #isIdle(queue: string): Promise<boolean> {
-    const table = await tableOf(this.#boss, queue)
-    const since = `now() - $2 * interval '1 ms'`
-    const { rows } = await this.#boss.getDb().executeSql(
-      `SELECT EXISTS (SELECT 1 FROM ${table} WHERE name = $1 AND state < 'active' AND start_after <= ${since})
-        AND NOT EXISTS (SELECT 1 FROM ${table} WHERE name = $1 AND (state = 'active' OR started_on > ${since} OR completed_on > ${since})) AS idle`,
-      [queue, this.#wait],
-    )
-    return (rows as { idle: boolean }[])[0]?.idle === true
   }
 }
