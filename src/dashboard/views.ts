@@ -103,10 +103,10 @@ export interface PointView {
   readonly loopDelay: number | undefined
 }
 
-/** Two times: half of the values are at most `p50`, 95 of 100 at most `p95`. */
+/** Two times: half of the values are at most `p50`, 95 of 100 at most `p95`. `null` is a time above the largest bound of the histograms. */
 export interface Quantiles {
-  readonly p50: number
-  readonly p95: number
+  readonly p50: number | null
+  readonly p95: number | null
 }
 
 /** The states of a task, as the page shows them. A task is `lost` whose process ended while it was only in memory. */

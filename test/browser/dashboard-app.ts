@@ -12,6 +12,9 @@ import { configure, defer, instance, job } from '../../src/index.ts'
 /** A name, a path and an error that would be markup, were they not text. */
 export const markup = '<img src=x onerror="window.harmed=true">'
 
+/** The name of a job that is long, and would turn what stands behind it: a control character overrides the direction of letters. */
+export const hostileName = `report-\u202e-${'of-all-that-was-sold-'.repeat(5)}`
+
 /** An app with a journal, and its dashboard at `/admin/afterword`. */
 export class DashboardApp implements AsyncDisposable {
   /** The role of those who ask. */
@@ -30,6 +33,13 @@ export class DashboardApp implements AsyncDisposable {
       retries: 0,
     })
     const later = job('remind', (_name: string) => {})
+    const hostile = job(
+      hostileName,
+      () => {
+        throw new Error('away')
+      },
+      { retries: 0 },
+    )
     const app = this.#app
     app.use(afterword())
     app.use('/admin/afterword', dashboard({ authorize: () => ({ role: this.role, actor: 'ada@analytical.example' }) }))
@@ -41,6 +51,10 @@ export class DashboardApp implements AsyncDisposable {
     app.post('/remind', async (_req, res) => {
       await later.with({ delay: 3_600_000 }).dispatch('Ada')
       res.status(202).end()
+    })
+    app.post('/hostile', (_req, res) => {
+      hostile.defer()
+      res.end()
     })
     app.get('/harm/*path', (_req, res) => {
       defer.with({ name: markup })(() => {

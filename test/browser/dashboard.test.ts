@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { subscribe } from '../../src/index.ts'
 import { missing, PageFaults, startBrowser } from './chromium.ts'
-import { DashboardApp, markup } from './dashboard-app.ts'
+import { DashboardApp, hostileName, markup } from './dashboard-app.ts'
 import { faultsOf } from './page-faults.ts'
 
 const screenshots = fileURLToPath(new URL('screenshots/', import.meta.url))
@@ -146,6 +146,51 @@ describe.skipIf(missing)(`the dashboard${missing}`, () => {
     expect(await page.evaluate('window.harmed')).toBeUndefined()
   })
 
+  it('does not let a name turn what stands behind it', async () => {
+    const page = await open('#jobs?state=failed')
+    await app.ask('POST', '/hostile')
+    const id = page.getByRole('button', { name: hostileName }).first().locator('.id')
+    await id.waitFor()
+    const isLeftToRight = `(() => {
+      const opener = [...document.querySelectorAll('.opener')].find(({ textContent }) => textContent.includes('report-'))
+      const { firstChild } = opener.querySelector('.id')
+      const placeOf = (index) => {
+        const range = document.createRange()
+        range.setStart(firstChild, index)
+        range.setEnd(firstChild, index + 1)
+        return range.getBoundingClientRect().left
+      }
+      return placeOf(0) < placeOf(firstChild.length - 1)
+    })()`
+    expect(await page.evaluate(isLeftToRight)).toBe(true)
+  })
+
+  it('goes by keyboard from the search to the rows, into a record and back', async () => {
+    app.isMailDown = true
+    await app.ask('POST', '/signup')
+    const page = await open('#jobs?state=failed')
+    await page.getByRole('button', { name: 'send-welcome' }).first().waitFor()
+    await page.keyboard.press('/')
+    await page.keyboard.type('mail')
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('j')
+    const focused = page.locator(':focus')
+    expect(await page.getByRole('searchbox').inputValue()).toBe('mail')
+    const id = await focused.getAttribute('data-row')
+    expect(id).not.toBe(null)
+
+    await page.keyboard.press('Enter')
+    await page.locator('#job-title:focus').waitFor()
+    await page.keyboard.press('Tab')
+    expect(await focused.textContent()).toContain('Close the record')
+    await page.getByRole('complementary').getByRole('button', { name: 'Retry' }).waitFor()
+    await page.keyboard.press('Tab')
+    expect(await focused.textContent()).toContain('Retry')
+    await page.keyboard.press('Escape')
+    await page.getByRole('complementary').waitFor({ state: 'detached' })
+    await page.locator(`[data-row="${id}"]:focus`).waitFor()
+  })
+
   it('is usable by keyboard alone', async () => {
     await app.ask('POST', '/signup')
     const page = await open('#now')
@@ -205,6 +250,7 @@ describe.skipIf(missing)(`the dashboard${missing}`, () => {
 
   it.each([360, 768, 1280])('fits a window of %i pixels', async (width) => {
     app.isMailDown = true
+    await app.ask('POST', '/hostile')
     await app.ask('POST', '/signup')
     for (const colorScheme of ['light', 'dark'] as const) {
       for (const view of views) {

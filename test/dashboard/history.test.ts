@@ -1,12 +1,17 @@
 import { expect, test } from 'vitest'
 import { History } from '../../src/dashboard/now/history.ts'
+import { quantilesBetween } from '../../src/dashboard/now/totals.ts'
 import { Afterword, type Measurements } from '../../src/index.ts'
+import { bounds } from '../../src/schedule/histogram.ts'
 import { Reports } from '../support/reports.ts'
 
 const withLevels = (measurements: Measurements, levels: Partial<Measurements['status']>): Measurements => ({
   ...measurements,
   status: { ...measurements.status, ...levels },
 })
+
+/** The counts of a histogram: in the bucket of the shortest times, and in the one that has no end. */
+const totalsWith = (short: number, long: number) => [short, ...bounds.slice(1).map(() => 0), long]
 
 test('a minute of the history adds up the outcomes of its seconds, and has the worst of their levels', async () => {
   using _reports = new Reports()
@@ -45,4 +50,11 @@ test('the history has the last 300 seconds and the last 1,440 minutes, and no mo
     { due: 1499, held: 59 },
   ])
   expect(hours.map(({ due }) => due)).toEqual(Array.from({ length: 1440 }, (_, minute) => minutes - 1440 + minute))
+})
+
+test('a time above the largest bound of the histograms is told as such', () => {
+  const before = totalsWith(0, 0)
+  expect(quantilesBetween(before, totalsWith(3, 0))).toEqual({ p50: expect.any(Number), p95: expect.any(Number) })
+  expect(quantilesBetween(before, totalsWith(3, 1))).toEqual({ p50: expect.any(Number), p95: null })
+  expect(quantilesBetween(before, totalsWith(0, 2))).toEqual({ p50: null, p95: null })
 })

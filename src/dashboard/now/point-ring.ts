@@ -14,7 +14,7 @@ const columns = [
 ] as const
 type Column = (typeof columns)[number]
 
-/** A ring of points: a row of typed arrays, which never grows. A number that was not measured is `NaN`. */
+/** A ring of points: a row of typed arrays, which never grows. A number that was not measured is `NaN`, a time that is above all bounds `Infinity`. */
 export class PointRing {
   readonly #size: number
   readonly #at: Float64Array
@@ -55,17 +55,19 @@ export class PointRing {
       due: value('due'),
       oldestDue: value('oldestDue'),
       held: value('held'),
-      wait: quantiles(known('wait50'), known('wait95')),
-      run: quantiles(known('run50'), known('run95')),
+      wait: quantiles(value('wait50'), value('wait95')),
+      run: quantiles(value('run50'), value('run95')),
       loopDelay: known('loopDelay'),
     }
   }
 }
 
 function ofQuantiles(quantiles: Quantiles | undefined): [p50: number, p95: number] {
-  return [quantiles?.p50 ?? Number.NaN, quantiles?.p95 ?? Number.NaN]
+  return quantiles === undefined ? [Number.NaN, Number.NaN] : [quantiles.p50 ?? Infinity, quantiles.p95 ?? Infinity]
 }
 
-function quantiles(p50: number | undefined, p95: number | undefined): Quantiles | undefined {
-  return p50 === undefined || p95 === undefined ? undefined : { p50, p95 }
+function quantiles(p50: number, p95: number): Quantiles | undefined {
+  return Number.isNaN(p50) ? undefined : { p50: bounded(p50), p95: bounded(p95) }
 }
+
+const bounded = (time: number) => (time === Infinity ? null : time)

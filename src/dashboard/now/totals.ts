@@ -25,7 +25,10 @@ export function totalsOf({ status, measured }: Measurements): Totals {
   }
 }
 
-/** Finds the quantiles of the times that came between two totals; `undefined` where none did. Within a bucket, times count as spread evenly. */
+/**
+ * Finds the quantiles of the times that came between two totals; `undefined` where none did. Within a bucket, times count as spread evenly. The last
+ * bucket has no end: how long its times are is not known.
+ */
 export function quantilesBetween(before: readonly number[], after: readonly number[]): Quantiles | undefined {
   // Other names may have been told apart before: no bucket shrinks.
   const counts = after.map((count, bucket) => Math.max(0, count - (before[bucket] ?? 0)))
@@ -33,7 +36,7 @@ export function quantilesBetween(before: readonly number[], after: readonly numb
   return all === 0 ? undefined : { p50: quantile(counts, all * 0.5), p95: quantile(counts, all * 0.95) }
 }
 
-function quantile(counts: readonly number[], rank: number): number {
+function quantile(counts: readonly number[], rank: number): number | null {
   let past = 0
   for (const [bucket, count] of counts.entries()) {
     if (past + count < rank || count === 0) {
@@ -41,8 +44,9 @@ function quantile(counts: readonly number[], rank: number): number {
       continue
     }
     const from = bounds[bucket - 1] ?? 0
-    const to = bounds[bucket] ?? from
+    const to = bounds[bucket]
+    if (to === undefined) return null
     return from + ((to - from) * (rank - past)) / count
   }
-  return bounds.at(-1) as number
+  return null
 }

@@ -16,6 +16,8 @@ interface PlotProps {
   readonly print: (value: number) => string
   /** The least upper end of the scale: small values look small. */
   readonly least: number
+  /** The value as which an infinite one is drawn. */
+  readonly longest?: number
   /** The moment that is looked at, as an index of the values; the last one without. */
   readonly cursor: number | undefined
   readonly onPoint: (index: number | undefined) => void
@@ -26,10 +28,10 @@ interface PlotProps {
 const height = 100
 
 /** A small plot over time. Its numbers are said in words, too. */
-export function Plot({ title, lines, stacked = false, print, least, cursor, onPoint, span }: PlotProps) {
+export function Plot({ title, lines, stacked = false, print, least, longest = 0, cursor, onPoint, span }: PlotProps) {
   const id = useId()
   const length = lines[0]?.values.length ?? 0
-  const drawn = stacked ? stack(lines) : lines
+  const drawn = stacked ? stack(lines) : lines.map((line) => ({ ...line, values: finite(line.values, longest) }))
   const top = niceTop(Math.max(least, ...drawn.flatMap(({ values }) => values.map((value) => value ?? 0))))
   const at = cursor ?? lastIndex(lines)
   const point = (event: PointerEvent) => {
@@ -41,7 +43,8 @@ export function Plot({ title, lines, stacked = false, print, least, cursor, onPo
       <figcaption id={id}>{title}</figcaption>
       <p class="plot-values">
         {lines.map(({ name, tone, values }) => (
-          <span class={`plot-value ${tone}`} key={name}>
+          // Nothing is red while nothing fails.
+          <span class={`plot-value ${values[at] ? tone : ''}`} key={name}>
             <b class="number">{values[at] === undefined ? '–' : print(values[at])}</b>
             {lines.length > 1 && <span>{name}</span>}
           </span>
@@ -76,6 +79,10 @@ function stack(lines: readonly Line[]): Line[] {
     for (const [index, value] of values.entries()) if (value !== undefined) sums[index] = (sums[index] ?? 0) + value
     return { ...line, values: values.map((value, index) => (value === undefined ? undefined : sums[index])) }
   })
+}
+
+function finite(values: Line['values'], longest: number): Line['values'] {
+  return values.map((value) => (value === Infinity ? longest : value))
 }
 
 /** The end of a scale on which a value has room: a round number. */

@@ -6,9 +6,9 @@ import { Dialog } from './dialog.tsx'
 const listed: readonly (readonly [keys: readonly string[], does: string])[] = [
   [['1', '2', '3'], 'show Now, Requests, Jobs'],
   [['j', 'k'], 'go to the next row, to the one before'],
-  [['Enter'], 'open or close a row'],
+  [['Enter'], 'open or close a row; a record has the focus then'],
   [['Esc'], 'close what is open'],
-  [['/'], 'search, or filter'],
+  [['/'], 'search, or filter; Enter and Esc leave the field'],
   [['x'], 'select a job'],
   [['p'], 'stop and go on: new rows wait'],
   [['t'], 'change the colours'],
@@ -21,7 +21,7 @@ export function Shortcuts() {
   const [isOn, turn] = useState(true)
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return
+      if (event.ctrlKey || event.metaKey || event.altKey || leaveField(event) || isTyping(event)) return
       if (event.key === '?') open(true)
       else if (isOn && act(event.key)) event.preventDefault()
     }
@@ -61,10 +61,20 @@ export function Shortcuts() {
   )
 }
 
+const isDialog = () => document.querySelector('dialog[open]') !== null
+
 /** A field, or a dialog, has the keys. */
 function isTyping({ target }: KeyboardEvent): boolean {
-  if (document.querySelector('dialog[open]') !== null) return true
+  if (isDialog()) return true
   return target instanceof Element && target.matches('input:not([type="checkbox"], [type="radio"]), select, textarea')
+}
+
+/** Leaves a field by Enter or Esc with all that is typed: the keys are those of the page again. @returns whether the key has done so */
+function leaveField({ key, target, isComposing }: KeyboardEvent): boolean {
+  if ((key !== 'Enter' && key !== 'Escape') || isComposing || isDialog()) return false
+  if (!(target instanceof HTMLInputElement) || target.type !== 'search') return false
+  target.blur()
+  return true
 }
 
 /** Does what a key stands for. @returns whether the key stands for something here */
@@ -87,7 +97,9 @@ const rows = () => [...document.querySelectorAll<HTMLElement>('[data-row]')]
 
 function moveBy(step: 1 | -1): boolean {
   const all = rows()
-  const at = all.indexOf(document.activeElement as HTMLElement)
+  const focused = all.indexOf(document.activeElement as HTMLElement)
+  // Whoever is in a record goes on from its row.
+  const at = focused === -1 ? all.findIndex((row) => row.ariaExpanded === 'true') : focused
   const next = all[at === -1 ? 0 : Math.max(0, Math.min(all.length - 1, at + step))]
   next?.focus()
   return next !== undefined

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks'
 import type { ActionView } from '../../views.ts'
 import { order } from '../api.ts'
 import { count, counted, fullDate } from '../printed.ts'
+import { Sentence } from '../sentence.tsx'
 import { actionWords } from './action-button.tsx'
 
 /** Says an action in words. */
@@ -34,7 +35,7 @@ function Running({ action, canWrite }: { readonly action: ActionView; readonly c
   }
   return (
     <li>
-      <span>{inWords(action)}</span>
+      <Sentence text={inWords(action)} />
       <progress max={Math.max(1, total)} value={done + unchanged} aria-label={inWords(action)} />
       <span class="number" aria-hidden="true">
         {count(done + unchanged)} of {count(total)}
@@ -71,7 +72,9 @@ export function ActionLog({ actions }: { readonly actions: readonly ActionView[]
               <tr key={action.id}>
                 <td class="number nowrap">{fullDate(action.at).replace(/\.\d+$/, '')}</td>
                 <td>{action.who ?? 'not named'}</td>
-                <td>{inWords(action)}</td>
+                <td>
+                  <Sentence text={inWords(action)} />
+                </td>
                 <td>{resultOf(action)}</td>
               </tr>
             ))}

@@ -18,10 +18,8 @@ interface DetailsProps {
 export function JobDetails({ id, canWrite, version }: DetailsProps) {
   const { value: job, error } = useRecord(id, version)
   const heading = useRef<HTMLHeadingElement>(null)
-  // Where the details take the place of the list, the focus goes with them.
-  useEffect(() => {
-    if (matchMedia('(max-width: 72rem)').matches) heading.current?.focus()
-  }, [])
+  // The details stand behind all rows, or in their place: the focus goes with them.
+  useEffect(() => heading.current?.focus(), [])
   return (
     <aside class="job-details" aria-labelledby="job-title">
       <header>
@@ -45,7 +43,11 @@ export function JobDetails({ id, canWrite, version }: DetailsProps) {
         <>
           <p class="job-state-line">
             <JobStateWord state={job.state} />{' '}
-            {job.reason !== undefined && job.reason !== job.state && `(${job.reason}) `}
+            {job.reason !== undefined && job.reason !== job.state && (
+              <>
+                (<bdi>{job.reason}</bdi>){' '}
+              </>
+            )}
             {job.attempt > 0 && <span class="muted">attempt {job.attempt}</span>}
           </p>
           {canWrite && (
@@ -107,7 +109,8 @@ function History({ job: { history } }: { readonly job: JobDetailsView }) {
           <li key={`${at}-${state}`} class={`job-${state}`}>
             <b>{state}</b>{' '}
             <time class="muted number" dateTime={new Date(at).toISOString()}>
-              {index === 0 ? fullDate(at) : `${duration(at - history[index - 1]!.at)} later`}
+              {fullDate(at)}
+              {index > 0 && `, ${duration(at - history[0]!.at)} after the call`}
             </time>
             {text !== undefined && <p>{text}</p>}
           </li>

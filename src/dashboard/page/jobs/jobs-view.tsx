@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ActionView, HelloView } from '../../views.ts'
 import { changeValues, type Values } from '../address.ts'
 import { Icon } from '../icon.tsx'
@@ -29,6 +29,7 @@ export function JobsView({ hello, actions, values }: ViewProps) {
     setCursors([])
     select(new Set())
   }, [state, job, search])
+  useReturn(values.open)
   const version = actions.filter(({ endedAt }) => endedAt !== undefined).length
   const { value: page, error, isLoading } = useRecords(filter, cursors.at(-1), version)
   const canWrite = hello?.role === 'write'
@@ -83,6 +84,17 @@ export function JobsView({ hello, actions, values }: ViewProps) {
       {open !== undefined && open !== '' && <JobDetails key={open} id={open} canWrite={canWrite} version={version} />}
     </section>
   )
+}
+
+/** Gives the focus back to the row of a record that was closed, unless another part of the page has it. */
+function useReturn(open: string | undefined): void {
+  const opened = useRef<string | undefined>(undefined)
+  useEffect(() => {
+    const closed = opened.current
+    opened.current = open
+    if (open || !closed || document.activeElement !== document.body) return
+    document.querySelector<HTMLElement>(`[data-row="${CSS.escape(closed)}"]`)?.focus()
+  }, [open])
 }
 
 const matchingWords = (matching: number | undefined) => (matching === undefined ? '' : counted(matching, 'record'))

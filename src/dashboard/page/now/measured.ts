@@ -1,4 +1,4 @@
-import type { PointView } from '../../views.ts'
+import type { PointView, Quantiles } from '../../views.ts'
 import type { Line } from '../plot.tsx'
 
 /** The lines of each plot, over the dates of the points. */
@@ -26,6 +26,10 @@ export function measuredOf(points: readonly PointView[], step: number, span: num
   const line = (name: string, tone: Line['tone'], value: (point: PointView) => number | undefined): Line => {
     return { name, tone, values: at.map((point) => point && value(point)) }
   }
+  const quantiles = (of: (point: PointView) => Quantiles | undefined) => [
+    line('median', 'after', (point) => timeOf(of(point)?.p50)),
+    line('95 %', 'soft', (point) => timeOf(of(point)?.p95)),
+  ]
   const perSecond = 1000 / step
   return {
     dates: at.map((_, index) => first + index * step),
@@ -35,9 +39,12 @@ export function measuredOf(points: readonly PointView[], step: number, span: num
     ],
     due: [line('tasks that could begin', 'after', ({ due }) => due)],
     oldest: [line('oldest due', 'wait', ({ oldestDue }) => oldestDue)],
-    wait: [line('median', 'after', ({ wait }) => wait?.p50), line('95 %', 'soft', ({ wait }) => wait?.p95)],
-    run: [line('median', 'after', ({ run }) => run?.p50), line('95 %', 'soft', ({ run }) => run?.p95)],
+    wait: quantiles(({ wait }) => wait),
+    run: quantiles(({ run }) => run),
     loop: [line('delay', 'ink', ({ loopDelay }) => loopDelay)],
     held: [line('responses that wait', 'wait', ({ held }) => held)],
   }
 }
+
+/** A time above all bounds is `Infinity`. */
+const timeOf = (time: number | null | undefined) => (time === null ? Infinity : time)

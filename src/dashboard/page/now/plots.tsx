@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import { bounds } from '../../../schedule/histogram.ts'
 import { Plot } from '../plot.tsx'
 import { clockTime, duration, shortCount } from '../printed.ts'
 import type { Measured } from './measured.ts'
@@ -11,6 +12,9 @@ interface PlotsProps {
   readonly isShort: boolean
 }
 
+/** The largest bound of the histograms: times above it are not told apart. */
+const longest = bounds[bounds.length - 1]!
+const time = (ms: number) => (ms === Infinity ? `> ${duration(longest)}` : duration(ms))
 const perSecond = (value: number) => `${shortCount(value)}/s`
 
 /** The plots of the view, all of one time: the moment that is pointed at is shown in each. */
@@ -28,8 +32,8 @@ export function Plots({ measured, span, isShort }: PlotsProps) {
         <Plot title="Throughput" lines={throughput} stacked print={perSecond} least={1} {...shared} />
         <Plot title="Due" lines={due} stacked print={shortCount} least={5} {...shared} />
         <Plot title="Oldest due" lines={oldest} print={duration} least={100} {...shared} />
-        <Plot title="Wait" lines={wait} print={duration} least={10} {...shared} />
-        <Plot title="Run time" lines={run} print={duration} least={10} {...shared} />
+        <Plot title="Wait" lines={wait} print={time} longest={longest} least={10} {...shared} />
+        <Plot title="Run time" lines={run} print={time} longest={longest} least={10} {...shared} />
         <Plot title="Event loop delay" lines={loop} print={duration} least={50} {...shared} />
         <Plot title="Held responses" lines={held} print={shortCount} least={5} {...shared} />
       </div>

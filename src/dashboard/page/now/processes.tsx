@@ -1,5 +1,6 @@
 import type { ProcessView } from '../../views.ts'
 import { counted, duration, fullDate } from '../printed.ts'
+import { Names } from '../sentence.tsx'
 import { serverNow } from '../server-clock.ts'
 
 /** The processes that are alive, and what they run. */
@@ -49,7 +50,7 @@ function Row({ process: { pid, version, isThis, startedAt, running, jobs } }: { 
       <td>
         <Running running={running} />
       </td>
-      <td class="jobs-known">{jobs.length === 0 ? '–' : jobs.join(', ')}</td>
+      <td class="jobs-known">{jobs.length === 0 ? '–' : <Names names={jobs} />}</td>
     </tr>
   )
 }

@@ -1,5 +1,6 @@
 import type { WarningView } from '../../views.ts'
 import { Icon } from '../icon.tsx'
+import { Sentence } from '../sentence.tsx'
 
 /** The warnings in words: what is wrong, and what to do next. */
 export function Warnings({ warnings }: { readonly warnings: readonly WarningView[] }) {
@@ -9,7 +10,9 @@ export function Warnings({ warnings }: { readonly warnings: readonly WarningView
         <li key={id} class={isGrave ? 'warning grave' : 'warning'}>
           <Icon name={isGrave ? 'warning' : 'notice'} />
           <div>
-            <p>{text}</p>
+            <p>
+              <Sentence text={text} />
+            </p>
             {advice !== '' && <p>{advice}</p>}
           </div>
         </li>

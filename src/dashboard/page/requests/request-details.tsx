@@ -1,5 +1,6 @@
 import { duration, fullDate } from '../printed.ts'
 import { isRequest, type RememberedRow, type RememberedTask } from '../remembered-rows.ts'
+import { Names } from '../sentence.tsx'
 import { barsOf, dueOf, originOf, workAfter } from './bars.ts'
 import { StateWord } from './result.tsx'
 import { Axis, Lane, Strip, Waited } from './strip.tsx'
@@ -60,7 +61,7 @@ export function RequestDetails({ request, elapsed, end }: DetailsProps) {
         {placesOf(request.tasks).map(([place, names]) => (
           <span key={place}>
             {' '}
-            · deferred at <code>{place}</code>: {names.join(', ')}
+            · deferred at <code>{place}</code>: <Names names={names} />
           </span>
         ))}
       </p>
