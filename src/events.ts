@@ -19,7 +19,7 @@ export interface Events {
   'task:deferred': { readonly task: Task }
   /** A call of `dispatch` goes to the journal instead, for whichever process has room: there it becomes a task of that `id`. */
   'call:dispatched': { readonly id: string; readonly name: string; readonly args: readonly unknown[] }
-  /** This process runs a call of a job that another one has left by its end: it comes once for each process that takes the call over, ahead of its run. */
+  /** A call of a job that another process has left by its end is about to run here: once for each process that takes the call over. */
   'task:recovered': { readonly task: Task }
   /** An attempt begins. */
   'task:started': { readonly task: Task }

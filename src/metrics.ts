@@ -35,8 +35,6 @@ const readers = new WeakMap<Backlog, Set<Metrics>>()
  * app.get('/backlog', (req, res) => res.json(metrics.read().status.backlog))
  */
 export class Metrics implements Disposable {
-  /** The folder of the journal; `undefined` where there is none. @internal */
-  readonly folder: string | undefined
   readonly #scheduler: Scheduler
   readonly #backlog: Backlog
   readonly #status: () => Status
@@ -45,10 +43,8 @@ export class Metrics implements Disposable {
 
   /** @internal */
   constructor(scheduler: Scheduler, status: () => Status, { loopDelay }: Required<MetricsOptions>) {
-    const { backlog, settings } = scheduler
-    const { journal } = settings
+    const { backlog } = scheduler
     this.#scheduler = scheduler
-    this.folder = typeof journal === 'object' ? journal.path : journal
     this.#backlog = backlog
     this.#status = status
     this.#loop = loopDelay ? LoopMonitor.start() : undefined

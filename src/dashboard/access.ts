@@ -1,6 +1,6 @@
 import type { Answer } from '../adapters/handler/answer.ts'
 import type { Call } from '../adapters/handler/call.ts'
-import { isLoopback, namesLoopback } from '../adapters/handler/peer.ts'
+import { isOwnMachine } from '../adapters/handler/own-machine.ts'
 import { AfterwordError, describe } from '../errors.ts'
 import { report } from '../events.ts'
 import { lostThis } from '../lost-this.ts'
@@ -13,9 +13,6 @@ export interface Access {
   /** The person, as `authorize` names them. */
   readonly actor: string | undefined
 }
-
-/** The headers that proxies add: the other end of the connection is not who asks. */
-const forwarded = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via']
 
 const longestActor = 200
 
@@ -47,9 +44,7 @@ function ownMachine(call: Call, role: DashboardRole | undefined): Access | Answe
     return closed('The dashboard is closed in production.')
   if (call.peer === undefined)
     return closed('The dashboard is open to this machine only, and the host does not tell who asks.')
-  const isOwn = isLoopback(call.peer) && !forwarded.some((name) => call.header(name) !== undefined)
-  // A page elsewhere can have its own name lead to this machine: the browser then takes the dashboard for a part of that page.
-  if (!isOwn || !namesLoopback(call.header('host') ?? '')) return closed('The dashboard is open to this machine only.')
+  if (!isOwnMachine(call)) return closed('The dashboard is open to this machine only.')
   return { role: role ?? 'write', actor: undefined }
 }
 

@@ -32,7 +32,7 @@ export async function pageAnswer(name: string, call: Call): Promise<Answer> {
     vary: 'accept-encoding',
   }
   if (call.header('if-none-match')?.split(/,\s*/).includes(tag)) return answer(304, headers)
-  const accepted = call.header('accept-encoding') ?? ''
+  const accepted = call.mayEncode ? (call.header('accept-encoding') ?? '') : ''
   const encoding = (Object.keys(encodings) as Encoding[]).find((each) => accepts(accepted, each))
   if (encoding === undefined) return answer(200, headers, text)
   return answer(200, { ...headers, 'content-encoding': encoding }, await compress(name, text, encoding))

@@ -1,7 +1,7 @@
 import type { Answer } from '../adapters/handler/answer.ts'
 import type { Call } from '../adapters/handler/call.ts'
 import { type Handler, makeHandler } from '../adapters/handler/handler.ts'
-import { isLoopback } from '../adapters/handler/peer.ts'
+import { isOwnMachine } from '../adapters/handler/own-machine.ts'
 import type { Afterword } from '../afterword.ts'
 import { clock } from '../clock.ts'
 import { instance } from '../instance.ts'
@@ -53,13 +53,10 @@ export function doctor(options: DoctorOptions = {}, of?: Afterword): Handler {
 }
 
 const local = 'Without a token the doctor answers callers of this machine, outside production.'
-const forwarding = ['forwarded', 'x-forwarded-for', 'via', 'x-real-ip']
 
 function mayAsk(call: Call, token: string | undefined): boolean {
   if (token !== undefined) return isSame(call.header('authorization') ?? '', `Bearer ${token}`)
-  // A proxy of this machine asks for clients of others.
-  const isDirect = forwarding.every((name) => call.header(name) === undefined)
-  return isDirect && isLoopback(call.peer ?? '') && process.env.NODE_ENV !== 'production'
+  return isOwnMachine(call) && process.env.NODE_ENV !== 'production'
 }
 
 /** Compares texts in a time that does not tell where they differ. */
@@ -84,7 +81,7 @@ class Surgery {
     const isScoped = of.currentScope instanceof RequestScope
     const id = call.query.get('visit')
     if (id !== null && isScoped) this.#work(of, id)
-    const told = { doctor: version, process: this.#process, isScoped, httpVersion: versionOf(call.request) }
+    const told = { doctor: version, process: this.#process, isScoped, httpVersion: call.httpVersion }
     const body = { ...told, padding: 'afterword '.repeat(bodyLength / 10) }
     return call.query.get('body') === 'stream' ? inPieces(body) : json(200, body)
   }
@@ -127,11 +124,4 @@ function inPieces(body: object): Answer {
       return () => {}
     },
   }
-}
-
-/** Finds the version of HTTP in what a framework hands over: the request of Node, or what has it. */
-function versionOf(request: unknown): string | undefined {
-  const { httpVersion, raw, req } = Object(request) as { httpVersion?: string; raw?: unknown; req?: unknown }
-  const inner = Object(raw ?? req) as { httpVersion?: string }
-  return httpVersion ?? inner.httpVersion
 }

@@ -14,13 +14,11 @@ export interface Reading extends Measurements {
 /** The source of the numbers that Prometheus and OpenTelemetry get. What is read at one moment by several readers is read once. */
 export class Readings {
   readonly #metrics: Metrics
-  readonly #kept: KeptCounts | undefined
+  #kept: KeptCounts | undefined
   #reading: Promise<Reading> | undefined
 
   constructor(options: MetricsOptions, of: Afterword = instance()) {
     this.#metrics = of.metrics(options)
-    const { folder } = this.#metrics
-    this.#kept = folder === undefined ? undefined : new KeptCounts(folder)
   }
 
   /** Reads the numbers as they are now. @throws AfterwordError `AFTERWORD_METRICS_CLOSED` */
@@ -32,6 +30,9 @@ export class Readings {
   }
 
   async #read(): Promise<Reading> {
+    // An app may call `configure` after it has asked for metrics.
+    const folder = this.#metrics.journal?.path
+    if (folder !== undefined) this.#kept ??= new KeptCounts(folder)
     const kept = await this.#kept?.read()
     return { ...this.#metrics.read(), kept }
   }

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { pageFiles } from '../../src/dashboard/page-files.ts'
 import type { SentResponse } from '../../src/index.ts'
 import { EventStream } from '../dashboard/event-stream.ts'
 import { run } from '../support/account.ts'
@@ -54,6 +55,8 @@ describe.each([
       const [script = ''] = /[\w-]+\.js/.exec(await page.text()) ?? []
       const file = await fetch(new URL(script, base), { headers })
       expect([file.status, file.headers.get('content-type')]).toEqual([200, 'text/javascript; charset=utf-8'])
+      // Next compresses it, and `fetch` decodes that.
+      expect(await file.text()).toBe(pageFiles[script]?.text)
     }
     await using events = await EventStream.open(`${url}/events`, headers)
     expect(await events.next('hello')).toMatchObject({ role: 'write' })

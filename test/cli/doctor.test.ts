@@ -164,9 +164,10 @@ test('afterword doctor finds a host that runs the work before the response', asy
 })
 
 test('afterword doctor tells that a proxy speaks HTTP/1.0 to the app', async () => {
-  const port = await app()
+  const port = await app(doctor({ token: 'secret' }))
   const http10 = createServer((req, res) => {
-    const head = `GET ${req.url} HTTP/1.0\r\nhost: localhost\r\n\r\n`
+    const { authorization } = req.headers
+    const head = `GET ${req.url} HTTP/1.0\r\nhost: localhost\r\nauthorization: ${authorization}\r\n\r\n`
     const socket = connect(port, '127.0.0.1', () => void socket.write(head))
     const chunks: Buffer[] = []
     socket.on('data', (chunk: Buffer) => void chunks.push(chunk))
@@ -179,7 +180,7 @@ test('afterword doctor tells that a proxy speaks HTTP/1.0 to the app', async () 
     })
   })
   // The proxy shares the thread of the app here: when it learns that the connection has ended is no matter of the test.
-  const { diagnoses } = await examine(`http://127.0.0.1:${await listen(http10)}/`)
+  const { diagnoses } = await examine(`http://127.0.0.1:${await listen(http10)}/`, { AFTERWORD_TOKEN: 'secret' })
   expect(diagnoses[0]?.remarks).toEqual([
     expect.stringContaining('The request came to the app in HTTP/1.0'),
     expect.stringContaining('Connections are closed after each response'),

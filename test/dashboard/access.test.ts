@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { dashboard } from '../../src/dashboard/dashboard.ts'
 import type { DashboardOptions } from '../../src/options/dashboard-options.ts'
@@ -145,6 +146,22 @@ test.each([
   const { status, text } = await ask({ ...order, headers: json, body })
   expect(status).toBe(expected)
   expect(JSON.parse(text).message).toMatch(/\.$/)
+})
+
+test('dashboard() without authorize is closed to a proxy of this machine that speaks HTTP/1.0 and names nobody', async () => {
+  const server = createServer(dashboard()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  const socket = connect(port, '127.0.0.1')
+  socket.end(`GET /afterword/ HTTP/1.0\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`)
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 403 /)
+})
+
+test('dashboard() without authorize is closed to a page that was loaded under another name', async () => {
+  const ask = await serve()
+  const headers = { ...json, origin: 'http://app.example.com' }
+  expect(await ask({ ...order, headers })).toMatchObject({ status: 403 })
 })
 
 test.each([

@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import express from 'express'
 import { Hono } from 'hono'
 import { AggregatorRegistry, Registry } from 'prom-client'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { Afterword } from '../../src/index.ts'
 import { prometheus } from '../../src/observe/prometheus.ts'
 import { serve } from '../support/local-site.ts'
+import { Program } from '../support/program.ts'
 import { hasPromtool } from '../support/promtool.ts'
 import { Reports } from '../support/reports.ts'
 import { Turns } from '../support/turns.ts'
@@ -30,6 +31,14 @@ async function busy(afterword: Afterword): Promise<Turns> {
   await turns.taken('first')
   return turns
 }
+
+test('prometheus() counts the records of a journal that is configured later', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'afterword-later-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  await using program = new Program(new URL('programs/configured-later.ts', import.meta.url), { args: [folder] })
+  const { text } = await program.message('text')
+  expect(text).toMatch(/^afterword_kept_oldest_due_age_seconds /m)
+})
 
 test('prometheus().text() has tasks by state, outcomes, attempts and histograms', async () => {
   await using afterword = new Afterword()

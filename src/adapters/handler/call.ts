@@ -6,6 +6,10 @@ export interface Call {
   readonly query: URLSearchParams
   /** The address at the other end of the connection; `undefined` where the host does not tell it. */
   readonly peer: string | undefined
+  /** The version of HTTP; `undefined` where the host does not tell it. */
+  readonly httpVersion: string | undefined
+  /** The answer may be compressed. Next drops the header that says so, and compresses answers itself. */
+  readonly mayEncode: boolean
   /** The request as the framework hands it to its handlers. */
   readonly request: unknown
   /** Reads a header, by its name in lower case. */

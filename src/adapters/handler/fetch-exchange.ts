@@ -7,6 +7,9 @@ export function fetchCall(from: Request, request: unknown, peer: string | undefi
     ...splitUrl(from.url),
     method: from.method,
     peer,
+    httpVersion: undefined,
+    // Only a request of Next has that.
+    mayEncode: !('nextUrl' in from),
     request,
     header: (name) => from.headers.get(name) ?? (name === 'host' ? new URL(from.url).host : undefined),
     body: (most) => readBody(from, most),

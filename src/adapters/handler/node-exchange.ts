@@ -18,6 +18,8 @@ export function nodeCall(req: NodeRequest, request: unknown = req, parsed: unkno
     ...splitUrl(req.originalUrl ?? req.url ?? '/'),
     method: req.method ?? 'GET',
     peer: req.socket?.remoteAddress,
+    httpVersion: req.httpVersion,
+    mayEncode: true,
     request,
     header: (name) => {
       // The pseudo-header of HTTP/2.

@@ -34,17 +34,3 @@ export function peerOf(request: Request, hosts: readonly unknown[]): string | un
   }
   return undefined
 }
-
-/** The address is that of this machine. */
-export function isLoopback(address: string): boolean {
-  return /^(::ffff:)?127(\.\d{1,3}){3}$/i.test(address) || address === '::1'
-}
-
-/** The `Host` header names this machine. Any other name may be one that somebody else has made to lead here. */
-export function namesLoopback(host: string): boolean {
-  const name = host
-    .replace(/:\d+$/, '')
-    .replace(/^\[(.*)\]$/, '$1')
-    .toLowerCase()
-  return name === 'localhost' || name.endsWith('.localhost') || isLoopback(name)
-}
