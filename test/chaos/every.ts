@@ -30,6 +30,8 @@ export interface Series {
 /** The result of a series. */
 export interface SeriesScore {
   struck: number
+  /** The first call that no trial has come to. */
+  next: number
   answered: number
   again: number
   /** The trials that went wrong. */
@@ -81,6 +83,7 @@ const over = 2
 export class EveryCall implements AsyncDisposable {
   readonly #workers: readonly Lives[]
   readonly #templates: Templates
+  #isStopped = false
 
   private constructor(workers: readonly Lives[], templates: Templates) {
     this.#workers = workers
@@ -105,13 +108,14 @@ export class EveryCall implements AsyncDisposable {
     const template = left === undefined ? undefined : this.#templates[left]
     if (left !== undefined && template === undefined) throw new Error(`${scene} needs the history of git`)
     const life = { script, processes, sync, ...(template && { template }) }
-    const score: SeriesScore = { struck: 0, answered: 0, again: 0, wrong: [] }
+    const score: SeriesScore = { struck: 0, next: first, answered: 0, again: 0, wrong: [] }
     let next = first
     let quiet = 0
     const work = async (lives: Lives) => {
-      while (quiet < over) {
+      while (quiet < over && !this.#isStopped) {
         const at = next
         next += step
+        score.next = next
         const trial = await lives.try(life, blow, at)
         if (trial.struck === 0) quiet++
         else score.struck++
@@ -127,6 +131,16 @@ export class EveryCall implements AsyncDisposable {
     }
     await Promise.all(this.#workers.map(work))
     return score
+  }
+
+  /** Ends the series once the trials that run are over. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  /** Whether the series was ended before a life had no further call. */
+  get isStopped(): boolean {
+    return this.#isStopped
   }
 
   /** Lives a life without a blow. @param under a command that starts it @returns its calls */

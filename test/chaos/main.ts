@@ -143,15 +143,19 @@ async function every(): Promise<boolean> {
     from: values.from === undefined ? undefined : Number(values.from),
     only: values.trial === undefined ? undefined : Number(values.trial),
   }
+  // An interrupted run prints the counts of what it has done.
+  process.once('SIGINT', () => calls.stop())
   let isRight = true
   for (const series of planSeries(choice)) {
-    const { struck, answered, again, wrong } = await calls.run(series)
-    const { scene, sync, blow } = series
+    const { struck, next, answered, again, wrong } = await calls.run(series)
+    const { scene, sync, blow, first } = series
+    const part = calls.isStopped ? ` (stopped; of those from ${first} on, before ${next})` : ''
     console.log(
-      `${scene} ${sync} ${blow}: ${struck} calls struck, ${answered} answered, ${again} ran twice, ${wrong.length} wrong`,
+      `${scene} ${sync} ${blow}: ${struck} calls struck${part}, ${answered} answered, ${again} ran twice, ${wrong.length} wrong`,
     )
     for (const each of wrong) console.log(`  ${each}`)
     isRight &&= wrong.length === 0
+    if (calls.isStopped) break
   }
   return isRight
 }

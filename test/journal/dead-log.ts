@@ -61,6 +61,14 @@ export class DeadLog {
     this.inDatabase('1', (added) => added.insert(this.row(n, owner.free)))
   }
 
+  /** Moves a record that any worker may claim to the shared database. */
+  forward(n: number): void {
+    this.inDatabase('shared', (added, notes) => {
+      added.insert(this.row(n, owner.free))
+      notes.noteForwarded(dead + n)
+    })
+  }
+
   /** Lists a record as failed in the database of the slot. */
   listFailed(n: number): void {
     const failure = { row: this.row(n), attempt: 1, failedAt: Date.now(), reason: 'failed', error: 'no luck' }

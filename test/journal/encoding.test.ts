@@ -339,6 +339,17 @@ describe('encode() and decode()', () => {
     expect(() => encode([make()], 262_144)).toThrow(/take at least \d+ bytes/)
   })
 
+  it('read no more properties of an object than fit', () => {
+    const read: string[] = []
+    const names = Array.from({ length: 100 }, (_, n) => `${n}${'.'.repeat(100)}`)
+    const value = Object.defineProperties(
+      {},
+      Object.fromEntries(names.map((name) => [name, { enumerable: true, get: () => read.push(name) }])),
+    )
+    expect(() => encode([value], 1000)).toThrow('The arguments take at least 1001 bytes')
+    expect(read.length).toBeLessThan(10)
+  })
+
   it('ask no toJSON that a library has given to all lists', () => {
     const lists = Array.prototype as { toJSON?: unknown }
     lists.toJSON = () => 'wrong'

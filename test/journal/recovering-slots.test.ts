@@ -11,6 +11,8 @@ import { ProcessLock } from '../../src/journal/files/process-lock.ts'
 import { recordIdOf, slotSize } from '../../src/journal/files/record-id.ts'
 import { owner } from '../../src/journal/files/schema.ts'
 import { WithdrawalRows } from '../../src/journal/files/withdrawal-rows.ts'
+import { JournalFiles } from '../../src/journal/inspection/journal-files.ts'
+import { RecordReader } from '../../src/journal/inspection/record-reader.ts'
 import { Inspector } from '../../src/journal/inspector.ts'
 import type { FromServer } from '../../src/journal/protocol.ts'
 import { openFolder } from '../../src/journal/server/databases.ts'
@@ -99,6 +101,19 @@ class Adopter implements Disposable {
     for (const lock of this.#locks.splice(0)) lock?.release()
   }
 }
+
+test('a record that moves from a log to the shared database, between the readings of both, is listed once', () => {
+  dead.accept(dead.row(1, owner.free), dead.row(2))
+  using files = new JournalFiles(dead.folder)
+  const ids: string[] = []
+  for (const page of new RecordReader(files).records()) {
+    if (ids.length === 0) dead.forward(1)
+    for (const { id } of page) ids.push(id)
+  }
+  expect(ids).toEqual([dead.id(1), dead.id(2)])
+  // The next listing finds it where it is.
+  expect([...new RecordReader(files).records()].flat().map(({ id }) => id)).toEqual([dead.id(2), dead.id(1)])
+})
 
 describe('while the log of a dead process is read', () => {
   test('a record that is cancelled stays so, though the process had moved it to its database and not noted that', async () => {

@@ -5,6 +5,9 @@ const mostDepth = 32
 /** The number of objects that are looked for one by one: a set is dearer for so few. */
 const mostSeen = 12
 
+/** The bytes that a property takes at least besides the characters of its name, as JSON and in a table: two quotation marks, two other marks. */
+const leastBytes = 4
+
 /** The objects of the value so far: one that is met again is shared, or a cycle. */
 const seen: (object | undefined)[] = new Array(mostSeen).fill(undefined)
 let count = 0
@@ -67,10 +70,12 @@ function isPlainObject(value: object, depth: number): boolean {
   }
   if (getPrototypeOf(value) !== plainPrototype || isKnown(value)) return false
   let properties = 0
+  let bytes = 0
   // The loop also sees properties that were added to `Object.prototype`: JSON leaves those out.
   for (const key in value) {
+    properties++
     // To look at so many properties once more takes its time, and they fit in no table.
-    if (++properties > most) throw new TooLarge(`at least ${most + 1}`)
+    if ((bytes += key.length + leastBytes) > most) throw new TooLarge(`at least ${most + 1}`)
     room -= key.length
     if (key === '__proto__' || key === 'toJSON' || !isPlain((value as Record<string, unknown>)[key], depth))
       return false

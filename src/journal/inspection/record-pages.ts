@@ -58,11 +58,15 @@ export class RecordPages {
     const end = (): Cursor => ({ part, at: Object.fromEntries(sources.map(({ name, position }) => [name, position])) })
     // Processes that do not answer have been waited for by now.
     const until = clock.now() + longest
+    // A record that a log has told of may move to the shared database before that is read.
+    const told = new Set<number>()
     for (;;) {
       for (const source of sources) if (!source.fill(until)) return end()
       const newest = sources.reduce<RecordSource | undefined>((best, source) => source.newerThan(best), undefined)
       const taken = newest?.take()
       if (taken === undefined) return undefined
+      if (told.has(taken.row.key)) continue
+      told.add(taken.row.key)
       const shown = this.#shown(reader.listed(taken.row, taken.holder), taken.row.owner)
       if (query.state === undefined || shown.state === query.state) records.push(shown)
       // Few of the rows may be in the state that is asked for.

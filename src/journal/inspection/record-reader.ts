@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
+import { isShared } from '../files/log-format.ts'
 import { LogNotes } from '../files/log-notes.ts'
 import { idOf } from '../files/record-id.ts'
 import { keyIdOf, keyIdSql } from '../format/encrypted-text.ts'
@@ -45,6 +46,8 @@ export class RecordReader {
   /** The living processes of the journal. */
   readonly holders: Holders
   readonly #logs = new Map<string, LoggedRecords | undefined>()
+  /** The records that a log has listed, and that move to the shared database: they may do so before that is read. */
+  readonly #forwarding = new Set<number>()
   readonly states: WaitingStates
 
   constructor(files: JournalFiles) {
@@ -106,16 +109,21 @@ export class RecordReader {
     const moved = new Set<number>()
     for (const rows of pages<Row>(database, sqlOf[table], job)) {
       for (const { key } of rows) if (inLog?.has(key)) moved.add(key)
-      yield { rows }
+      yield { rows: name === this.#files.shared ? rows.filter(({ key }) => !this.#forwarding.has(key)) : rows }
     }
     if (log === undefined) return
     const holder = this.holders.bySlot(Number(name))
     const isWanted = (row: Row) => !moved.has(row.key) && (job === undefined || row.job === job)
-    if (table === 'failed') return yield { rows: failed.filter(isWanted), holder }
+    const listed = (rows: readonly Row[]): Found => {
+      const wanted = rows.filter(isWanted)
+      for (const { key, owner: by = 0, singleton } of wanted) if (isShared(by, singleton)) this.#forwarding.add(key)
+      return { rows: wanted, holder }
+    }
+    if (table === 'failed') return yield listed(failed)
     const byId = database.prepare(`${sqlOf.pending} WHERE key = ?`)
     for (const ids of inPages(log.pendingIds())) {
       const rows = [...log.pending(ids)]
-      yield { rows: rows.filter(isWanted), holder }
+      yield listed(rows)
       // The log has some no more: those that have not ended are in the database by now.
       const found = new Set(rows.map(({ key }) => key))
       const left = ids.filter((id) => !found.has(id)).flatMap((id) => byId.all(id) as unknown as Row[])
