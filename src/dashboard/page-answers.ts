@@ -47,7 +47,11 @@ export function pageBelow(segment: string): Answer {
   const { type, text } = pageFiles['index.html'] as { type: string; text: string }
   const base = `<base href="./${segment.replaceAll('&', '&amp;').replaceAll('"', '%22').replaceAll('<', '%3C')}/">`
   return based(
-    answer(200, { 'content-type': type, 'cache-control': 'no-cache' }, text.replace('<head>', `<head>${base}`)),
+    answer(
+      200,
+      { 'content-type': type, 'cache-control': 'no-cache' },
+      text.replace('<head>', () => `<head>${base}`),
+    ),
   )
 }
 

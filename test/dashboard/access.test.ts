@@ -192,3 +192,17 @@ test('a file of the page is asked for once', async () => {
   const again = await ask({ path: `/afterword/${script}`, headers: { 'if-none-match': String(headers.etag) } })
   expect(again).toMatchObject({ status: 304, text: '' })
 })
+
+test.each(['//', '//[', 'http://[/', '/%', '/\\['])(
+  'a request for %s is answered, though that is no path of a URL',
+  async (path) => {
+    const ask = await serve()
+    expect(await ask({ path })).toMatchObject({ status: 200 })
+  },
+)
+
+test('the page at a path without a slash has the path as it is, and nothing that it stands for', async () => {
+  const ask = await serve()
+  const { text } = await ask({ path: '/$\'$&<b>&"' })
+  expect(text).toContain(`<base href="./$'$&amp;%3Cb>&amp;%22/">`)
+})

@@ -18,8 +18,11 @@ export interface Call {
   body(most: number): Promise<unknown>
 }
 
-/** Splits a URL, or the part of it that Node has, into a path and a query. */
+/** The origin that the URL of a request may begin with, its path, and its query. */
+const parts = /^(?:[a-z][a-z\d+.-]*:\/\/[^/?#]*)?([^?#]*)(?:\?([^#]*))?/i
+
+/** Splits a URL, or the part of it that Node has, into a path and a query. A client can send what is no URL, `//` for example: that has a path as well. */
 export function splitUrl(url: string): { readonly path: string; readonly query: URLSearchParams } {
-  const { pathname, searchParams } = new URL(url, 'http://localhost')
-  return { path: pathname, query: searchParams }
+  const [, path = '', query = ''] = parts.exec(url) ?? []
+  return { path, query: new URLSearchParams(query) }
 }

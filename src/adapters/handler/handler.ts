@@ -1,5 +1,5 @@
 import type { Answer } from './answer.ts'
-import type { Call } from './call.ts'
+import { type Call, splitUrl } from './call.ts'
 import { fetchCall, fetchResponse } from './fetch-exchange.ts'
 import { type NodeRequest, type NodeResponse, nodeCall, sendNode } from './node-exchange.ts'
 import { peerOf } from './peer.ts'
@@ -71,7 +71,7 @@ export function makeHandler(answerCall: AnswerCall): Handler {
     const { req, res, originalUrl, request } = context
     context.respond = false
     // A router may have changed the URL of the request.
-    return onNode(res, { ...nodeCall(req, context, request.body), ...pathOf(originalUrl) })
+    return onNode(res, { ...nodeCall(req, context, request.body), ...splitUrl(originalUrl) })
   }
   const register = async (app: FastifyInstance): Promise<void> => {
     for (const path of ['/', '/*']) app.all(path, onFastify)
@@ -96,8 +96,4 @@ function isRequest(given: unknown): given is Request {
 
 function isNodeResponse(given: unknown): given is NodeResponse {
   return typeof (given as Partial<NodeResponse> | undefined)?.writeHead === 'function'
-}
-
-function pathOf(url: string): Pick<Call, 'path'> {
-  return { path: url.split('?', 1)[0] as string }
 }
