@@ -47,14 +47,19 @@ function routed<R>(call: Call, parts: Parts<R>, access: Access): Answer | Promis
   if (!isGet) return answer(405, { allow: 'GET, HEAD, POST' })
   if (last === '') return pageAnswer('index.html', call)
   if (isPageFile(last)) return pageAnswer(last, call)
+  // A browser that is led to an address asks for a page: the dashboard may be mounted at /events or /jobs.
+  if (call.header('accept')?.includes('text/html')) return isFile(last) ? notFound() : pageBelow(last)
   if (last === 'events') return events(parts, access)
   if (last === 'actions') return json(parts.actions.log)
-  if (before === 'jobs') return job(last, parts, false)
   if (last === 'jobs') return jobs(call, parts)
-  // A file of an earlier version, whose page is still open somewhere.
-  if (/\.(js|css|svg)$/.test(last)) return notFound()
+  if (before === 'jobs') return job(last, parts, false)
   // The path of the dashboard without a slash at its end, which frameworks may cut off.
-  return pageBelow(last)
+  return isFile(last) ? notFound() : pageBelow(last)
+}
+
+/** The name is that of a file of an earlier version, whose page is still open somewhere. */
+function isFile(name: string): boolean {
+  return /\.(js|css|svg)$/.test(name)
 }
 
 async function posted<R>(call: Call, parts: Parts<R>, access: Access, before: string, last: string): Promise<Answer> {

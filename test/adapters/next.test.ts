@@ -266,7 +266,7 @@ describe('examples/next', () => {
   })
 })
 
-describe("serverExternalPackages: ['afterword'], with a middleware of the edge runtime", () => {
+describe("serverExternalPackages: ['afterword'], with a middleware of the edge runtime and a basePath", () => {
   let app: NextApp
   let site: NextSite
   beforeAll(async () => {
@@ -278,25 +278,42 @@ describe("serverExternalPackages: ['afterword'], with a middleware of the edge r
     }
   }, patience)
 
-  test('runs the tasks of a route handler, and after()', async () => {
-    expect(await site.ask('/t/after')).toMatchObject({ status: 200, complete: true })
+  test('runs the tasks of a route handler, and after(): their path is that behind the basePath, as Next has it', async () => {
+    expect(await site.ask('/base/t/after')).toMatchObject({ status: 200, complete: true })
     expect(await site.account()).toEqual(account('/t/after', ['route', 'first', 'second', 'nested', 'deferred']))
   })
 
   test('runs the tasks of a page', async () => {
-    expect(await site.ask('/p/plain')).toMatchObject({ status: 200, complete: true })
+    expect(await site.ask('/base/p/plain')).toMatchObject({ status: 200, complete: true })
     expect(await site.account()).toEqual(account('/p/plain', ['page', 'page']))
   })
 
+  test('dashboard() is mounted below the basePath, closed without `authorize`', async () => {
+    const url = `${site.origin}/base/afterword`
+    const headers = { 'x-admin': 'ada' }
+    const page = await fetch(url, { headers })
+    expect([page.status, page.url]).toEqual([200, url])
+    const text = await page.text()
+    const base = new URL(/<base href="(.*?)">/.exec(text)?.[1] ?? '', page.url)
+    const [script = ''] = /[\w-]+\.js/.exec(text) ?? []
+    const file = await fetch(new URL(script, base), { headers })
+    expect([file.status, file.headers.get('content-type')]).toEqual([200, 'text/javascript; charset=utf-8'])
+    await using events = await EventStream.open(String(new URL('events', base)), headers)
+    expect(await events.next('hello')).toMatchObject({ role: 'write' })
+
+    const closed = await fetch(`${site.origin}/base/open`)
+    expect([closed.status, await closed.json()]).toEqual([403, { message: expect.stringContaining('authorize') }])
+  })
+
   test('leaves the middleware to Next', async () => {
-    expect(await site.ask('/t/proxied')).toMatchObject({ status: 200, complete: true })
+    expect(await site.ask('/base/t/proxied')).toMatchObject({ status: 200, complete: true })
     expect(await site.account()).toEqual(account('/t/proxied', ['route', 'route']))
   })
 
   test('drain() waits for a revalidation in after()', async () => {
-    const before = String((await site.ask('/cached')).body)
-    expect(String((await site.ask('/cached')).body)).toBe(before)
-    await site.ask('/t/revalidates')
+    const before = String((await site.ask('/base/cached')).body)
+    expect(String((await site.ask('/base/cached')).body)).toBe(before)
+    await site.ask('/base/t/revalidates')
     await site.waiting('revalidation')
     let drained = false
     const accounted = site.account().then(() => (drained = true))
@@ -304,7 +321,7 @@ describe("serverExternalPackages: ['afterword'], with a middleware of the edge r
     expect(drained).toBe(false)
     site.go('revalidation')
     await accounted
-    expect(String((await site.ask('/cached')).body)).not.toBe(before)
+    expect(String((await site.ask('/base/cached')).body)).not.toBe(before)
   })
 })
 

@@ -15,7 +15,7 @@ export const markup = '<img src=x onerror="window.harmed=true">'
 /** The name of a job that is long, and would turn what stands behind it: a control character overrides the direction of letters. */
 export const hostileName = `report-\u202e-${'of-all-that-was-sold-'.repeat(5)}`
 
-/** An app with a journal, and its dashboard at `/admin/afterword`. */
+/** An app with a journal, and its dashboard at `/admin/afterword` and `/admin/jobs`; the page `/framed` has it in a frame. */
 export class DashboardApp implements AsyncDisposable {
   /** The role of those who ask. */
   role: DashboardRole = 'write'
@@ -42,7 +42,9 @@ export class DashboardApp implements AsyncDisposable {
     )
     const app = this.#app
     app.use(afterword())
-    app.use('/admin/afterword', dashboard({ authorize: () => ({ role: this.role, actor: 'ada@analytical.example' }) }))
+    const authorize = () => ({ role: this.role, actor: 'ada@analytical.example' })
+    app.use(['/admin/afterword', '/admin/jobs'], dashboard({ authorize, frameAncestors: "'self'" }))
+    app.get('/framed', (_req, res) => void res.send('<iframe src="/admin/afterword?bare#requests"></iframe>'))
     app.post('/signup', (_req, res) => {
       sendWelcome.defer({ name: 'Ada', secret: 'hunter2' })
       defer(function appendLine() {})

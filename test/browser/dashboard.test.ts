@@ -65,7 +65,7 @@ describe.skipIf(missing)(`the dashboard${missing}`, () => {
     await page.goto(`${app.url.replace(/\/$/, '')}?from=elsewhere#jobs`)
     await page.getByText('live', { exact: true }).waitFor()
     await page.getByRole('heading', { name: 'Jobs', exact: true }).waitFor()
-    expect(page.url()).toBe(`${app.url}#jobs`)
+    expect(page.url()).toBe(`${app.url}?from=elsewhere#jobs`)
     let loads = 0
     page.on('load', () => loads++)
     await page.getByRole('link', { name: 'Now' }).click()
@@ -73,7 +73,35 @@ describe.skipIf(missing)(`the dashboard${missing}`, () => {
       .getByRole('heading', { name: /late|due/ })
       .first()
       .waitFor()
-    expect([page.url(), loads]).toEqual([`${app.url}#now`, 0])
+    expect([page.url(), loads]).toEqual([`${app.url}?from=elsewhere#now`, 0])
+  })
+
+  it('has no head in a frame that asks for none, also when the frame is loaded again', async () => {
+    const page = await browser.newPage()
+    page.setDefaultTimeout(0)
+    onTestFinished(() => page.close())
+    await page.goto(`${app.origin}/framed`)
+    const framed = page.frameLocator('iframe')
+    const headed = async () => {
+      await framed.getByRole('searchbox').first().waitFor()
+      return framed.getByRole('banner').count()
+    }
+    expect(await headed()).toBe(0)
+    const [, frame] = page.frames()
+    const loaded = page.waitForEvent('framenavigated')
+    await frame?.evaluate('location.reload()')
+    await loaded
+    expect(await headed()).toBe(0)
+    expect(frame?.url()).toBe(`${app.url}?bare#requests`)
+  })
+
+  it('can be mounted at a path that ends as one of its own addresses', async () => {
+    await app.ask('POST', '/remind')
+    const page = await open('#now')
+    await page.goto(`${app.origin}/admin/jobs#jobs?job=remind`)
+    await page.getByText('live', { exact: true }).waitFor()
+    await page.locator('[data-row]').first().getByText('remind').first().waitFor()
+    expect(page.url()).toBe(`${app.origin}/admin/jobs/#jobs?job=remind`)
   })
 
   it('retries a job that has failed, after its error was read, and shows that it is done', async () => {
