@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { escapeControls } from '../control-characters.ts'
+import { escapeControls, escapeDirections } from '../control-characters.ts'
 import { recordIdOf } from '../journal/files/record-id.ts'
 import { decode } from '../journal/format/encoding.ts'
 import { hashMark, keyIdOf } from '../journal/format/encrypted-text.ts'
@@ -105,7 +105,7 @@ function asCall(args: readonly unknown[]): string {
 /** Prints a value as Node shows it, all of it. No code of the app runs: decoded values have neither getters nor properties named by symbols. */
 export function forPeople(value: unknown): string {
   const colors = process.stdout.isTTY && process.stdout.hasColors()
-  return inspect(value, { depth: null, maxArrayLength: null, maxStringLength: null, colors })
+  return escapeDirections(inspect(value, { depth: null, maxArrayLength: null, maxStringLength: null, colors }))
 }
 
 export const date = (ms: number) => new Date(ms).toISOString()

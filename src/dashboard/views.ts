@@ -227,7 +227,7 @@ export interface ActionView {
   /** The person, as `authorize` names them. */
   readonly who: string | undefined
   readonly action: ActionName | 'reveal'
-  /** The records that the action is about, in words: `3 records`, `all failed records of send-welcome`. */
+  /** The records that the action is about, in words: `3 records`, `all failed records of "send-welcome"`. */
   readonly what: string
   readonly done: number
   /** Records that were not changed: another process was faster. */

@@ -317,7 +317,7 @@ test("afterword takes the file of an app's own database", async () => {
 })
 
 test('no command prints control characters of names, arguments, keys or errors; --json escapes them', async () => {
-  const evil = '\x1b[2J\x1b]0;pwned\x07\r\x9b2K\x7f'
+  const evil = '\x1b[2J\x1b]0;pwned\x07\r\x9b2K\x7f\u202e\u2066'
   using _reports = new Reports()
   const own = new Afterword({ journal: folder })
   const fail = (what: string) => Promise.reject(new Error(`no such address: ${what}\n\tsecond line`))
@@ -325,7 +325,7 @@ test('no command prints control characters of names, arguments, keys or errors; 
   await deferred.outcome
   await own.close()
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
-  const controls = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/
+  const controls = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2066]/
   for (const args of [
     ['list'],
     ['show', deferred.id],

@@ -176,7 +176,7 @@ test('an action can be cancelled, and the log tells who did what', async () => {
   actions.cancel(id)
   expect(await ended.promise).toMatchObject({ isCancelled: true, done: 0 })
   expect(actions.cancel('none')).toBeUndefined()
-  expect(actions.log).toMatchObject([{ id, who: 'ada', action: 'retry', what: 'all failed records of send' }])
+  expect(actions.log).toMatchObject([{ id, who: 'ada', action: 'retry', what: 'all failed records of "send"' }])
 })
 
 test('a page is full beside a process that does not answer', async () => {

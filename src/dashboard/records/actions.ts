@@ -121,5 +121,5 @@ function whatOf({ ids, filter = {}, action }: ActionRequest): string {
 
 function wordsOf({ state, job, search }: JobFilter): string {
   const found = search === undefined ? '' : ` with "${search}"`
-  return `${state ?? ''} records${job === undefined ? '' : ` of ${job}`}${found}`.trim()
+  return `${state ?? ''} records${job === undefined ? '' : ` of "${job}"`}${found}`.trim()
 }

@@ -24,8 +24,10 @@ export function Plots({ measured, span, isShort }: PlotsProps) {
   const shared = { cursor, onPoint: point, span }
   const last = dates.length - 1
   const date = dates[cursor ?? last]
+  // The last point of a day is a minute that has passed.
+  const latest = isShort ? 'now' : 'the last minute'
   const moment =
-    cursor === undefined || date === undefined ? 'now' : isShort ? clockTime(date) : clockTime(date).slice(0, 5)
+    cursor === undefined || date === undefined ? latest : isShort ? clockTime(date) : clockTime(date).slice(0, 5)
   return (
     <>
       <div class="plots">
