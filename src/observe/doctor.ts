@@ -56,7 +56,13 @@ const local = 'Without a token the doctor answers callers of this machine, outsi
 
 function mayAsk(call: Call, token: string | undefined): boolean {
   if (token !== undefined) return isSame(call.header('authorization') ?? '', `Bearer ${token}`)
-  return isOwnMachine(call) && process.env.NODE_ENV !== 'production'
+  return isOwnMachine(call) && !isOfOtherSite(call) && process.env.NODE_ENV !== 'production'
+}
+
+/** A page elsewhere has a browser of this machine ask: each visit would keep the thread busy. */
+function isOfOtherSite(call: Call): boolean {
+  const site = call.header('sec-fetch-site')
+  return site === 'cross-site' || site === 'same-site'
 }
 
 /** Compares texts in a time that does not tell where they differ. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http'
 import { createSecureServer } from 'node:http2'
 import { type AddressInfo, connect } from 'node:net'
@@ -219,3 +220,14 @@ test('doctor() answers no other machine, no proxy and no production without a to
   const { code } = await examine(guarded, { AFTERWORD_TOKEN: 'a b c' })
   expect(code).toBe(0)
 })
+
+test.each(['cross-site', 'same-site'])(
+  'doctor() without a token answers no %s page that a browser of this machine shows',
+  async (site) => {
+    const url = `http://127.0.0.1:${await app()}/?visit=1`
+    const asked = request(url, { headers: { 'sec-fetch-site': site } })
+    const [answer] = await once(asked.end(), 'response')
+    answer.resume()
+    expect(answer.statusCode).toBe(403)
+  },
+)
