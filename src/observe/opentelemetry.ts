@@ -14,6 +14,7 @@ import {
 } from '@opentelemetry/api'
 import type { Afterword } from '../afterword.ts'
 import { clock } from '../clock.ts'
+import { errorText } from '../error-text.ts'
 import { instance } from '../instance.ts'
 import type { MetricsOptions } from '../options/metrics-options.ts'
 import type { RunResult } from '../schedule/run-hooks.ts'
@@ -168,7 +169,7 @@ function linksTo(to: SpanContext | undefined): Link[] {
 }
 
 function fail(span: Span, error: unknown): void {
-  span.recordException(error instanceof Error ? error : String(error))
+  span.recordException(error instanceof Error ? error : errorText(error))
   span.setAttribute('error.type', error instanceof Error ? error.name : typeof error)
   span.setStatus({ code: SpanStatusCode.ERROR, ...(error instanceof Error && { message: error.message }) })
 }

@@ -89,14 +89,16 @@ test('openTelemetry(): each attempt has a span, and that of one that failed has 
   using _reports = new Reports()
   const end = openTelemetry({}, afterword)
   let attempts = 0
-  await afterword.defer.with({ retries: 2, backoff: 0 })(async function flaky() {
+  await afterword.defer.with({ retries: 3, backoff: 0 })(async function flaky() {
     if (++attempts < 2) throw new TypeError('no luck')
     if (attempts < 3) throw 'a text'
+    if (attempts < 4) throw Object.create(null)
   }).outcome
   end()
   const spans = exporter.getFinishedSpans()
-  expect(spans.map(({ attributes }) => attributes['afterword.task.attempt'])).toEqual([1, 2, 3])
+  expect(spans.map(({ attributes }) => attributes['afterword.task.attempt'])).toEqual([1, 2, 3, 4])
   expect(spans.map(({ status }) => status.code)).toEqual([
+    SpanStatusCode.ERROR,
     SpanStatusCode.ERROR,
     SpanStatusCode.ERROR,
     SpanStatusCode.UNSET,
