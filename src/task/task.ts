@@ -99,8 +99,9 @@ export class Task implements Deferred, CurrentTask {
   original: Task | undefined
   /** Follows the task, where its request is recorded. @internal */
   recording: Recording | undefined
+  /** The number of the task in the order in which the process has made them. @internal */
+  readonly serial = ++serials
 
-  readonly #serial = ++serials
   #fn: ((...args: never[]) => unknown) | undefined
   #args: readonly unknown[] | undefined
   // The caller's async context, captured by being created there; cheaper by far than a snapshot.
@@ -127,7 +128,7 @@ export class Task implements Deferred, CurrentTask {
   }
 
   get id(): string {
-    return this.record?.id ?? this.original?.id ?? `${origin()}-${this.#serial.toString(36)}`
+    return this.record?.id ?? this.original?.id ?? `${origin()}-${this.serial.toString(36)}`
   }
 
   get name(): string {

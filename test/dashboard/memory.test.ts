@@ -1,6 +1,9 @@
 import { afterAll, expect, test } from 'vitest'
 import { dashboard } from '../../src/dashboard/dashboard.ts'
-import { configure, defer, instance } from '../../src/index.ts'
+import { Actions } from '../../src/dashboard/records/actions.ts'
+import { MemoryDesk } from '../../src/dashboard/records/memory-desk.ts'
+import type { ActionView } from '../../src/dashboard/views.ts'
+import { Afterword, configure, defer, instance } from '../../src/index.ts'
 import { serve } from '../support/local-site.ts'
 import { EventStream } from './event-stream.ts'
 
@@ -31,4 +34,31 @@ test('without a store, the tasks in memory are listed, and those that wait can b
   first.resolve()
   await instance().drain()
   expect(ran).toEqual([])
+})
+
+test('without a store, all tasks that match are discarded, page by page, while they leave the list', async () => {
+  const afterword = new Afterword({ concurrency: 1, signals: false })
+  using metrics = afterword.metrics()
+  const desk = new MemoryDesk(metrics)
+  const ended = Promise.withResolvers<ActionView>()
+  const actions = new Actions(
+    () => desk,
+    (view) => view.endedAt !== undefined && ended.resolve(view),
+  )
+  const first = Promise.withResolvers<void>()
+  const began = Promise.withResolvers<void>()
+  afterword.defer(() => {
+    began.resolve()
+    return first.promise
+  })
+  await began.promise
+  for (let i = 0; i < 350; i++) afterword.defer(function waits() {})
+  const request = { limit: 20, job: 'waits' }
+  const { jobs, next = '' } = await desk.page(request)
+  const others = await desk.page({ ...request, cursor: next })
+  expect(new Set([...jobs, ...others.jobs].map(({ id }) => id)).size).toBe(40)
+  actions.begin({ action: 'discard', filter: { job: 'waits' }, expected: 350 }, undefined)
+  expect(await ended.promise).toMatchObject({ done: 350, unchanged: 0 })
+  first.resolve()
+  await afterword.close()
 })

@@ -33,12 +33,14 @@ export class MemoryDesk implements Desk {
         (task) => (state === undefined || stateOf(task) === state) && (job === undefined || task.countedAs === job),
       )
       .filter((task) => wanted === undefined || task.id === search || task.name.toLowerCase().includes(wanted))
-      .reverse()
-    const from = Math.max(0, Math.trunc(Number(cursor ?? 0)) || 0)
-    const next = from + limit < tasks.length ? String(from + limit) : undefined
+      .sort((a, b) => b.serial - a.serial)
+    // Tasks come and go between two pages: the cursor is the number of the last task that was listed, and not a position.
+    const before = cursor === undefined ? Infinity : Number(cursor)
+    const rest = tasks.filter(({ serial }) => serial < before)
+    const shown = rest.slice(0, limit)
     return {
-      jobs: tasks.slice(from, from + limit).map(viewOf),
-      next,
+      jobs: shown.map(viewOf),
+      next: rest.length > limit ? String(shown.at(-1)?.serial) : undefined,
       counts: this.latest.counts,
       matching: tasks.length,
     }
