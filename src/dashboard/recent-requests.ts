@@ -82,8 +82,10 @@ export class RecentRequests implements Recorder, Disposable {
   /** @internal */
   dispatched(scope: Scope, id: string, job: string): void {
     const row = this.#rowOf(scope)
-    row?.dispatched(id, job)
-    if (row !== undefined && this.#dispatchers.size < mostDispatched) this.#dispatchers.set(id, row)
+    if (!row?.isListed) return
+    const isFollowed = this.#dispatchers.size < mostDispatched
+    row.dispatched(id, job, isFollowed)
+    if (isFollowed) this.#dispatchers.set(id, row)
   }
 
   /** Finds the row of a scope, or makes it, unless the scope is left out. */
@@ -100,7 +102,10 @@ export class RecentRequests implements Recorder, Disposable {
   #add(scope: Scope, kept: Kept): RecordedRequest | undefined {
     if (!kept.sample.takes(openedAtOf(scope))) return undefined
     const row = new RecordedRequest(`${this.#origin}-${++this.#serial}`, scope, this.#changed)
-    for (const id of kept.add(row)?.dispatchedIds ?? []) this.#dispatchers.delete(id)
+    const gone = kept.add(row)
+    if (gone === undefined) return row
+    gone.isListed = false
+    for (const id of gone.dispatchedIds) this.#dispatchers.delete(id)
     return row
   }
 

@@ -22,16 +22,22 @@ const mostAttempts = 20
 const mostOfPath = 200
 const mostOfName = 200
 const mostOfError = 4000
+/** The characters of all errors of a request; those that come when these are used up have fewer each. A page gets all rows when it connects. */
+const roomForErrors = 16_000
+const leastOfError = 120
 
 /** A request as it is recorded: a row of the waterfall, which grows as its tasks go on. */
 export class RecordedRequest implements Recording {
   readonly #view: GrowingRequest
   /** The unfinished tasks that are told. */
   readonly #tasks = new Map<Task, GrowingTask>()
-  /** The calls that were handed to the journal, by id. */
-  readonly #dispatched = new Map<string, GrowingTask>()
+  /** The calls that were handed to the journal and may come back, by id; `undefined` for those that are not told one by one. */
+  readonly #dispatched = new Map<string, GrowingTask | undefined>()
   readonly #opened: number
   readonly #changed: Listener
+  #roomForErrors = roomForErrors
+  /** The row has not made room for others. */
+  isListed = true
 
   /** @param changed is called at each change */
   constructor(id: string, scope: Scope, changed: Listener) {
@@ -67,9 +73,10 @@ export class RecordedRequest implements Recording {
 
   /** The request has one more task. */
   added(task: Task): void {
-    const dispatched = this.#dispatched.get(task.id)
-    if (dispatched !== undefined) {
+    if (this.#dispatched.has(task.id)) {
+      const dispatched = this.#dispatched.get(task.id)
       this.#dispatched.delete(task.id)
+      if (dispatched === undefined) return
       dispatched.reason = undefined
       this.#tasks.set(task, dispatched)
       return this.#changed(this)
@@ -78,12 +85,11 @@ export class RecordedRequest implements Recording {
     if (view !== undefined) this.#tasks.set(task, view)
   }
 
-  /** The request has handed a call to the journal, which may come back as a task. */
-  dispatched(id: string, job: string): void {
+  /** The request has handed a call to the journal. @param isFollowed the call may come back as a task */
+  dispatched(id: string, job: string, isFollowed: boolean): void {
     const view = this.#add(id, job, true, undefined)
-    if (view === undefined) return
-    view.reason = 'for any process'
-    this.#dispatched.set(id, view)
+    if (view !== undefined) view.reason = 'for any process'
+    if (isFollowed) this.#dispatched.set(id, view)
   }
 
   sent(response: SentResponse): void {
@@ -105,7 +111,7 @@ export class RecordedRequest implements Recording {
     if (attempt === undefined || attempt.to !== undefined) return
     attempt.to = this.#now
     attempt.status = outcome.status
-    if (outcome.status === 'failed') attempt.error = errorText(outcome.error).slice(0, mostOfError)
+    if (outcome.status === 'failed') attempt.error = this.#shortened(errorText(outcome.error))
     if (outcome.status === 'timed-out') attempt.error = `The attempt did not end within ${outcome.after} ms.`
     this.#changed(this)
   }
@@ -139,6 +145,13 @@ export class RecordedRequest implements Recording {
     }
     this.#view.tasks.push(view)
     return view
+  }
+
+  #shortened(error: string): string {
+    const most = Math.min(mostOfError, Math.max(leastOfError, this.#roomForErrors))
+    this.#roomForErrors -= Math.min(error.length, most)
+    // A copy: a slice alone would keep the whole text, and with it what the app has put into it, in the memory.
+    return ` ${error.slice(0, most)}`.slice(1)
   }
 
   #noteSent({ status, delivered }: SentResponse): void {

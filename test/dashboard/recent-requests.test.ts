@@ -1,11 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { clock } from '../../src/clock.ts'
 import { mostRequests, RecentRequests } from '../../src/dashboard/recent-requests.ts'
 import { RequestSample } from '../../src/dashboard/request-sample.ts'
 import type { RequestView, TaskView } from '../../src/dashboard/views.ts'
 import { Afterword } from '../../src/index.ts'
+import type { Scope } from '../../src/task/scope.ts'
+import type { Task } from '../../src/task/task.ts'
 import { serve } from '../support/local-site.ts'
 import { Reports } from '../support/reports.ts'
 
@@ -100,6 +103,69 @@ test('a call that a request dispatches stands in its row, also once a worker has
   const rows = recent.changedSince(0)
   expect(pathsOf(rows)).toEqual([{ method: 'GET', path: '/order', status: 200, tasks: ['later'] }])
   expect(rows[0]?.tasks.map(shape)).toEqual([{ name: 'later', isKept: true, state: 'done', attempts: ['done'] }])
+})
+
+test('of the calls that a request dispatches, those that are not told one by one are counted once', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'afterword-recent-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  await using afterword = new Afterword({ journal: folder })
+  using metrics = afterword.metrics()
+  using recent = RecentRequests.open(metrics)
+  const all = Promise.withResolvers<void>()
+  let ran = 0
+  const Later = afterword.job('later', () => void (++ran === 60 && all.resolve()))
+  await using site = await serve(afterword, async (_req, res) => {
+    await Promise.all(Array.from({ length: 60 }, () => Later.with({ delay: 1 }).dispatch()))
+    res.end()
+  })
+  await site.get('/many')
+  await all.promise
+  await afterword.drain()
+  const rows = recent.changedSince(0)
+  expect(rows).toMatchObject([{ path: '/many', moreTasks: 10 }])
+  expect(rows[0]?.tasks).toHaveLength(50)
+})
+
+test('rows that have made room leave no calls behind, and follow no further ones', async () => {
+  await using afterword = new Afterword()
+  using metrics = afterword.metrics()
+  using recent = RecentRequests.open(metrics)
+  let now = clock.now()
+  const time = vi.spyOn(clock, 'now').mockImplementation(() => now)
+  onTestFinished(() => time.mockRestore())
+  const dispatch = (scope: object, id: string) => recent.dispatched(scope as Scope, id, 'away')
+  const long = {}
+  dispatch(long, 'long')
+  for (let row = 0; row < 150; row++) {
+    now += 1000
+    dispatch({}, `row ${row}`)
+  }
+  for (let call = 0; call < 11_000; call++) dispatch(long, `late ${call}`)
+  now += 1000
+  const last = {}
+  dispatch(last, 'away')
+  dispatch(last, 'back')
+  recent.record({ id: 'back', scope: {}, record: {}, definition: {} } as Task)
+  expect(recent.changedSince(0).at(-1)?.tasks).toMatchObject([{ id: 'away' }, { id: 'back', reason: undefined }])
+})
+
+test('the errors of a request have bounded room, however many there are', async () => {
+  await using afterword = new Afterword()
+  using _reports = new Reports()
+  using metrics = afterword.metrics()
+  using recent = RecentRequests.open(metrics)
+  const Large = afterword.job('large', () => fail('x'.repeat(10_000)), { retries: 9, backoff: 0 })
+  await using site = await serve(afterword, (_req, res) => {
+    for (let i = 0; i < 10; i++) Large.defer()
+    res.end()
+  })
+  await site.get('/')
+  await afterword.drain()
+  const errors = (recent.changedSince(0)[0]?.tasks ?? []).flatMap(({ attempts }) => attempts.map(({ error }) => error))
+  expect(errors).toHaveLength(100)
+  expect(errors[0]).toHaveLength(4000)
+  expect(errors.at(-1)).toMatch(/^Error: x+$/)
+  expect(errors.join('').length).toBeLessThan(30_000)
 })
 
 test('work outside requests has rows without a path', async () => {
