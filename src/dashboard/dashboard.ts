@@ -45,6 +45,7 @@ function partsOf(afterword: Afterword | undefined, store: string | undefined) {
   const actions = new Actions(
     () => records.desk,
     (action) => live.streams.send('action', action),
+    () => afterword?.status().ending ?? false,
   )
   return { live, records, actions }
 }

@@ -179,6 +179,23 @@ test('an action can be cancelled, and the log tells who did what', async () => {
   expect(actions.log).toMatchObject([{ id, who: 'ada', action: 'retry', what: 'all failed records of "send"' }])
 })
 
+test('actions end with their instance, and say so', async () => {
+  const folder = newFolder()
+  await leave(folder, { failed: 250 })
+  await using desk = new RecordDesk(folder)
+  const afterword = new Afterword({ signals: false })
+  const ended = Promise.withResolvers<ActionView>()
+  const actions = new Actions(
+    () => desk,
+    (action) => action.endedAt !== undefined && ended.resolve(action),
+    () => afterword.status().ending,
+  )
+  actions.begin({ action: 'discard', filter: {}, expected: 250 }, 'ada')
+  await afterword.close()
+  expect(await ended.promise).toMatchObject({ isCancelled: false, error: expect.stringContaining('The process ends.') })
+  expect((await allOf(desk, {}, 100)).length).toBeGreaterThan(0)
+})
+
 test('a page is full beside a process that does not answer', async () => {
   const folder = newFolder()
   await leave(folder, { failed: 60 })

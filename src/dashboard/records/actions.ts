@@ -16,16 +16,18 @@ type Growing = { -readonly [Name in keyof ActionView]: ActionView[Name] }
 export class Actions {
   readonly #desk: () => Desk
   readonly #tell: (action: ActionView) => void
+  readonly #isEnding: () => boolean
   /** The newest last. */
   readonly #log: Growing[] = []
   readonly #cancelled = new Set<string>()
   #serial = 0
   #running = 0
 
-  /** @param tell is called when an action has begun, goes on, or has ended */
-  constructor(desk: () => Desk, tell: (action: ActionView) => void) {
+  /** @param tell is called when an action has begun, goes on, or has ended @param isEnding tells that the instance ends, and all actions with it */
+  constructor(desk: () => Desk, tell: (action: ActionView) => void, isEnding = () => false) {
     this.#desk = desk
     this.#tell = tell
+    this.#isEnding = isEnding
   }
 
   /** The log, the newest first. */
@@ -78,6 +80,8 @@ export class Actions {
     try {
       for await (const ids of this.#pagesOf(request, view.at)) {
         if (this.#cancelled.has(view.id)) break
+        // The action would hold the process until it has gone through all records.
+        if (this.#isEnding()) throw new Error('The process ends. Begin the action anew when another one answers.')
         await this.#desk().change(async (writer) => {
           for await (const changed of writer[request.action](ids)) {
             for (const { done } of changed) view[done ? 'done' : 'unchanged']++
