@@ -45,8 +45,11 @@ export const families: readonly Family[] = [
   highest('oldest_due_age_seconds', 'The time for which the oldest task that is due has been so.', ({ status }) =>
     one(seconds(status.oldestAge)),
   ),
-  highest('task_oldest_due_age_seconds', 'The same, by task.', ({ status: { tasks } }) =>
-    tasks.map(({ name, oldestAge }) => ({ labels: { task: name }, value: seconds(oldestAge) })),
+  highest(
+    'task_oldest_due_age_seconds',
+    'The time for which the oldest task of that name that is due has been so.',
+    ({ status: { tasks } }) =>
+      tasks.map(({ name, oldestAge }) => ({ labels: { task: name }, value: seconds(oldestAge) })),
   ),
   gauge('requests_in_flight', 'Requests that have deferred something and whose response was not sent yet.', (reading) =>
     one(reading.status.inFlight),
@@ -74,7 +77,7 @@ export const families: readonly Family[] = [
   ),
   highest(
     'kept_oldest_due_age_seconds',
-    'The time for which the oldest of these that is due has been so.',
+    'The time for which the oldest record that is due and that no process has in its memory has been so.',
     ({ kept }) => (kept === undefined ? [] : one(seconds(Math.max(0, ...kept.map(({ oldestAge }) => oldestAge))))),
   ),
   highest('event_loop_delay_seconds', 'The delay of the event loop since the last reading.', ({ loopDelay }) => {

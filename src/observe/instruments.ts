@@ -1,5 +1,7 @@
 import type { Attributes, BatchObservableResult, Histogram, Meter, Observable } from '@opentelemetry/api'
+import { ByName } from '../schedule/by-name.ts'
 import { bounds } from '../schedule/histogram.ts'
+import type { Task } from '../task/task.ts'
 import { type Family, families } from './families.ts'
 import type { Readings } from './reading.ts'
 
@@ -17,6 +19,8 @@ export class Instruments {
   readonly #readings: Readings
   readonly #wait: Histogram
   readonly #run: Histogram
+  /** The attributes of the histograms: names that an app makes of arguments must not grow without end. */
+  readonly #attributes = new ByName<Attributes>((task) => ({ task }))
   readonly #observed: readonly (readonly [Observable, Family])[]
 
   constructor(meter: Meter, readings: Readings) {
@@ -41,8 +45,8 @@ export class Instruments {
   }
 
   /** A run has ended. @param wait @param took in ms */
-  ran(task: string, wait: number, took: number, failed: boolean): void {
-    const attributes: Attributes = { task }
+  ran(task: Task, wait: number, took: number, failed: boolean): void {
+    const attributes = this.#attributes.of(task)
     this.#wait.record(wait / 1000, attributes)
     this.#run.record(took / 1000, { ...attributes, outcome: failed ? 'failed' : 'done' })
   }

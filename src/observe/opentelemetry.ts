@@ -106,7 +106,7 @@ class Spans implements CallTracer {
     const end = (error?: readonly [unknown]) => {
       if (error !== undefined) fail(span, error[0])
       span.end()
-      this.#instruments.ran(task.countedAs, wait, clock.now() - began, error !== undefined)
+      this.#instruments.ran(task, wait, clock.now() - began, error !== undefined)
     }
     let result: RunResult
     try {

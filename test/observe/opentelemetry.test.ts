@@ -283,6 +283,24 @@ test('openTelemetry(): the metrics are histograms of waits and runs, and gauges 
   }
 })
 
+test('openTelemetry(): names that are made of arguments are counted as (other) beyond the first 500', async () => {
+  await using afterword = new Afterword()
+  const end = openTelemetry({}, afterword)
+  for (let user = 0; user < 600; user++) afterword.defer.with({ name: `mail of ${user}` })(() => {})
+  await afterword.drain()
+  metricExporter.reset()
+  await reader.forceFlush()
+  end()
+  const metrics = metricExporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((of) => of.metrics))
+  for (const name of ['afterword.wait', 'afterword.run']) {
+    const points = metrics.find(({ descriptor }) => descriptor.name === name)?.dataPoints ?? []
+    const mails = points.filter(({ attributes }) => String(attributes.task).startsWith('mail of '))
+    const others = points.filter(({ attributes }) => attributes.task === '(other)')
+    expect(mails).toHaveLength(500)
+    expect(others).toMatchObject([{ value: { count: 100 } }])
+  }
+})
+
 interface ToldSpan {
   readonly name: string
   readonly kind: SpanKind
