@@ -25,9 +25,12 @@ export function healthAddress(text: string): HealthAddress | undefined {
  */
 export class HealthServer {
   readonly #afterword: Afterword
+  readonly #idle: number
 
-  constructor(afterword: Afterword) {
+  /** @param idle the time in ms after which a connection is closed that sends nothing */
+  constructor(afterword: Afterword, idle = 10_000) {
     this.#afterword = afterword
+    this.#idle = idle
   }
 
   /** Listens. @returns the address as a URL @throws Error where the address can't be listened on */
@@ -35,7 +38,8 @@ export class HealthServer {
     const requests = createHttpServer({ keepAlive: false }, (req, res) => this.#answer(req, res))
     // An adapter may have patched the class, and what listens: the probes are no requests of the app, and go on while those are drained.
     const emit = EventEmitter.prototype.emit
-    Object.assign(requests, { emit })
+    // Node looks after slow connections only where the server itself listens.
+    Object.assign(requests, { emit, timeout: this.#idle })
     const server: Server = createServer((socket) => emit.call(requests, 'connection', socket))
     server.listen(port, host).unref()
     await once(server, 'listening')

@@ -1,10 +1,11 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { healthAddress } from '../../src/cli/health-server.ts'
+import { HealthServer, healthAddress } from '../../src/cli/health-server.ts'
 import { Afterword } from '../../src/index.ts'
 import { Command } from '../support/command.ts'
 import type { Daemon } from '../support/daemon.ts'
@@ -100,3 +101,13 @@ async function listening(): Promise<{ port: number } & AsyncDisposable> {
     [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())),
   }
 }
+
+test('a health server closes the connection of a client that does not send its request', async () => {
+  await using afterword = new Afterword({ signals: false })
+  const { port } = new URL(await new HealthServer(afterword, 50).listen({ host: '127.0.0.1', port: 0 }))
+  const slow = connect(Number(port), '127.0.0.1')
+  slow.write('GET /livez HTTP/1.1\r\n')
+  await once(slow.resume(), 'close')
+  const answer = await fetch(`http://127.0.0.1:${port}/livez`)
+  expect(answer.status).toBe(200)
+})
