@@ -40,7 +40,7 @@ export class HealthServer {
     const emit = EventEmitter.prototype.emit
     // Node looks after slow connections only where the server itself listens.
     Object.assign(requests, { emit, timeout: this.#idle })
-    const server: Server = createServer((socket) => emit.call(requests, 'connection', socket))
+    const server: Server = createServer((socket) => emit.call(requests, 'connection', socket.unref()))
     server.listen(port, host).unref()
     await once(server, 'listening')
     const { port: own } = server.address() as { port: number }

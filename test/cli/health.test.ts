@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
@@ -110,4 +111,23 @@ test('a health server closes the connection of a client that does not send its r
   await once(slow.resume(), 'close')
   const answer = await fetch(`http://127.0.0.1:${port}/livez`)
   expect(answer.status).toBe(200)
+})
+
+test('a connection to a health server holds no process', async () => {
+  const [server, index] = ['cli/health-server.ts', 'index.ts'].map(
+    (name) => new URL(`../../src/${name}`, import.meta.url),
+  )
+  const code = `
+    import { HealthServer } from '${server}'
+    import { Afterword } from '${index}'
+    const url = await new HealthServer(new Afterword({ signals: false }), 600_000).listen({ host: '127.0.0.1', port: 0 })
+    console.log(new URL(url).port)
+    process.stdin.once('data', () => process.stdin.destroy())`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code])
+  const [port] = await once(child.stdout, 'data')
+  const idle = connect(Number(String(port)), '127.0.0.1')
+  await once(idle, 'connect')
+  child.stdin.end('end')
+  expect(await once(child, 'exit')).toEqual([0, null])
+  idle.destroy()
 })
