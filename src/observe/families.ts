@@ -34,7 +34,7 @@ const one = (value: number): Sample[] => [{ labels: {}, value }]
 
 /** All families, in the order in which they are written. */
 export const families: readonly Family[] = [
-  gauge('tasks', 'Unfinished tasks in the memory of this process, by state.', ({ status: { tasks } }) =>
+  gauge('tasks', 'Unfinished tasks in the memory of this process, by state.', ({ tasks }) =>
     tasks.flatMap((counts) =>
       Object.entries(states).map(([state, property]) => ({
         labels: { task: counts.name, state },
@@ -48,8 +48,7 @@ export const families: readonly Family[] = [
   highest(
     'task_oldest_due_age_seconds',
     'The time for which the oldest task of that name that is due has been so.',
-    ({ status: { tasks } }) =>
-      tasks.map(({ name, oldestAge }) => ({ labels: { task: name }, value: seconds(oldestAge) })),
+    ({ tasks }) => tasks.map(({ name, oldestAge }) => ({ labels: { task: name }, value: seconds(oldestAge) })),
   ),
   gauge('requests_in_flight', 'Requests that have deferred something and whose response was not sent yet.', (reading) =>
     one(reading.status.inFlight),

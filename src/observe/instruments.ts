@@ -46,7 +46,7 @@ export class Instruments {
 
   /** A run has ended. @param wait @param took in ms */
   ran(task: Task, wait: number, took: number, failed: boolean): void {
-    const attributes = this.#attributes.of(task)
+    const attributes = this.#attributes.of(task.countedAs)
     this.#wait.record(wait / 1000, attributes)
     this.#run.record(took / 1000, { ...attributes, outcome: failed ? 'failed' : 'done' })
   }

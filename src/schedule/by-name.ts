@@ -1,5 +1,3 @@
-import type { Task } from '../task/task.ts'
-
 /** The most names that are told apart. An app may make names of arguments: they must fill no memory, here and where the numbers go. */
 const mostNames = 500
 /** The name that stands for all others. */
@@ -14,8 +12,7 @@ export class ByName<T> {
     this.#make = make
   }
 
-  of(task: Task): T {
-    const name = task.countedAs
+  of(name: string): T {
     return this.#known.get(name) ?? this.#add(name)
   }
 

@@ -65,7 +65,7 @@ export class Meter {
   begins(task: Task): void {
     if (task.definition.internal) return
     const now = clock.now()
-    const measured = this.#byName.of(task)
+    const measured = this.#byName.of(task.countedAs)
     measured.attempts++
     measured.wait.add(Math.max(0, now - (task.dueSince ?? task.scope.since)))
     this.#begun.set(task, now)
@@ -77,18 +77,18 @@ export class Meter {
     // The attempt may have begun before the meter.
     if (began === undefined) return
     this.#begun.delete(task)
-    this.#byName.of(task).run.add(clock.now() - began)
+    this.#byName.of(task.countedAs).run.add(clock.now() - began)
   }
 
   /** An attempt that has ended is followed by another one. */
   retries(task: Task): void {
-    this.#byName.of(task).retries++
+    this.#byName.of(task.countedAs).retries++
   }
 
   /** A task has its outcome. */
   outcome(task: Task, outcome: Outcome): void {
     if (task.definition.internal || (outcome.status === 'cancelled' && outcome.reason === 'kept')) return
-    this.#byName.of(task)[counterOf[outcome.status]]++
+    this.#byName.of(task.countedAs)[counterOf[outcome.status]]++
   }
 
   /** The measurements so far, by name. */

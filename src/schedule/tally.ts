@@ -67,7 +67,7 @@ export function tallyByName({ backlog, completion, current }: Scheduler): NamedT
   const add = (task: Task) => {
     // The items of a batch are counted, and not the run that they share.
     if (task.definition.internal) return
-    const { tally } = byName.of(task)
+    const { tally } = byName.of(task.countedAs)
     const state = task.state === 'running' ? 'running' : waitOf(task, completion)
     tally[state]++
     if (state === 'backlog') tally.since = Math.min(tally.since, task.dueSince ?? task.scope.since)

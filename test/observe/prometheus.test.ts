@@ -40,6 +40,28 @@ test('prometheus() counts the records of a journal that is configured later', as
   expect(text).toMatch(/^afterword_kept_oldest_due_age_seconds /m)
 })
 
+test('names that are made of arguments are no more than 500 and (other), however often they are read', async () => {
+  await using afterword = new Afterword({ concurrency: 1 })
+  using metrics = prometheus({}, afterword)
+  const names = new Set<string>()
+  const turns = new Turns()
+  for (let reading = 0; reading < 5; reading++) {
+    for (let user = 0; user < 300; user++) {
+      afterword.defer.with({ name: `mail of ${reading * 300 + user}` })(() =>
+        user === 0 ? turns.take(`${reading}`) : undefined,
+      )
+    }
+    await turns.taken(`${reading}`)
+    const text = await metrics.text()
+    for (const [, name = ''] of text.matchAll(/^afterword_tasks\{task="(.*?)"/gm)) names.add(name)
+    const due = Object.entries(valuesOf(text)).filter(([name]) => /^afterword_tasks\{.*state="due"/.test(name))
+    expect(due.reduce((sum, [, value]) => sum + value, 0)).toBe(299)
+    turns.end(`${reading}`)
+    await afterword.drain()
+  }
+  expect(names.size).toBe(501)
+})
+
 test('prometheus().text() has tasks by state, outcomes, attempts and histograms', async () => {
   await using afterword = new Afterword()
   using _reports = new Reports()
