@@ -174,7 +174,8 @@ export class JournalServer {
     if (store === 'shared' && isBusy(failures.get(shared)) && clock.date() < until) {
       return void setTimeout(() => this.#commit(group, until), 1 + 3 * Math.random())
     }
-    for (const [table, error] of failures) {
+    // Once the databases are closed nothing is wrong with them: a group that had to wait comes too late, and its records are safe in the log.
+    for (const [table, error] of this.#closed ? [] : failures) {
       // A process that reads or recovers the database of a slot is done soon.
       if (!this.#isBehind && (store === 'shared' || !isBusy(error))) this.#report(String(error))
       this.#try(() => this.#mend(table, error))
