@@ -68,9 +68,16 @@ export class LoggedRecords {
     return rows.sort((a, b) => a.key - b.key)
   }
 
-  /** The pending records that are in the database by now. */
-  get moved(): Set<number> {
-    return this.#pendingIn('records')
+  /** Yields the rows of those that wait or run and are in no database yet. */
+  *pendingHere(): Generator<Row> {
+    const moved = this.#pendingIn('records')
+    for (const row of this.pending()) if (!moved.has(row.key)) yield row
+  }
+
+  /** The rows of those that have failed and are in no database yet. */
+  get failedHere(): Row[] {
+    const inDatabase = this.#database.prepare('SELECT 1 FROM afterword_failed WHERE key = ?')
+    return this.failed.filter(({ key }) => inDatabase.get(key) === undefined)
   }
 
   #pendingIn(table: 'records' | 'failed'): Set<number> {

@@ -89,14 +89,8 @@ const failedIn = (database: DatabaseSync) => database.prepare(failedSql).all() a
 function loggedIn(reader: RecordReader, database: DatabaseSync, name: string, now: number): Counted[] {
   const log = reader.log(database, name)
   if (log === undefined) return []
-  const { moved } = log
-  const isFailed = database.prepare('SELECT 1 FROM afterword_failed WHERE key = ?')
-  const waiting = [...log.pending()].filter(({ key }) => !moved.has(key))
-  const failed = log.failed.filter(({ key }) => isFailed.get(key) === undefined)
-  return [
-    ...waiting.map(({ job, created, runAt = created }) =>
-      runAt > now ? { job, later: 1 } : { job, due: 1, oldestAge: now - runAt },
-    ),
-    ...failed.map(({ job }) => ({ job, failed: 1 })),
-  ]
+  const waiting = Array.from(log.pendingHere(), ({ job, created, runAt = created }) =>
+    runAt > now ? { job, later: 1 } : { job, due: 1, oldestAge: now - runAt },
+  )
+  return [...waiting, ...log.failedHere.map(({ job }) => ({ job, failed: 1 }))]
 }

@@ -44,13 +44,9 @@ export class RecordOverview {
     for (const { job } of running) counts.add(job, 'running', 1)
     this.#countWaiting(reader, counts, running)
     const failed = this.#files.each((database, name) => {
-      const inFailed = database.prepare('SELECT 1 FROM afterword_failed WHERE key = ?')
-      const logged = reader.log(database, name)?.failed ?? []
+      const logged = reader.log(database, name)?.failedHere ?? []
       const rows = database.prepare(failedSql).all() as unknown as { job: string; failed: number }[]
-      return [
-        ...rows,
-        ...logged.flatMap(({ key, job }) => (inFailed.get(key) === undefined ? [{ job, failed: 1 }] : [])),
-      ]
+      return [...rows, ...logged.map(({ job }) => ({ job, failed: 1 }))]
     })
     for (const { job, failed: count } of failed) counts.add(job, 'failed', count)
     yield {
@@ -84,19 +80,15 @@ export class RecordOverview {
   #logged(reader: RecordReader, database: Parameters<RecordReader['log']>[0], name: string, now: number): KindRow[] {
     const log = reader.log(database, name)
     if (log === undefined) return []
-    const { moved } = log
-    const rows: KindRow[] = []
-    for (const { key, job, version, args, runAt = 0 } of log.pending()) {
-      if (moved.has(key)) continue
+    return Array.from(log.pendingHere(), ({ job, version, args, runAt = 0 }) => {
       const isDue = runAt <= now
-      rows.push({
+      return {
         owner: 1,
         kind: `${version}:${keyIdOf(args) ?? ''}:${job}`,
         due: isDue ? 1 : 0,
         later: isDue ? 0 : 1,
-      })
-    }
-    return rows
+      }
+    })
   }
 
   #processes(

@@ -179,10 +179,8 @@ export class RecordReader {
     const isShared = name === this.#files.shared
     const size = statSync(database.location() as string).size + this.#files.logSize(name)
     const log = this.log(database, name)
-    const moved = log?.moved ?? new Set<number>()
-    const inFailed = database.prepare('SELECT 1 FROM afterword_failed WHERE key = ?')
-    const failed = log?.failed.filter(({ key }) => inFailed.get(key) === undefined) ?? []
-    const logged = kindsOf(log?.pending() ?? [], moved)
+    const failed = log?.failedHere ?? []
+    const logged = kindsOf(log?.pendingHere() ?? [])
     const running = [...this.#runningIn(database, name, undefined)].reduce((sum, { rows }) => sum + rows.length, 0)
     const alive = isShared ? undefined : this.#files.isAlive(Number(name))
     // A process has the slots of dead ones as well, while it takes over their records.
@@ -230,11 +228,10 @@ export class RecordReader {
   }
 }
 
-/** Counts rows by what decides who can run them, but for some. */
-function kindsOf(rows: Iterable<Row>, moved: ReadonlySet<number>): Kind[] {
+/** Counts rows by what decides who can run them. */
+function kindsOf(rows: Iterable<Row>): Kind[] {
   const kinds = new Map<string, Kind>()
-  for (const { key, job, version, args } of rows) {
-    if (moved.has(key)) continue
+  for (const { job, version, args } of rows) {
     const keyId = keyIdOf(args) ?? null
     const of = JSON.stringify([job, version, keyId])
     kinds.set(of, { job, version, keyId, count: 1 + (kinds.get(of)?.count ?? 0) })
